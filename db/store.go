@@ -1,0 +1,73 @@
+// Package db is the one place that knows PostgreSQL: sqlc's statements, the
+// migrations and the transaction.
+package db
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Store runs statements on the pool and opens transactions.
+type Store struct {
+	*Queries
+	Pool *pgxpool.Pool
+}
+
+// NewStore serves the statements from a pool.
+func NewStore(pool *pgxpool.Pool) *Store { return &Store{Queries: New(pool), Pool: pool} }
+
+// Tx is one open transaction: its statements, and the connection for River's
+// InsertTx and COPY.
+type Tx struct {
+	*Queries
+	Conn pgx.Tx
+}
+
+// A transaction that PostgreSQL gave up for the sake of another one is tried
+// this many times in all.
+const maxAttempts = 4
+
+// InTx runs fn in a transaction and commits if it returns nil. Serialization
+// failures and deadlocks run fn again, with jitter, at most three more times: fn
+// does nothing outside the database and may run more than once.
+func (s *Store) InTx(ctx context.Context, fn func(Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
+			return fn(Tx{Queries: New(tx), Conn: tx})
+		})
+		if err == nil || attempt == maxAttempts || !gaveWay(err) {
+			return err
+		}
+		wait := time.Duration(attempt)*5*time.Millisecond + rand.N(10*time.Millisecond)
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("wait to run a transaction again: %w", ctx.Err())
+		case <-time.After(wait):
+		}
+	}
+}
+
+func gaveWay(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == "40001" || pg.Code == "40P01")
+}
+
+// Violates reports whether err is the breach of the named constraint: the rule
+// decides, its name tells which it was.
+func Violates(err error, constraint string) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.ConstraintName == constraint
+}
+
+// OutOfRange reports whether a number did not fit its column.
+func OutOfRange(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "22003"
+}
