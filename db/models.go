@@ -291,7 +291,7 @@ type StaffRight struct {
 	Adjust     bool
 }
 
-type Store struct {
+type StoreRow struct {
 	CompanyID  uuid.UUID
 	ID         uuid.UUID
 	Code       string
