@@ -1,0 +1,77 @@
+-- name: CustomerCreate :one
+INSERT INTO customer (company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate,
+                      attributes, name_key, name_words, created_at, updated_at)
+VALUES (@company_id, @id, @first_name, @last_name, @email, @phone, @document, @document_key, @qr_code, @birthdate,
+        @attributes, @name_key, array_to_tsvector(@name_words::text[]), @now, @now)
+RETURNING *;
+
+-- name: CustomerUpdate :one
+-- CustomerUpdate changes what is given: the caller merges, under CustomerLock.
+UPDATE customer
+SET first_name = @first_name, last_name = @last_name, email = @email, phone = @phone, document = @document,
+    document_key = @document_key, birthdate = @birthdate, attributes = @attributes,
+    name_key = @name_key, name_words = array_to_tsvector(@name_words::text[]), updated_at = @now
+WHERE company_id = @company_id AND id = @id
+RETURNING *;
+
+-- name: CustomerLock :one
+SELECT * FROM customer WHERE company_id = @company_id AND id = @id FOR UPDATE;
+
+-- name: CustomerByID :one
+SELECT * FROM customer WHERE company_id = @company_id AND id = @id;
+
+-- name: CustomerByEmail :one
+SELECT * FROM customer WHERE company_id = @company_id AND email = @email;
+
+-- name: CustomerByDocument :one
+SELECT * FROM customer WHERE company_id = @company_id AND document_key = @document_key;
+
+-- name: CustomerByQRCode :one
+SELECT * FROM customer WHERE company_id = @company_id AND qr_code = @qr_code;
+
+-- name: CustomerByPhone :one
+-- CustomerByPhone finds the person behind a phone; the first registered of several.
+SELECT * FROM customer WHERE company_id = @company_id AND phone = @phone ORDER BY id LIMIT 1;
+
+-- name: CustomerPhoneLock :exec
+-- CustomerPhoneLock makes registrations of one phone follow each other until the
+-- transaction ends, so that a person is created once.
+SELECT pg_advisory_xact_lock(hashtextextended(concat(@company_id::uuid, @phone::text), 0));
+
+-- name: CustomersByIDs :many
+SELECT * FROM customer WHERE company_id = @company_id AND id = ANY(@ids::uuid[]) ORDER BY id;
+
+-- name: CustomersPage :many
+SELECT * FROM customer
+WHERE company_id = @company_id AND (sqlc.narg('after')::uuid IS NULL OR id > sqlc.narg('after')::uuid)
+ORDER BY id
+LIMIT @batch_size;
+
+-- name: CustomersCount :one
+SELECT count(*) FROM customer WHERE company_id = @company_id;
+
+-- name: CustomersSearch :many
+-- CustomersSearch finds customers as spec/pretii.md 3.3 says: each rule is an
+-- index probe of its own, a customer counts at its best rule, and a page goes on
+-- behind (rank, name, id). A null argument switches its rule off.
+WITH hit AS (
+    SELECT id, 1 AS rank FROM customer WHERE company_id = @company_id AND email = sqlc.narg('text_key')::text
+    UNION ALL
+    SELECT id, 1 FROM customer WHERE company_id = @company_id AND document_key = sqlc.narg('text_key')::text
+    UNION ALL
+    SELECT id, 1 FROM customer WHERE company_id = @company_id AND qr_code = sqlc.narg('exact')::text
+    UNION ALL
+    SELECT id, 2 FROM customer WHERE company_id = @company_id AND reverse(phone) COLLATE "C" LIKE sqlc.narg('phone_suffix')::text
+    UNION ALL
+    SELECT id, 3 FROM customer WHERE company_id = @company_id AND email LIKE sqlc.narg('prefix')::text
+    UNION ALL
+    SELECT id, 3 FROM customer WHERE company_id = @company_id AND document_key LIKE sqlc.narg('prefix')::text
+    UNION ALL
+    SELECT id, 4 FROM customer WHERE company_id = @company_id AND name_words @@ sqlc.narg('words')::text::tsquery
+)
+SELECT sqlc.embed(customer), best.rank::integer AS rank
+FROM (SELECT hit.id, min(hit.rank) AS rank FROM hit GROUP BY hit.id) AS best
+JOIN customer ON customer.company_id = @company_id AND customer.id = best.id
+WHERE (best.rank, customer.name_key, customer.id) > (@after_rank::integer, @after_name_key::text, @after::uuid)
+ORDER BY best.rank, customer.name_key, customer.id
+LIMIT @batch_size;
