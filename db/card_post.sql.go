@@ -160,6 +160,7 @@ func (q *Queries) CardPost(ctx context.Context, arg CardPostParams) (Movement, e
 const cardPostRefusal = `-- name: CardPostRefusal :one
 SELECT card.id AS card_id,
        card.status AS card_status,
+       card.balance AS card_balance, card.held AS card_held, card.floor AS card_floor,
        card_type.id AS card_type_id,
        card_type.archived_at AS card_type_archived_at,
        card_type.scale AS card_type_scale,
@@ -203,6 +204,9 @@ type CardPostRefusalParams struct {
 type CardPostRefusalRow struct {
 	CardID             *uuid.UUID
 	CardStatus         *string
+	CardBalance        *decimal.Decimal
+	CardHeld           *decimal.Decimal
+	CardFloor          *decimal.Decimal
 	CardTypeID         *uuid.UUID
 	CardTypeArchivedAt *time.Time
 	CardTypeScale      *int16
@@ -238,6 +242,9 @@ func (q *Queries) CardPostRefusal(ctx context.Context, arg CardPostRefusalParams
 	err := row.Scan(
 		&i.CardID,
 		&i.CardStatus,
+		&i.CardBalance,
+		&i.CardHeld,
+		&i.CardFloor,
 		&i.CardTypeID,
 		&i.CardTypeArchivedAt,
 		&i.CardTypeScale,

@@ -78,6 +78,7 @@ RETURNING *;
 -- arguments: one row always, each column one of its conditions.
 SELECT card.id AS card_id,
        card.status AS card_status,
+       card.balance AS card_balance, card.held AS card_held, card.floor AS card_floor,
        card_type.id AS card_type_id,
        card_type.archived_at AS card_type_archived_at,
        card_type.scale AS card_type_scale,

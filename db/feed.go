@@ -1,0 +1,4 @@
+package db
+
+// Feed placeholder
+type Feed struct{}

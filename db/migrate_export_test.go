@@ -1,0 +1,4 @@
+package db
+
+// MigrationLock lets a test stand in the way of Migrate.
+const MigrationLock = migrationLock

@@ -1,0 +1,133 @@
+package db
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// River's own tables are not in our migrations, so sqlc cannot compile what reads
+// them. A job belongs to the company that its arguments name.
+
+// QueueFigures are what waits in one queue.
+type QueueFigures struct {
+	Name                                                string
+	Available, Running, Retryable, Scheduled, Discarded int64
+	CompletedLastMinute                                 int64
+	// OldestAt is when the oldest ready job became ready.
+	OldestAt *time.Time
+	PausedAt *time.Time
+}
+
+// QueuesFigures reads the figures of all queues: of one company's jobs, or of all
+// companies' where company is nil.
+func (s *Store) QueuesFigures(ctx context.Context, company *uuid.UUID, now time.Time) ([]QueueFigures, error) {
+	// Completed jobs are found by their index on (state, finalized_at); the states
+	// that wait are few.
+	rows, err := s.Pool.Query(ctx, `
+		WITH waiting AS (
+		    SELECT queue, state, scheduled_at, finalized_at FROM river_job
+		    WHERE state IN ('available', 'running', 'retryable', 'scheduled', 'discarded')
+		      AND ($1::uuid IS NULL OR args ->> 'company_id' = $1::uuid::text)
+		    UNION ALL
+		    SELECT queue, state, scheduled_at, finalized_at FROM river_job
+		    WHERE state = 'completed' AND finalized_at > $2::timestamptz - interval '1 minute'
+		      AND ($1::uuid IS NULL OR args ->> 'company_id' = $1::uuid::text)
+		)
+		SELECT river_queue.name,
+		       count(*) FILTER (WHERE waiting.state = 'available'),
+		       count(*) FILTER (WHERE waiting.state = 'running'),
+		       count(*) FILTER (WHERE waiting.state = 'retryable'),
+		       count(*) FILTER (WHERE waiting.state = 'scheduled'),
+		       count(*) FILTER (WHERE waiting.state = 'discarded'),
+		       count(*) FILTER (WHERE waiting.state = 'completed'),
+		       min(waiting.scheduled_at) FILTER (WHERE waiting.state = 'available'),
+		       river_queue.paused_at
+		FROM river_queue
+		LEFT JOIN waiting ON waiting.queue = river_queue.name
+		GROUP BY river_queue.name, river_queue.paused_at
+		ORDER BY river_queue.name`, company, now)
+	if err != nil {
+		return nil, fmt.Errorf("read the queues' figures: %w", err)
+	}
+	figures, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (QueueFigures, error) {
+		var f QueueFigures
+		err := row.Scan(&f.Name, &f.Available, &f.Running, &f.Retryable, &f.Scheduled, &f.Discarded,
+			&f.CompletedLastMinute, &f.OldestAt, &f.PausedAt)
+		return f, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the queues' figures: %w", err)
+	}
+	return figures, nil
+}
+
+// JobError is what went wrong in one attempt of a job.
+type JobError struct {
+	Attempt int       `json:"attempt"`
+	At      time.Time `json:"at"`
+	Error   string    `json:"error"`
+}
+
+// Job is one row of River's queue, without its arguments.
+type Job struct {
+	ID                     int64
+	Kind, Queue, State     string
+	Attempt, MaxAttempts   int16
+	Errors                 []JobError
+	CreatedAt, ScheduledAt time.Time
+	AttemptedAt            *time.Time
+	FinalizedAt            *time.Time
+}
+
+const jobColumns = `id, kind, queue, state::text, attempt, max_attempts, errors, created_at, scheduled_at, attempted_at, finalized_at`
+
+func scanJob(row pgx.CollectableRow) (Job, error) {
+	var j Job
+	err := row.Scan(&j.ID, &j.Kind, &j.Queue, &j.State, &j.Attempt, &j.MaxAttempts, &j.Errors,
+		&j.CreatedAt, &j.ScheduledAt, &j.AttemptedAt, &j.FinalizedAt)
+	return j, err
+}
+
+// JobsFilter picks jobs: nil picks all.
+type JobsFilter struct {
+	CompanyID   *uuid.UUID
+	State, Kind *string
+	// Before is the id above the page.
+	Before *int64
+	Limit  int
+}
+
+// JobsPage reads jobs, newest first.
+func (s *Store) JobsPage(ctx context.Context, f JobsFilter) ([]Job, error) {
+	rows, err := s.Pool.Query(ctx, `SELECT `+jobColumns+`
+		FROM river_job
+		WHERE ($1::uuid IS NULL OR args ->> 'company_id' = $1::uuid::text)
+		  AND ($2::text IS NULL OR state = $2::text::river_job_state)
+		  AND ($3::text IS NULL OR kind = $3)
+		  AND ($4::bigint IS NULL OR id < $4)
+		ORDER BY id DESC
+		LIMIT $5`, f.CompanyID, f.State, f.Kind, f.Before, f.Limit)
+	if err != nil {
+		return nil, fmt.Errorf("list jobs: %w", err)
+	}
+	jobs, err := pgx.CollectRows(rows, scanJob)
+	if err != nil {
+		return nil, fmt.Errorf("list jobs: %w", err)
+	}
+	return jobs, nil
+}
+
+// JobByID reads one job, of a company or of any; pgx.ErrNoRows if there is none.
+func (s *Store) JobByID(ctx context.Context, company *uuid.UUID, id int64) (Job, error) {
+	rows, err := s.Pool.Query(ctx, `SELECT `+jobColumns+`
+		FROM river_job
+		WHERE id = $2 AND ($1::uuid IS NULL OR args ->> 'company_id' = $1::uuid::text)`, company, id)
+	if err != nil {
+		return Job{}, fmt.Errorf("read a job: %w", err)
+	}
+	return pgx.CollectExactlyOneRow(rows, scanJob)
+}

@@ -1,0 +1,258 @@
+package customer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"sello/db"
+	"sello/loyalty"
+	"sello/loyalty/auth"
+)
+
+// Customer is a person who collects points at a company.
+type Customer struct {
+	db.Customer
+	batch *loyalty.Batch[Customer]
+}
+
+// GlobalID is the customer's opaque id.
+func (c *Customer) GlobalID() string { return loyalty.GlobalID("Customer", c.ID.String()) }
+
+// Batch is the list the customer was read with, nil for one read alone.
+func (c *Customer) Batch() *loyalty.Batch[Customer] { return c.batch }
+
+// AttributesJSON are the values that the company defines itself.
+func (c *Customer) AttributesJSON() json.RawMessage { return c.Attributes }
+
+func customers(rows []db.Customer) []*Customer {
+	all := make([]*Customer, len(rows))
+	for i, row := range rows {
+		all[i] = &Customer{Customer: row}
+	}
+	batch := loyalty.NewBatch(all)
+	for _, c := range all {
+		c.batch = batch
+	}
+	return all
+}
+
+func customer(row db.Customer, err error) (*Customer, error) {
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read a customer: %w", err)
+	}
+	return &Customer{Customer: row}, nil
+}
+
+// Fields are what a customer is known by. Empty texts are none.
+type Fields struct {
+	FirstName, LastName, Email, Phone, Document string
+	Birthdate                                   *time.Time
+	// Attributes is a JSON object; nil is an empty one.
+	Attributes json.RawMessage
+}
+
+// Create registers a customer. It refuses with the rules of the fields and TAKEN
+// (e-mail, else document).
+func (s *Service) Create(ctx context.Context, who auth.Principal, in Fields) (*Customer, error) {
+	company, err := s.DB.CompanyByID(ctx, who.CompanyID)
+	if err != nil {
+		return nil, fmt.Errorf("read the company: %w", err)
+	}
+	in, err = s.clean(in, company)
+	if err != nil {
+		return nil, err
+	}
+	var row db.Customer
+	err = s.DB.InTx(ctx, func(tx db.Tx) error {
+		var err error
+		if row, err = create(ctx, tx.Queries, who.CompanyID, in, s.Now()); err != nil {
+			return err
+		}
+		return auth.Audit(ctx, tx.Queries, who, s.Now(), "customer_create", "customer", row.ID, nil)
+	})
+	if err != nil {
+		return nil, taken(err, "create a customer")
+	}
+	return &Customer{Customer: row}, nil
+}
+
+// create inserts a customer of cleaned fields.
+func create(ctx context.Context, q *db.Queries, company uuid.UUID, in Fields, now time.Time) (db.Customer, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return db.Customer{}, fmt.Errorf("make an id: %w", err)
+	}
+	key, words := NameIndex(company, in.FirstName, in.LastName)
+	return q.CustomerCreate(ctx, db.CustomerCreateParams{
+		CompanyID: company, ID: id, FirstName: in.FirstName, LastName: optional(in.LastName),
+		Email: optional(in.Email), Phone: optional(in.Phone), Document: optional(in.Document),
+		DocumentKey: optional(strings.ToLower(in.Document)), QrCode: NewQRCode(), Birthdate: in.Birthdate,
+		Attributes: in.Attributes, NameKey: key, NameWords: words, Now: now,
+	})
+}
+
+// Change says what to change of a customer: nil stays, a pointer to "" takes away.
+type Change struct {
+	FirstName, LastName, Email, Phone, Document *string
+	// Birthdate is used if SetBirthdate; nil takes it away.
+	Birthdate    *time.Time
+	SetBirthdate bool
+	// Attributes replace the old ones as a whole.
+	Attributes json.RawMessage
+}
+
+// Update changes a customer. It refuses with CUSTOMER_NOT_FOUND, the rules of
+// the fields and TAKEN.
+func (s *Service) Update(ctx context.Context, who auth.Principal, id uuid.UUID, in Change) (*Customer, error) {
+	company, err := s.DB.CompanyByID(ctx, who.CompanyID)
+	if err != nil {
+		return nil, fmt.Errorf("read the company: %w", err)
+	}
+	var row db.Customer
+	err = s.DB.InTx(ctx, func(tx db.Tx) error {
+		old, err := tx.CustomerLock(ctx, who.CompanyID, id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return loyalty.Refuse(loyalty.CodeCustomerNotFound, "id")
+		}
+		if err != nil {
+			return err
+		}
+		fields, err := s.clean(merge(old, in), company)
+		if err != nil {
+			return err
+		}
+		key, words := NameIndex(who.CompanyID, fields.FirstName, fields.LastName)
+		row, err = tx.CustomerUpdate(ctx, db.CustomerUpdateParams{
+			CompanyID: who.CompanyID, ID: id, FirstName: fields.FirstName, LastName: optional(fields.LastName),
+			Email: optional(fields.Email), Phone: optional(fields.Phone), Document: optional(fields.Document),
+			DocumentKey: optional(strings.ToLower(fields.Document)), Birthdate: fields.Birthdate,
+			Attributes: fields.Attributes, NameKey: key, NameWords: words, Now: s.Now(),
+		})
+		if err != nil {
+			return err
+		}
+		return auth.Audit(ctx, tx.Queries, who, s.Now(), "customer_update", "customer", id, nil)
+	})
+	if err != nil {
+		return nil, taken(err, "update a customer")
+	}
+	return &Customer{Customer: row}, nil
+}
+
+func merge(old db.Customer, in Change) Fields {
+	pick := func(change, stays *string) string {
+		if change != nil {
+			return *change
+		}
+		if stays != nil {
+			return *stays
+		}
+		return ""
+	}
+	f := Fields{
+		FirstName: pick(in.FirstName, &old.FirstName), LastName: pick(in.LastName, old.LastName),
+		Email: pick(in.Email, old.Email), Phone: pick(in.Phone, old.Phone), Document: pick(in.Document, old.Document),
+		Birthdate: old.Birthdate, Attributes: old.Attributes,
+	}
+	if in.SetBirthdate {
+		f.Birthdate = in.Birthdate
+	}
+	if in.Attributes != nil {
+		f.Attributes = in.Attributes
+	}
+	return f
+}
+
+// taken turns a broken unique rule into its refusal, and wraps faults.
+func taken(err error, doing string) error {
+	switch {
+	case db.Violates(err, "customer_email_key"):
+		return loyalty.Refuse(loyalty.CodeTaken, "email")
+	case db.Violates(err, "customer_document_key"):
+		return loyalty.Refuse(loyalty.CodeTaken, "document")
+	case loyalty.CodeOf(err) != "":
+		return err
+	default:
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+}
+
+// ByID reads a customer; nil if the company has none of that id.
+func (s *Service) ByID(ctx context.Context, company, id uuid.UUID) (*Customer, error) {
+	return customer(s.DB.CustomerByID(ctx, company, id))
+}
+
+// ByEmail reads a customer by e-mail, any case; nil if there is none.
+func (s *Service) ByEmail(ctx context.Context, company uuid.UUID, email string) (*Customer, error) {
+	email = strings.ToLower(strings.TrimSpace(email))
+	return customer(s.DB.CustomerByEmail(ctx, company, &email))
+}
+
+// ByDocument reads a customer by document, any case; nil if there is none.
+func (s *Service) ByDocument(ctx context.Context, company uuid.UUID, document string) (*Customer, error) {
+	document = strings.ToLower(strings.TrimSpace(document))
+	return customer(s.DB.CustomerByDocument(ctx, company, &document))
+}
+
+// ByQRCode reads a customer by the text of the QR code; nil if there is none.
+func (s *Service) ByQRCode(ctx context.Context, company uuid.UUID, code string) (*Customer, error) {
+	return customer(s.DB.CustomerByQRCode(ctx, company, code))
+}
+
+// ByPhone reads the first registered customer with a phone, E.164 or national;
+// nil if there is none.
+func (s *Service) ByPhone(ctx context.Context, company uuid.UUID, phone string) (*Customer, error) {
+	c, err := s.DB.CompanyByID(ctx, company)
+	if err != nil {
+		return nil, fmt.Errorf("read the company: %w", err)
+	}
+	e164, ok := Phone(phone, c.PhonePrefix)
+	if !ok {
+		return nil, nil
+	}
+	return customer(s.DB.CustomerByPhone(ctx, company, &e164))
+}
+
+// ByIDs reads customers by id, for the objects of a page that name them.
+func (s *Service) ByIDs(ctx context.Context, company uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]*Customer, error) {
+	rows, err := s.DB.CustomersByIDs(ctx, company, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read customers: %w", err)
+	}
+	found := make(map[uuid.UUID]*Customer, len(rows))
+	for _, c := range customers(rows) {
+		found[c.ID] = c
+	}
+	return found, nil
+}
+
+// List reads a page of customers, oldest first, from behind an id.
+func (s *Service) List(ctx context.Context, company uuid.UUID, after *uuid.UUID, first int) (page []*Customer, more bool, err error) {
+	rows, err := s.DB.CustomersPage(ctx, db.CustomersPageParams{CompanyID: company, After: after, BatchSize: int32(first) + 1})
+	if err != nil {
+		return nil, false, fmt.Errorf("list customers: %w", err)
+	}
+	if more = len(rows) > first; more {
+		rows = rows[:first]
+	}
+	return customers(rows), more, nil
+}
+
+// Count counts the company's customers.
+func (s *Service) Count(ctx context.Context, company uuid.UUID) (int, error) {
+	n, err := s.DB.CustomersCount(ctx, company)
+	if err != nil {
+		return 0, fmt.Errorf("count customers: %w", err)
+	}
+	return int(n), nil
+}
