@@ -57,13 +57,38 @@ func (q *Queries) EventsHead(ctx context.Context) (EventsHeadRow, error) {
 	return i, err
 }
 
+const eventsKept = `-- name: EventsKept :one
+SELECT coalesce(max(oldest.tx), 0)::bigint AS oldest_tx, coalesce(max(oldest.id), 0)::bigint AS oldest_id,
+       pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_tx
+FROM (SELECT tx, id FROM event WHERE company_id = $1 ORDER BY tx, id LIMIT 1) AS oldest
+`
+
+type EventsKeptRow struct {
+	OldestTx int64
+	OldestID int64
+	NextTx   int64
+}
+
+// EventsKept is the place of a company's oldest event that is kept, zero if it
+// has none, and the number that no transaction has yet: a place beyond it is of
+// another database.
+func (q *Queries) EventsKept(ctx context.Context, companyID uuid.UUID) (EventsKeptRow, error) {
+	row := q.db.QueryRow(ctx, eventsKept, companyID)
+	var i EventsKeptRow
+	err := row.Scan(&i.OldestTx, &i.OldestID, &i.NextTx)
+	return i, err
+}
+
 const eventsPrune = `-- name: EventsPrune :execrows
 DELETE FROM event
 WHERE event.company_id = $1 AND (event.tx, event.id) IN (
-    SELECT e.tx, e.id FROM event e
-    WHERE e.company_id = $1 AND e.recorded_at < $2
-    ORDER BY e.tx, e.id
-    LIMIT $3)
+    SELECT old.tx, old.id
+    FROM (SELECT e.tx, e.id, lead(e.id) OVER (ORDER BY e.tx, e.id) AS next_id
+          FROM event e
+          WHERE e.company_id = $1 AND e.recorded_at < $2
+          ORDER BY e.tx, e.id
+          LIMIT $3) AS old
+    WHERE old.next_id IS NOT NULL)
 `
 
 type EventsPruneParams struct {
@@ -72,7 +97,9 @@ type EventsPruneParams struct {
 	BatchSize int32
 }
 
-// EventsPrune drops a batch of a company's events older than the time given.
+// EventsPrune drops a batch of a company's events older than the time given,
+// the oldest first. The newest of them stays: it proves that nothing behind it
+// is missing, and that a company without events never had any.
 func (q *Queries) EventsPrune(ctx context.Context, arg EventsPruneParams) (int64, error) {
 	result, err := q.db.Exec(ctx, eventsPrune, arg.CompanyID, arg.OlderThan, arg.BatchSize)
 	if err != nil {
@@ -84,14 +111,16 @@ func (q *Queries) EventsPrune(ctx context.Context, arg EventsPruneParams) (int64
 const eventsSince = `-- name: EventsSince :many
 SELECT company_id, tx, id, kind, subject_id, seq, recorded_at FROM event
 WHERE company_id = $1
-  AND (tx, id) > ($2::bigint, $3::bigint)
-  AND (tx, id) <= ($4::bigint, $5::bigint)
+  AND (cardinality($2::text[]) = 0 OR kind = ANY($2))
+  AND (tx, id) > ($3::bigint, $4::bigint)
+  AND (tx, id) <= ($5::bigint, $6::bigint)
 ORDER BY tx, id
-LIMIT $6
+LIMIT $7
 `
 
 type EventsSinceParams struct {
 	CompanyID uuid.UUID
+	Kinds     []string
 	AfterTx   int64
 	AfterID   int64
 	UptoTx    int64
@@ -100,10 +129,11 @@ type EventsSinceParams struct {
 }
 
 // EventsSince reads one company's events behind a subscriber's place, up to the
-// place where the live feed takes over.
+// place where the live feed takes over. No kinds are all kinds.
 func (q *Queries) EventsSince(ctx context.Context, arg EventsSinceParams) ([]Event, error) {
 	rows, err := q.db.Query(ctx, eventsSince,
 		arg.CompanyID,
+		arg.Kinds,
 		arg.AfterTx,
 		arg.AfterID,
 		arg.UptoTx,

@@ -193,7 +193,7 @@ func (q *Queries) ImportChecked(ctx context.Context, arg ImportCheckedParams) er
 
 const importChunkApply = `-- name: ImportChunkApply :one
 WITH chunk AS MATERIALIZED (
-    SELECT r.line, r.row_id, r.first_name, r.last_name, r.email, r.document,
+    SELECT r.company_id, r.import_id, r.line, r.row_id, r.first_name, r.last_name, r.email, r.document,
            lower(r.document COLLATE "C") AS document_key, r.points, r.first_key, r.last_key,
            r.error_code, r.error_value
     FROM import_row r
@@ -202,19 +202,20 @@ WITH chunk AS MATERIALIZED (
     ORDER BY r.line
     LIMIT $6
 ), found AS MATERIALIZED (
-    SELECT chunk.line, chunk.row_id, chunk.first_name, chunk.last_name, chunk.email, chunk.document, chunk.document_key,
+    SELECT chunk.company_id, chunk.import_id, chunk.line, chunk.row_id, chunk.first_name, chunk.last_name, chunk.email, chunk.document, chunk.document_key,
            chunk.points, chunk.first_key, chunk.last_key, chunk.error_value,
            known.id AS customer_id, known.qr_code,
            known.id IS NOT NULL AND coalesce(known.last_name, '') = '' AND chunk.last_name IS NOT NULL AS fills_name,
            chunk.document_key IS NOT NULL AND known.document_key IS NULL AS takes_document,
            account.id AS card_id,
-           CASE WHEN owner.id IS NOT NULL AND owner.id IS DISTINCT FROM known.id THEN $7::text
+           CASE WHEN owner.id IS NOT NULL THEN $7::text
                 WHEN chunk.points > 0 AND account.status <> 'enabled' THEN $8::text
                 WHEN chunk.points > 0 AND account.balance + chunk.points >= 1000000000000000 THEN $9::text
            END AS fault
     FROM chunk
     LEFT JOIN customer AS known ON known.company_id = $1 AND known.email = chunk.email
-    LEFT JOIN customer AS owner ON owner.company_id = $1 AND owner.document_key = chunk.document_key
+    LEFT JOIN customer AS owner ON owner.company_id = $1
+        AND owner.document_key = CASE WHEN known.document_key IS DISTINCT FROM chunk.document_key THEN chunk.document_key END
     LEFT JOIN LATERAL (
         SELECT card.id, card.status, card.balance
         FROM card
@@ -224,18 +225,18 @@ WITH chunk AS MATERIALIZED (
     ) AS account ON true
     WHERE chunk.error_code IS NULL OR $4::smallint > 1
 ), judged AS MATERIALIZED (
-    SELECT claim.line, claim.row_id, claim.first_name, claim.last_name, claim.email, claim.document, claim.document_key,
+    SELECT claim.company_id, claim.import_id, claim.line, claim.row_id, claim.first_name, claim.last_name, claim.email, claim.document, claim.document_key,
            claim.points, claim.first_key, claim.last_key, claim.error_value, claim.customer_id, claim.qr_code,
            claim.fills_name, claim.takes_document, claim.card_id,
            CASE WHEN claim.document_key IS NOT NULL AND claim.line > claim.taken_line THEN $7::text
                 ELSE claim.fault
            END AS fault
-    FROM (SELECT found.line, found.row_id, found.first_name, found.last_name, found.email, found.document, found.document_key, found.points, found.first_key, found.last_key, found.error_value, found.customer_id, found.qr_code, found.fills_name, found.takes_document, found.card_id, found.fault,
+    FROM (SELECT found.company_id, found.import_id, found.line, found.row_id, found.first_name, found.last_name, found.email, found.document, found.document_key, found.points, found.first_key, found.last_key, found.error_value, found.customer_id, found.qr_code, found.fills_name, found.takes_document, found.card_id, found.fault,
                  min(found.line) FILTER (WHERE found.fault IS NULL AND found.takes_document)
                      OVER (PARTITION BY found.document_key) AS taken_line
           FROM found) AS claim
 ), accepted AS MATERIALIZED (
-    SELECT judged.line, judged.row_id, judged.first_name, judged.last_name, judged.email, judged.document, judged.document_key,
+    SELECT judged.company_id, judged.line, judged.row_id, judged.first_name, judged.last_name, judged.email, judged.document, judged.document_key,
            judged.points, judged.customer_id, judged.fills_name, judged.takes_document, judged.card_id,
            btrim(judged.first_key || ' ' || judged.last_key) AS name_key,
            judged.last_key,
@@ -272,7 +273,7 @@ WITH chunk AS MATERIALIZED (
         document_key = CASE WHEN accepted.takes_document THEN accepted.document_key ELSE customer.document_key END,
         updated_at = $12
     FROM accepted
-    WHERE customer.company_id = $1 AND customer.id = accepted.customer_id
+    WHERE customer.company_id = accepted.company_id AND customer.id = accepted.customer_id
       AND (accepted.fills_name OR accepted.takes_document)
       AND (NOT accepted.fills_name OR coalesce(customer.last_name, '') = '')
       AND (NOT accepted.takes_document OR customer.document_key IS NULL)
@@ -287,7 +288,7 @@ WITH chunk AS MATERIALIZED (
     UPDATE card
     SET balance = card.balance + accepted.points, seq = card.seq + 1, updated_at = $12
     FROM accepted
-    WHERE card.company_id = $1 AND card.id = accepted.card_id AND accepted.points > 0 AND card.status = 'enabled'
+    WHERE card.company_id = accepted.company_id AND card.id = accepted.card_id AND accepted.points > 0 AND card.status = 'enabled'
     RETURNING card.id, card.seq, card.balance, accepted.points, accepted.line
 ), posting AS MATERIALIZED (
     SELECT moved.id, moved.seq, moved.balance, moved.points, moved.line FROM moved
@@ -312,7 +313,7 @@ WITH chunk AS MATERIALIZED (
                                         ELSE coalesce(judged.error_value, left(judged.email, 100)) END,
         pass = $4::smallint
     FROM judged
-    WHERE import_row.company_id = $1 AND import_row.import_id = $2 AND import_row.line = judged.line
+    WHERE import_row.company_id = judged.company_id AND import_row.import_id = judged.import_id AND import_row.line = judged.line
       AND (judged.fault IS NOT NULL OR $4::smallint > 1)
 )
 SELECT (SELECT count(*) FROM chunk)::integer AS rows_read,
@@ -362,7 +363,10 @@ type ImportChunkApplyRow struct {
 // judged rejects, a document going to the earliest row that really takes it;
 // the rest writes. Joins go from the chunk to a table by its index only, never
 // from one part to another (ImportPlanner), so RETURNING carries what the next
-// part needs. Movements go in by card: neighbouring index pages are written
+// part needs. Updates take company_id from the part, not from the argument:
+// with a constant the planner, which knows nothing of a company or a file that
+// has just arrived, may walk the table and rescan the part for each row.
+// Movements go in by card: neighbouring index pages are written
 // together. expected tells the cards that had to move: where moved differs,
 // a card changed its state under the statement and it has to run again.
 func (q *Queries) ImportChunkApply(ctx context.Context, arg ImportChunkApplyParams) (ImportChunkApplyRow, error) {
@@ -455,11 +459,16 @@ func (q *Queries) ImportDuplicates(ctx context.Context, arg ImportDuplicatesPara
 }
 
 const importDuplicatesMark = `-- name: ImportDuplicatesMark :exec
+WITH repeated AS MATERIALIZED (
+    SELECT $2::uuid AS company_id, $3::uuid AS import_id,
+           unnest($4::integer[]) AS line, unnest($5::integer[]) AS first_line
+)
 UPDATE import_row
 SET error_code = $1::text, error_value = coalesce(import_row.error_value, left(import_row.email, 100)),
     error_line = repeated.first_line
-FROM (SELECT unnest($4::integer[]) AS line, unnest($5::integer[]) AS first_line) AS repeated
-WHERE import_row.company_id = $2 AND import_row.import_id = $3 AND import_row.line = repeated.line
+FROM repeated
+WHERE import_row.company_id = repeated.company_id AND import_row.import_id = repeated.import_id
+  AND import_row.line = repeated.line
 `
 
 type ImportDuplicatesMarkParams struct {
@@ -472,6 +481,8 @@ type ImportDuplicatesMarkParams struct {
 
 // ImportDuplicatesMark rejects rows with an e-mail of an earlier row. Of a good
 // row error_value is the e-mail as written, where that differs.
+// The argument's ids pass through a part of their own for the reason told at
+// ImportChunkApply.
 func (q *Queries) ImportDuplicatesMark(ctx context.Context, arg ImportDuplicatesMarkParams) error {
 	_, err := q.db.Exec(ctx, importDuplicatesMark,
 		arg.ErrorCode,
@@ -796,11 +807,12 @@ func (q *Queries) ImportQueueAgain(ctx context.Context, arg ImportQueueAgainPara
 
 const importRowsDelete = `-- name: ImportRowsDelete :execrows
 DELETE FROM import_row
-WHERE import_row.company_id = $1 AND import_row.import_id = $2 AND import_row.line IN (
-    SELECT r.line FROM import_row r
-    WHERE r.company_id = $1 AND r.import_id = $2
-    ORDER BY r.line
-    LIMIT $3)
+WHERE import_row.company_id = $1 AND import_row.import_id = $2 AND import_row.line <= (
+    SELECT max(batch.line) FROM (
+        SELECT r.line FROM import_row r
+        WHERE r.company_id = $1 AND r.import_id = $2
+        ORDER BY r.line
+        LIMIT $3) AS batch)
 `
 
 type ImportRowsDeleteParams struct {
@@ -809,7 +821,8 @@ type ImportRowsDeleteParams struct {
 	BatchSize int32
 }
 
-// ImportRowsDelete drops a batch of an import's rows.
+// ImportRowsDelete drops the first rows of an import: a range of its key, which
+// no missing statistics can turn into a join.
 func (q *Queries) ImportRowsDelete(ctx context.Context, arg ImportRowsDeleteParams) (int64, error) {
 	result, err := q.db.Exec(ctx, importRowsDelete, arg.CompanyID, arg.ImportID, arg.BatchSize)
 	if err != nil {

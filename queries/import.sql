@@ -80,11 +80,18 @@ LIMIT @batch_size;
 -- name: ImportDuplicatesMark :exec
 -- ImportDuplicatesMark rejects rows with an e-mail of an earlier row. Of a good
 -- row error_value is the e-mail as written, where that differs.
+-- The argument's ids pass through a part of their own for the reason told at
+-- ImportChunkApply.
+WITH repeated AS MATERIALIZED (
+    SELECT @company_id::uuid AS company_id, @import_id::uuid AS import_id,
+           unnest(@lines::integer[]) AS line, unnest(@first_lines::integer[]) AS first_line
+)
 UPDATE import_row
 SET error_code = @error_code::text, error_value = coalesce(import_row.error_value, left(import_row.email, 100)),
     error_line = repeated.first_line
-FROM (SELECT unnest(@lines::integer[]) AS line, unnest(@first_lines::integer[]) AS first_line) AS repeated
-WHERE import_row.company_id = @company_id AND import_row.import_id = @import_id AND import_row.line = repeated.line;
+FROM repeated
+WHERE import_row.company_id = repeated.company_id AND import_row.import_id = repeated.import_id
+  AND import_row.line = repeated.line;
 
 -- name: ImportChecked :exec
 UPDATE import SET checked = true, updated_at = @now WHERE company_id = @company_id AND id = @id;
@@ -96,11 +103,14 @@ UPDATE import SET checked = true, updated_at = @now WHERE company_id = @company_
 -- judged rejects, a document going to the earliest row that really takes it;
 -- the rest writes. Joins go from the chunk to a table by its index only, never
 -- from one part to another (ImportPlanner), so RETURNING carries what the next
--- part needs. Movements go in by card: neighbouring index pages are written
+-- part needs. Updates take company_id from the part, not from the argument:
+-- with a constant the planner, which knows nothing of a company or a file that
+-- has just arrived, may walk the table and rescan the part for each row.
+-- Movements go in by card: neighbouring index pages are written
 -- together. expected tells the cards that had to move: where moved differs,
 -- a card changed its state under the statement and it has to run again.
 WITH chunk AS MATERIALIZED (
-    SELECT r.line, r.row_id, r.first_name, r.last_name, r.email, r.document,
+    SELECT r.company_id, r.import_id, r.line, r.row_id, r.first_name, r.last_name, r.email, r.document,
            lower(r.document COLLATE "C") AS document_key, r.points, r.first_key, r.last_key,
            r.error_code, r.error_value
     FROM import_row r
@@ -109,19 +119,20 @@ WITH chunk AS MATERIALIZED (
     ORDER BY r.line
     LIMIT @batch_size
 ), found AS MATERIALIZED (
-    SELECT chunk.line, chunk.row_id, chunk.first_name, chunk.last_name, chunk.email, chunk.document, chunk.document_key,
+    SELECT chunk.company_id, chunk.import_id, chunk.line, chunk.row_id, chunk.first_name, chunk.last_name, chunk.email, chunk.document, chunk.document_key,
            chunk.points, chunk.first_key, chunk.last_key, chunk.error_value,
            known.id AS customer_id, known.qr_code,
            known.id IS NOT NULL AND coalesce(known.last_name, '') = '' AND chunk.last_name IS NOT NULL AS fills_name,
            chunk.document_key IS NOT NULL AND known.document_key IS NULL AS takes_document,
            account.id AS card_id,
-           CASE WHEN owner.id IS NOT NULL AND owner.id IS DISTINCT FROM known.id THEN @document_taken::text
+           CASE WHEN owner.id IS NOT NULL THEN @document_taken::text
                 WHEN chunk.points > 0 AND account.status <> 'enabled' THEN @card_not_enabled::text
                 WHEN chunk.points > 0 AND account.balance + chunk.points >= 1000000000000000 THEN @balance_too_large::text
            END AS fault
     FROM chunk
     LEFT JOIN customer AS known ON known.company_id = @company_id AND known.email = chunk.email
-    LEFT JOIN customer AS owner ON owner.company_id = @company_id AND owner.document_key = chunk.document_key
+    LEFT JOIN customer AS owner ON owner.company_id = @company_id
+        AND owner.document_key = CASE WHEN known.document_key IS DISTINCT FROM chunk.document_key THEN chunk.document_key END
     LEFT JOIN LATERAL (
         SELECT card.id, card.status, card.balance
         FROM card
@@ -131,7 +142,7 @@ WITH chunk AS MATERIALIZED (
     ) AS account ON true
     WHERE chunk.error_code IS NULL OR @pass::smallint > 1
 ), judged AS MATERIALIZED (
-    SELECT claim.line, claim.row_id, claim.first_name, claim.last_name, claim.email, claim.document, claim.document_key,
+    SELECT claim.company_id, claim.import_id, claim.line, claim.row_id, claim.first_name, claim.last_name, claim.email, claim.document, claim.document_key,
            claim.points, claim.first_key, claim.last_key, claim.error_value, claim.customer_id, claim.qr_code,
            claim.fills_name, claim.takes_document, claim.card_id,
            CASE WHEN claim.document_key IS NOT NULL AND claim.line > claim.taken_line THEN @document_taken::text
@@ -142,7 +153,7 @@ WITH chunk AS MATERIALIZED (
                      OVER (PARTITION BY found.document_key) AS taken_line
           FROM found) AS claim
 ), accepted AS MATERIALIZED (
-    SELECT judged.line, judged.row_id, judged.first_name, judged.last_name, judged.email, judged.document, judged.document_key,
+    SELECT judged.company_id, judged.line, judged.row_id, judged.first_name, judged.last_name, judged.email, judged.document, judged.document_key,
            judged.points, judged.customer_id, judged.fills_name, judged.takes_document, judged.card_id,
            btrim(judged.first_key || ' ' || judged.last_key) AS name_key,
            judged.last_key,
@@ -179,7 +190,7 @@ WITH chunk AS MATERIALIZED (
         document_key = CASE WHEN accepted.takes_document THEN accepted.document_key ELSE customer.document_key END,
         updated_at = @now
     FROM accepted
-    WHERE customer.company_id = @company_id AND customer.id = accepted.customer_id
+    WHERE customer.company_id = accepted.company_id AND customer.id = accepted.customer_id
       AND (accepted.fills_name OR accepted.takes_document)
       AND (NOT accepted.fills_name OR coalesce(customer.last_name, '') = '')
       AND (NOT accepted.takes_document OR customer.document_key IS NULL)
@@ -194,7 +205,7 @@ WITH chunk AS MATERIALIZED (
     UPDATE card
     SET balance = card.balance + accepted.points, seq = card.seq + 1, updated_at = @now
     FROM accepted
-    WHERE card.company_id = @company_id AND card.id = accepted.card_id AND accepted.points > 0 AND card.status = 'enabled'
+    WHERE card.company_id = accepted.company_id AND card.id = accepted.card_id AND accepted.points > 0 AND card.status = 'enabled'
     RETURNING card.id, card.seq, card.balance, accepted.points, accepted.line
 ), posting AS MATERIALIZED (
     SELECT moved.id, moved.seq, moved.balance, moved.points, moved.line FROM moved
@@ -219,7 +230,7 @@ WITH chunk AS MATERIALIZED (
                                         ELSE coalesce(judged.error_value, left(judged.email, 100)) END,
         pass = @pass::smallint
     FROM judged
-    WHERE import_row.company_id = @company_id AND import_row.import_id = @import_id AND import_row.line = judged.line
+    WHERE import_row.company_id = judged.company_id AND import_row.import_id = judged.import_id AND import_row.line = judged.line
       AND (judged.fault IS NOT NULL OR @pass::smallint > 1)
 )
 SELECT (SELECT count(*) FROM chunk)::integer AS rows_read,
@@ -299,13 +310,15 @@ ORDER BY id
 LIMIT @batch_size;
 
 -- name: ImportRowsDelete :execrows
--- ImportRowsDelete drops a batch of an import's rows.
+-- ImportRowsDelete drops the first rows of an import: a range of its key, which
+-- no missing statistics can turn into a join.
 DELETE FROM import_row
-WHERE import_row.company_id = @company_id AND import_row.import_id = @import_id AND import_row.line IN (
-    SELECT r.line FROM import_row r
-    WHERE r.company_id = @company_id AND r.import_id = @import_id
-    ORDER BY r.line
-    LIMIT @batch_size);
+WHERE import_row.company_id = @company_id AND import_row.import_id = @import_id AND import_row.line <= (
+    SELECT max(batch.line) FROM (
+        SELECT r.line FROM import_row r
+        WHERE r.company_id = @company_id AND r.import_id = @import_id
+        ORDER BY r.line
+        LIMIT @batch_size) AS batch);
 
 -- name: ImportUploadDelete :exec
 -- ImportUploadDelete drops an upload that never became an import.

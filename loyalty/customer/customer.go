@@ -14,6 +14,7 @@ import (
 	"sello/db"
 	"sello/loyalty"
 	"sello/loyalty/auth"
+	"sello/loyalty/ledger"
 )
 
 // Customer is a person who collects points at a company.
@@ -255,4 +256,17 @@ func (s *Service) Count(ctx context.Context, company uuid.UUID) (int, error) {
 		return 0, fmt.Errorf("count customers: %w", err)
 	}
 	return int(n), nil
+}
+
+// OwnerOf reads whose a card is, and with it those of its batch; nil for a card
+// that is nobody's yet.
+func (s *Service) OwnerOf(ctx context.Context, company uuid.UUID, card *ledger.Card) (*Customer, error) {
+	return loyalty.Together(card.Batch(), card, "customer", func(all []*ledger.Card) (map[*ledger.Card]*Customer, error) {
+		return loyalty.Lookup(all, func(c *ledger.Card) (uuid.UUID, bool) {
+			if c.CustomerID == nil {
+				return uuid.UUID{}, false
+			}
+			return *c.CustomerID, true
+		}, func(ids []uuid.UUID) (map[uuid.UUID]*Customer, error) { return s.ByIDs(ctx, company, ids) })
+	})
 }
