@@ -22,7 +22,9 @@ import (
 //
 // Nothing is skipped: the reader goes by (tx, id) and stops below the oldest
 // transaction that still runs, under which every row is final. So a transaction
-// that stays open holds back the events that follow it, of all companies.
+// that stays open holds back the events that follow it, of all companies. And
+// writers commit with synchronous_commit on: after a crash that loses commits
+// their transaction ids come again, below places that were given away.
 type Feed struct {
 	store  *Store
 	config FeedConfig
@@ -44,17 +46,21 @@ type Feed struct {
 type FeedConfig struct {
 	// Poll is the time between two reads while somebody subscribes; 75 ms.
 	Poll time.Duration
-	// Buffer is how many events a subscriber may be behind before it is dropped;
-	// 256.
+	// Buffer is how many live events wait in memory for a subscriber; 256. One that
+	// falls behind further, as an import's batch may make any, reads on from the
+	// table at its own pace until it has caught up.
 	Buffer int
-	// Dropped counts a subscriber that was dropped for being slow; it must not
-	// call the feed.
+	// Stall is how long a subscriber that has fallen behind may take for one event
+	// before it is dropped; 30 s.
+	Stall time.Duration
+	// Dropped counts a subscriber that was dropped for being slow.
 	Dropped func()
 }
 
 const (
 	feedPoll   = 75 * time.Millisecond
 	feedBuffer = 256
+	feedStall  = 30 * time.Second
 	// feedReady is how many events a subscriber finds ready to be taken together.
 	feedReady = 32
 	// feedBatch is how many events one statement reads.
@@ -73,8 +79,8 @@ var (
 	// of another database): the subscriber cannot go on without a gap and has to
 	// read the state anew.
 	ErrPlaceGone = errors.New("events behind the place are no longer kept")
-	// ErrSlow: the subscriber did not take its events fast enough. It may
-	// subscribe again from the last place it received.
+	// ErrSlow: the subscriber was far behind and did not take one event for as long
+	// as FeedConfig.Stall. It may subscribe again from the last place it received.
 	ErrSlow = errors.New("subscriber was too slow")
 	// ErrFeedEnded: Run has ended, the process is shutting down.
 	ErrFeedEnded = errors.New("event feed has ended")
@@ -87,6 +93,9 @@ func NewFeed(store *Store, config FeedConfig) *Feed {
 	}
 	if config.Buffer <= 0 {
 		config.Buffer = feedBuffer
+	}
+	if config.Stall <= 0 {
+		config.Stall = feedStall
 	}
 	if config.Dropped == nil {
 		config.Dropped = func() {}
@@ -213,7 +222,6 @@ func (f *Feed) read(ctx context.Context) (more bool, err error) {
 		for s := range f.live[e.CompanyID] {
 			if !s.offer(e) {
 				f.remove(s)
-				f.config.Dropped()
 			}
 		}
 	}
@@ -274,6 +282,7 @@ func (f *Feed) handOver(s *Subscription, add bool) Place {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if add {
+		s.catchUp()
 		if f.live[s.company] == nil {
 			f.live[s.company] = map[*Subscription]struct{}{}
 		}
@@ -300,9 +309,14 @@ func (f *Feed) end() {
 // Place replays all that is kept. It fails with ErrPlaceGone, ErrFeedEnded, or
 // because the database is away.
 func (f *Feed) Subscribe(ctx context.Context, company uuid.UUID, after *Place, kinds ...string) (*Subscription, error) {
+	var mark Place
 	if after != nil {
-		if err := f.reaches(ctx, company, *after); err != nil {
+		any, err := f.reaches(ctx, company, *after)
+		if err != nil {
 			return nil, err
+		}
+		if any {
+			mark = *after
 		}
 	}
 	if err := f.join(ctx); err != nil {
@@ -311,31 +325,34 @@ func (f *Feed) Subscribe(ctx context.Context, company uuid.UUID, after *Place, k
 	events := make(chan Event, feedReady)
 	s := &Subscription{
 		Events: events, feed: f, out: events, company: company, kinds: append([]string{}, kinds...),
-		fresh: make(chan struct{}, 1), dropped: make(chan struct{}),
+		fresh: make(chan struct{}, 1), mark: mark, lag: make(chan struct{}),
 	}
 	if after == nil {
-		f.handOver(s, true)
+		s.after = f.handOver(s, true)
 	} else {
 		s.after = *after
+		s.fallBehind()
 	}
-	go s.pump(ctx, after != nil)
+	go s.pump(ctx)
 	return s, nil
 }
 
 // reaches fails with ErrPlaceGone if events of the company behind the place may
 // be gone. Pruning goes from the oldest on and leaves each company its newest
-// pruned-to event, so that all behind a place is there exactly if the oldest kept
-// one is not behind it. A company without any event never had one.
-func (f *Feed) reaches(ctx context.Context, company uuid.UUID, p Place) error {
+// event that was old enough, so that all behind a place is there for certain if
+// the oldest one kept is not behind it. A company without any event never had
+// one; any tells whether it has.
+func (f *Feed) reaches(ctx context.Context, company uuid.UUID, p Place) (any bool, err error) {
 	if p == (Place{}) {
-		return nil
+		return false, nil
 	}
 	kept, err := f.store.EventsKept(ctx, company)
 	if err != nil {
-		return fmt.Errorf("find the oldest event: %w", err)
+		return false, fmt.Errorf("find the oldest event: %w", err)
 	}
-	if p.Compare(Place{Tx: kept.OldestTx, ID: kept.OldestID}) < 0 || p.Tx >= kept.NextTx {
-		return ErrPlaceGone
+	oldest := Place{Tx: kept.OldestTx, ID: kept.OldestID}
+	if p.Compare(oldest) < 0 || p.Tx >= kept.NextTx {
+		return false, ErrPlaceGone
 	}
-	return nil
+	return oldest != Place{}, nil
 }

@@ -2,10 +2,12 @@ package db
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -23,6 +25,11 @@ type Subscription struct {
 	// after is how far the subscriber has come: nothing up to there is given again,
 	// even if this process reads later than the one that gave the place.
 	after Place
+	// mark is the last event of the company that was seen, zero if none was: as long
+	// as it is not pruned nothing behind it is.
+	mark Place
+
+	fresh chan struct{} // pending has something, or lag was closed
 
 	mu sync.Mutex
 	// pending grows only as far as the subscriber is behind: most wait for
@@ -30,11 +37,10 @@ type Subscription struct {
 	pending []Event
 	// behind counts what was offered and not yet taken.
 	behind int
-	slow   bool
-	err    error
-
-	fresh   chan struct{} // pending has something
-	dropped chan struct{} // closed when slow
+	// lag is closed while the subscription is not live: what comes after pending has
+	// to be read from the table.
+	lag chan struct{}
+	err error
 }
 
 // Err is why the subscription ended, once Events is closed: the context's error,
@@ -45,93 +51,137 @@ func (s *Subscription) Err() error {
 	return s.err
 }
 
-func (s *Subscription) wants(kind string) bool {
-	return len(s.kinds) == 0 || slices.Contains(s.kinds, kind)
-}
-
 // offer hands a live event over without ever waiting; false means that the
-// subscriber is too slow and is dropped.
+// subscription has fallen behind and is not live any more.
 func (s *Subscription) offer(e Event) bool {
-	if !s.wants(e.Kind) {
+	if len(s.kinds) > 0 && !slices.Contains(s.kinds, e.Kind) {
 		return true
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.behind >= s.feed.config.Buffer {
-		s.slow, s.pending = true, nil
-		close(s.dropped)
-		return false
+	full := s.behind >= s.feed.config.Buffer
+	if !full {
+		s.behind++
+		s.pending = append(s.pending, e)
 	}
-	s.behind++
-	s.pending = append(s.pending, e)
+	s.mu.Unlock()
+	if full {
+		s.fallBehind()
+	}
 	select {
 	case s.fresh <- struct{}{}:
 	default:
 	}
-	return true
+	return !full
 }
 
-func (s *Subscription) take() []Event {
+func (s *Subscription) fallBehind() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	taken := s.pending
-	s.pending = nil
-	return taken
+	close(s.lag)
 }
 
-// pump runs until the subscription ends: what was before, then what comes.
-func (s *Subscription) pump(ctx context.Context, replay bool) {
-	var err error
-	if replay {
-		err = s.replay(ctx)
-	}
-	for err == nil {
-		select {
-		case <-ctx.Done():
-			err = ctx.Err()
-		case <-s.dropped:
-			err = ErrSlow
-		case <-s.feed.done:
-			err = ErrFeedEnded
-		case <-s.fresh:
-			for _, e := range s.take() {
-				if err = s.send(ctx, e); err != nil {
-					break
-				}
-				s.mu.Lock()
-				s.behind--
-				s.mu.Unlock()
-			}
-		}
-	}
-	s.feed.leave(s)
+func (s *Subscription) catchUp() {
 	s.mu.Lock()
-	s.err = err
+	defer s.mu.Unlock()
+	s.lag = make(chan struct{})
+}
+
+// lags is closed while the subscription is not live.
+func (s *Subscription) lags() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.lag
+}
+
+// pump runs until the subscription ends.
+func (s *Subscription) pump(ctx context.Context) {
+	err := s.run(ctx)
+	s.feed.leave(s)
+	if errors.Is(err, ErrSlow) {
+		s.feed.config.Dropped()
+	}
+	s.mu.Lock()
+	s.err, s.pending = err, nil
 	s.mu.Unlock()
 	close(s.out)
 }
 
+func (s *Subscription) run(ctx context.Context) error {
+	for {
+		if err := s.sendPending(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-s.lags(): // and all that came before is sent
+			if err := s.replay(ctx); err != nil {
+				return err
+			}
+			continue
+		default:
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.feed.done:
+			return ErrFeedEnded
+		case <-s.fresh:
+		}
+	}
+}
+
+func (s *Subscription) sendPending(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		taken := s.pending
+		s.pending = nil
+		s.mu.Unlock()
+		if len(taken) == 0 {
+			return nil
+		}
+		for _, e := range taken {
+			if err := s.send(ctx, e); err != nil {
+				return err
+			}
+			s.mu.Lock()
+			s.behind--
+			s.mu.Unlock()
+		}
+	}
+}
+
 // send waits until the subscriber takes the event, or the subscription ends.
 func (s *Subscription) send(ctx context.Context, e Event) error {
-	if e.Place().Compare(s.after) <= 0 {
+	s.mark = e.Place()
+	if s.mark.Compare(s.after) <= 0 {
 		return nil
 	}
 	select {
 	case s.out <- e:
-		s.after = e.Place()
+		s.after = s.mark
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.dropped:
-		return ErrSlow
-	case <-s.feed.done:
-		return ErrFeedEnded
+	default:
+	}
+	var stalled <-chan time.Time
+	for lags := s.lags(); ; {
+		select {
+		case s.out <- e:
+			s.after = s.mark
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.feed.done:
+			return ErrFeedEnded
+		case <-lags:
+			lags, stalled = nil, time.After(s.feed.config.Stall)
+		case <-stalled:
+			return ErrSlow
+		}
 	}
 }
 
 // replay gives what is in the table behind the subscriber's place and makes it
-// live. While much is left the subscriber is not live yet: a long replay must not
-// fill the buffer of a subscriber that takes its events as fast as it can.
+// live again. While much is left it is not live yet: a long replay would only
+// fill the buffer.
 func (s *Subscription) replay(ctx context.Context) error {
 	from := s.after
 	for live, near := false, false; ; {
@@ -148,10 +198,10 @@ func (s *Subscription) replay(ctx context.Context) error {
 					return err
 				}
 			}
-			if n += len(events); len(events) == feedBatch {
-				from = events[feedBatch-1].Place()
-			} else {
-				from = upto
+			n += len(events)
+			from = upto
+			if len(events) == feedBatch {
+				from = s.mark
 			}
 		}
 		if live {
@@ -161,28 +211,28 @@ func (s *Subscription) replay(ctx context.Context) error {
 	}
 }
 
-// readSince reads a batch, again and again while the database is away. Pruning
-// may go on behind our back: only what a look after the read still finds
-// complete is complete.
+// readSince reads a batch, again and again while the database is away.
 func (s *Subscription) readSince(ctx context.Context, from, upto Place) ([]Event, error) {
 	for backoff := feedBackoffMin; ; backoff = min(2*backoff, feedBackoffMax) {
 		events, err := s.tryReadSince(ctx, from, upto)
-		if err == nil || err == ErrPlaceGone {
+		if err == nil || errors.Is(err, ErrPlaceGone) {
 			return events, err
 		}
+		wait := time.NewTimer(backoff/2 + rand.N(backoff/2))
 		select {
-		case <-s.dropped:
-			return nil, ErrSlow
-		case <-s.feed.done:
-			return nil, ErrFeedEnded
-		default:
-		}
-		if !pause(ctx, backoff/2+rand.N(backoff/2)) {
+		case <-wait.C:
+		case <-ctx.Done():
+			wait.Stop()
 			return nil, ctx.Err()
+		case <-s.feed.done:
+			wait.Stop()
+			return nil, ErrFeedEnded
 		}
 	}
 }
 
+// tryReadSince reads a batch once. Pruning may go on behind our back: only what a
+// look after the read still finds complete is complete.
 func (s *Subscription) tryReadSince(ctx context.Context, from, upto Place) ([]Event, error) {
 	ctx, cancel := context.WithTimeout(ctx, feedTimeout)
 	defer cancel()
@@ -193,5 +243,6 @@ func (s *Subscription) tryReadSince(ctx context.Context, from, upto Place) ([]Ev
 	if err != nil {
 		return nil, fmt.Errorf("read events again: %w", err)
 	}
-	return events, s.feed.reaches(ctx, s.company, from)
+	_, err = s.feed.reaches(ctx, s.company, s.mark)
+	return events, err
 }

@@ -219,7 +219,7 @@ WITH chunk AS MATERIALIZED (
     LEFT JOIN LATERAL (
         SELECT card.id, card.status, card.balance
         FROM card
-        WHERE card.company_id = $1 AND card.customer_id = known.id AND card.card_type_id = $10
+        WHERE card.company_id = $1 AND card.customer_id = known.id AND (card.card_type_id = $10) IS TRUE
         ORDER BY card.status = 'enabled' DESC, card.id
         LIMIT 1
     ) AS account ON true
@@ -365,7 +365,8 @@ type ImportChunkApplyRow struct {
 // from one part to another (ImportPlanner), so RETURNING carries what the next
 // part needs. Updates take company_id from the part, not from the argument:
 // with a constant the planner, which knows nothing of a company or a file that
-// has just arrived, may walk the table and rescan the part for each row.
+// has just arrived, may walk the table and rescan the part for each row; IS TRUE
+// keeps it from the index of all cards of a type for the same reason.
 // Movements go in by card: neighbouring index pages are written
 // together. expected tells the cards that had to move: where moved differs,
 // a card changed its state under the statement and it has to run again.

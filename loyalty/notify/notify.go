@@ -1,0 +1,250 @@
+// Package notify sends what the platform has to tell by mail. Whoever has
+// something to tell queues a message in the transaction that makes it true
+// ([Queue]); a job sends it afterwards ([Service.Send]), with back-off, at
+// least once and under one Message-ID. Where no mail server is set, messages
+// are kept to be read in the console. A message that cannot be sent undoes
+// nothing of what it tells.
+package notify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"sello/db"
+	"sello/loyalty"
+)
+
+// Status is the state of a message.
+type Status string
+
+// The states of a message.
+const (
+	Queued Status = "queued"
+	// Sent: the mail server has taken it.
+	Sent Status = "sent"
+	// Kept: there is no mail server; the message is here to be read.
+	Kept Status = "kept"
+	// Failed: the last attempt failed, or the server refuses the recipient.
+	Failed Status = "failed"
+)
+
+// JobQueue is where messages are sent from.
+const JobQueue = "notify"
+
+// sendAttempts spread over about a day and a half by the job's back-off.
+const sendAttempts = 12
+
+// Email is the job that sends one message.
+type Email struct {
+	CompanyID      uuid.UUID `json:"company_id" river:"unique"`
+	NotificationID uuid.UUID `json:"notification_id" river:"unique"`
+}
+
+// Kind is the job's name in River.
+func (Email) Kind() string { return "notify_email" }
+
+// InsertOpts makes the job unique per message among those that may still run.
+func (Email) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{Queue: JobQueue, MaxAttempts: sendAttempts, UniqueOpts: river.UniqueOpts{
+		ByArgs: true,
+		ByState: []rivertype.JobState{
+			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
+			rivertype.JobStateRunning, rivertype.JobStateScheduled,
+		},
+	}}
+}
+
+// Enqueuer inserts a job in the transaction that causes it: River's client.
+type Enqueuer interface {
+	InsertTx(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) (*rivertype.JobInsertResult, error)
+}
+
+// Notification is a message and what became of it.
+type Notification struct{ db.Notification }
+
+// State is the message's status.
+func (n *Notification) State() Status { return Status(n.Status) }
+
+// Message is something to tell one recipient, in plain text.
+type Message struct {
+	// Kind says what it is about, such as import_result; it also finds the
+	// Source of the attachment.
+	Kind      string
+	SubjectID uuid.UUID
+	Recipient string
+	Subject   string
+	Body      string
+	// Attachment is the name of a file that is made when the message is sent;
+	// blank for none.
+	Attachment string
+}
+
+// Queue puts a message into the outbox and queues its job, both in the caller's
+// transaction, which holds the subject's row.
+func Queue(ctx context.Context, tx db.Tx, jobs Enqueuer, company uuid.UUID, now time.Time, m Message) (*Notification, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("make an id: %w", err)
+	}
+	in := db.NotificationCreateParams{
+		CompanyID: company, ID: id, Channel: "email", Kind: m.Kind, SubjectID: m.SubjectID, Recipient: m.Recipient,
+		Subject: m.Subject, Body: m.Body, Now: now,
+	}
+	if m.Attachment != "" {
+		in.Attachment = &m.Attachment
+	}
+	row, err := tx.NotificationCreate(ctx, in)
+	if err != nil {
+		return nil, fmt.Errorf("queue a message: %w", err)
+	}
+	if _, err := jobs.InsertTx(ctx, tx.Conn, Email{CompanyID: company, NotificationID: id}, nil); err != nil {
+		return nil, fmt.Errorf("enqueue a message: %w", err)
+	}
+	return &Notification{row}, nil
+}
+
+// Source writes the attachment of the messages of one kind, anew each time.
+type Source func(ctx context.Context, company, subject uuid.UUID, w io.Writer) error
+
+// Service sends messages. DB, Mailer and Now are required; Jobs by Retry only.
+type Service struct {
+	DB     *db.Store
+	Jobs   Enqueuer
+	Mailer Mailer
+	Now    func() time.Time
+	// Sources make attachments, by kind of message.
+	Sources map[string]Source
+}
+
+// Send sends a queued message. One that is not queued any more, or not there,
+// is left alone, so that it may be called again; a process that dies between
+// the mail server's answer and our note of it sends a second copy under the
+// same Message-ID. An error that no further attempt can mend is a
+// *PermanentError.
+func (s *Service) Send(ctx context.Context, company, id uuid.UUID) error {
+	row, err := s.DB.NotificationByID(ctx, company, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read a message: %w", err)
+	}
+	if Status(row.Status) != Queued {
+		return nil
+	}
+	mail := Mail{ID: row.ID, To: row.Recipient, Subject: row.Subject, Body: row.Body, Date: row.CreatedAt}
+	if row.Attachment != nil && s.Mailer.Outcome() == Sent {
+		if mail.Attachment, err = s.attachment(ctx, row); err != nil {
+			return err
+		}
+	}
+	if err := s.Mailer.Send(ctx, mail); err != nil {
+		return err
+	}
+	// The mail is out: the note of it is made even if the job was told to stop.
+	return s.note(context.WithoutCancel(ctx), company, id, s.Mailer.Outcome(), nil)
+}
+
+func (s *Service) attachment(ctx context.Context, row db.Notification) (*Attachment, error) {
+	source, ok := s.Sources[row.Kind]
+	if !ok {
+		return nil, fmt.Errorf("attach to a message: no source for kind %q", row.Kind)
+	}
+	return &Attachment{Name: *row.Attachment, Write: func(w io.Writer) error {
+		return source(ctx, row.CompanyID, row.SubjectID, w)
+	}}, nil
+}
+
+// GiveUp notes that a queued message will not be sent and why.
+func (s *Service) GiveUp(ctx context.Context, company, id uuid.UUID, cause error) error {
+	return s.note(ctx, company, id, Failed, new(reason(cause)))
+}
+
+func (s *Service) note(ctx context.Context, company, id uuid.UUID, status Status, text *string) error {
+	_, err := s.DB.NotificationEnd(ctx, db.NotificationEndParams{
+		CompanyID: company, ID: id, Status: string(status), Error: text, Now: s.Now(),
+	})
+	if err != nil {
+		return fmt.Errorf("note what became of a message: %w", err)
+	}
+	return nil
+}
+
+// Retry queues a failed message again. It refuses with NOT_FOUND, and with
+// STATE_CONFLICT one that has not failed.
+func (s *Service) Retry(ctx context.Context, company, id uuid.UUID) (*Notification, error) {
+	var row db.Notification
+	err := s.DB.InTx(ctx, func(tx db.Tx) error {
+		var err error
+		row, err = tx.NotificationRetry(ctx, company, id)
+		if errors.Is(err, pgx.ErrNoRows) {
+			if _, err := tx.NotificationByID(ctx, company, id); errors.Is(err, pgx.ErrNoRows) {
+				return loyalty.Refuse(loyalty.CodeNotFound, "id")
+			} else if err != nil {
+				return fmt.Errorf("read a message: %w", err)
+			}
+			return loyalty.Refuse(loyalty.CodeStateConflict, "id")
+		}
+		if err != nil {
+			return fmt.Errorf("queue a message again: %w", err)
+		}
+		if _, err := s.Jobs.InsertTx(ctx, tx.Conn, Email{CompanyID: company, NotificationID: id}, nil); err != nil {
+			return fmt.Errorf("enqueue a message: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Notification{row}, nil
+}
+
+// Get reads a message. It refuses with NOT_FOUND.
+func (s *Service) Get(ctx context.Context, company, id uuid.UUID) (*Notification, error) {
+	row, err := s.DB.NotificationByID(ctx, company, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, loyalty.Refuse(loyalty.CodeNotFound, "id")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read a message: %w", err)
+	}
+	return &Notification{row}, nil
+}
+
+// List reads messages newest first, from below the id given (nil: from the
+// newest), of one status or of all.
+func (s *Service) List(ctx context.Context, company uuid.UUID, before *uuid.UUID, status *Status, limit int) ([]*Notification, error) {
+	rows, err := s.DB.NotificationsPage(ctx, db.NotificationsPageParams{
+		CompanyID: company, Before: before, Status: (*string)(status), BatchSize: int32(limit),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list messages: %w", err)
+	}
+	return asNotifications(rows), nil
+}
+
+// BySubjects reads the messages of one kind about the objects of a page, in the
+// order of the objects' ids, oldest first.
+func (s *Service) BySubjects(ctx context.Context, company uuid.UUID, kind string, subjects []uuid.UUID) ([]*Notification, error) {
+	rows, err := s.DB.NotificationsBySubjects(ctx, db.NotificationsBySubjectsParams{CompanyID: company, Kind: kind, SubjectIds: subjects})
+	if err != nil {
+		return nil, fmt.Errorf("list messages: %w", err)
+	}
+	return asNotifications(rows), nil
+}
+
+func asNotifications(rows []db.Notification) []*Notification {
+	list := make([]*Notification, len(rows))
+	for i, row := range rows {
+		list[i] = &Notification{row}
+	}
+	return list
+}
