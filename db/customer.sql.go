@@ -13,7 +13,7 @@ import (
 )
 
 const customerByDocument = `-- name: CustomerByDocument :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, name_words, created_at, updated_at FROM customer WHERE company_id = $1 AND document_key = $2
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at FROM customer WHERE company_id = $1 AND document_key = $2
 `
 
 func (q *Queries) CustomerByDocument(ctx context.Context, companyID uuid.UUID, documentKey *string) (Customer, error) {
@@ -32,7 +32,6 @@ func (q *Queries) CustomerByDocument(ctx context.Context, companyID uuid.UUID, d
 		&i.Birthdate,
 		&i.Attributes,
 		&i.NameKey,
-		&i.NameWords,
 		&i.CreatedAt,
 		&i.UpdatedAt,
 	)
@@ -40,7 +39,7 @@ func (q *Queries) CustomerByDocument(ctx context.Context, companyID uuid.UUID, d
 }
 
 const customerByEmail = `-- name: CustomerByEmail :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, name_words, created_at, updated_at FROM customer WHERE company_id = $1 AND email = $2
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at FROM customer WHERE company_id = $1 AND email = $2
 `
 
 func (q *Queries) CustomerByEmail(ctx context.Context, companyID uuid.UUID, email *string) (Customer, error) {
@@ -59,7 +58,6 @@ func (q *Queries) CustomerByEmail(ctx context.Context, companyID uuid.UUID, emai
 		&i.Birthdate,
 		&i.Attributes,
 		&i.NameKey,
-		&i.NameWords,
 		&i.CreatedAt,
 		&i.UpdatedAt,
 	)
@@ -67,7 +65,7 @@ func (q *Queries) CustomerByEmail(ctx context.Context, companyID uuid.UUID, emai
 }
 
 const customerByID = `-- name: CustomerByID :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, name_words, created_at, updated_at FROM customer WHERE company_id = $1 AND id = $2
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at FROM customer WHERE company_id = $1 AND id = $2
 `
 
 func (q *Queries) CustomerByID(ctx context.Context, companyID uuid.UUID, iD uuid.UUID) (Customer, error) {
@@ -86,7 +84,6 @@ func (q *Queries) CustomerByID(ctx context.Context, companyID uuid.UUID, iD uuid
 		&i.Birthdate,
 		&i.Attributes,
 		&i.NameKey,
-		&i.NameWords,
 		&i.CreatedAt,
 		&i.UpdatedAt,
 	)
@@ -94,7 +91,7 @@ func (q *Queries) CustomerByID(ctx context.Context, companyID uuid.UUID, iD uuid
 }
 
 const customerByPhone = `-- name: CustomerByPhone :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, name_words, created_at, updated_at FROM customer WHERE company_id = $1 AND phone = $2 ORDER BY id LIMIT 1
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at FROM customer WHERE company_id = $1 AND phone = $2 ORDER BY id LIMIT 1
 `
 
 // CustomerByPhone finds the person behind a phone; the first registered of several.
@@ -114,7 +111,6 @@ func (q *Queries) CustomerByPhone(ctx context.Context, companyID uuid.UUID, phon
 		&i.Birthdate,
 		&i.Attributes,
 		&i.NameKey,
-		&i.NameWords,
 		&i.CreatedAt,
 		&i.UpdatedAt,
 	)
@@ -122,7 +118,7 @@ func (q *Queries) CustomerByPhone(ctx context.Context, companyID uuid.UUID, phon
 }
 
 const customerByQRCode = `-- name: CustomerByQRCode :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, name_words, created_at, updated_at FROM customer WHERE company_id = $1 AND qr_code = $2
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at FROM customer WHERE company_id = $1 AND qr_code = $2
 `
 
 func (q *Queries) CustomerByQRCode(ctx context.Context, companyID uuid.UUID, qrCode string) (Customer, error) {
@@ -141,7 +137,6 @@ func (q *Queries) CustomerByQRCode(ctx context.Context, companyID uuid.UUID, qrC
 		&i.Birthdate,
 		&i.Attributes,
 		&i.NameKey,
-		&i.NameWords,
 		&i.CreatedAt,
 		&i.UpdatedAt,
 	)
@@ -150,10 +145,10 @@ func (q *Queries) CustomerByQRCode(ctx context.Context, companyID uuid.UUID, qrC
 
 const customerCreate = `-- name: CustomerCreate :one
 INSERT INTO customer (company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate,
-                      attributes, name_key, name_words, created_at, updated_at)
+                      attributes, name_key, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-        $11, $12, array_to_tsvector($13::text[]), $14, $14)
-RETURNING company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, name_words, created_at, updated_at
+        $11, $12, $13, $13)
+RETURNING company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at
 `
 
 type CustomerCreateParams struct {
@@ -169,7 +164,6 @@ type CustomerCreateParams struct {
 	Birthdate   *time.Time
 	Attributes  []byte
 	NameKey     string
-	NameWords   []string
 	Now         time.Time
 }
 
@@ -187,7 +181,6 @@ func (q *Queries) CustomerCreate(ctx context.Context, arg CustomerCreateParams) 
 		arg.Birthdate,
 		arg.Attributes,
 		arg.NameKey,
-		arg.NameWords,
 		arg.Now,
 	)
 	var i Customer
@@ -204,7 +197,6 @@ func (q *Queries) CustomerCreate(ctx context.Context, arg CustomerCreateParams) 
 		&i.Birthdate,
 		&i.Attributes,
 		&i.NameKey,
-		&i.NameWords,
 		&i.CreatedAt,
 		&i.UpdatedAt,
 	)
@@ -212,7 +204,7 @@ func (q *Queries) CustomerCreate(ctx context.Context, arg CustomerCreateParams) 
 }
 
 const customerLock = `-- name: CustomerLock :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, name_words, created_at, updated_at FROM customer WHERE company_id = $1 AND id = $2 FOR UPDATE
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at FROM customer WHERE company_id = $1 AND id = $2 FOR UPDATE
 `
 
 func (q *Queries) CustomerLock(ctx context.Context, companyID uuid.UUID, iD uuid.UUID) (Customer, error) {
@@ -231,7 +223,6 @@ func (q *Queries) CustomerLock(ctx context.Context, companyID uuid.UUID, iD uuid
 		&i.Birthdate,
 		&i.Attributes,
 		&i.NameKey,
-		&i.NameWords,
 		&i.CreatedAt,
 		&i.UpdatedAt,
 	)
@@ -253,9 +244,9 @@ const customerUpdate = `-- name: CustomerUpdate :one
 UPDATE customer
 SET first_name = $1, last_name = $2, email = $3, phone = $4, document = $5,
     document_key = $6, birthdate = $7, attributes = $8,
-    name_key = $9, name_words = array_to_tsvector($10::text[]), updated_at = $11
-WHERE company_id = $12 AND id = $13
-RETURNING company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, name_words, created_at, updated_at
+    name_key = $9, updated_at = $10
+WHERE company_id = $11 AND id = $12
+RETURNING company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at
 `
 
 type CustomerUpdateParams struct {
@@ -268,7 +259,6 @@ type CustomerUpdateParams struct {
 	Birthdate   *time.Time
 	Attributes  []byte
 	NameKey     string
-	NameWords   []string
 	Now         time.Time
 	CompanyID   uuid.UUID
 	ID          uuid.UUID
@@ -286,7 +276,6 @@ func (q *Queries) CustomerUpdate(ctx context.Context, arg CustomerUpdateParams) 
 		arg.Birthdate,
 		arg.Attributes,
 		arg.NameKey,
-		arg.NameWords,
 		arg.Now,
 		arg.CompanyID,
 		arg.ID,
@@ -305,7 +294,6 @@ func (q *Queries) CustomerUpdate(ctx context.Context, arg CustomerUpdateParams) 
 		&i.Birthdate,
 		&i.Attributes,
 		&i.NameKey,
-		&i.NameWords,
 		&i.CreatedAt,
 		&i.UpdatedAt,
 	)
@@ -313,7 +301,7 @@ func (q *Queries) CustomerUpdate(ctx context.Context, arg CustomerUpdateParams) 
 }
 
 const customersByIDs = `-- name: CustomersByIDs :many
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, name_words, created_at, updated_at FROM customer WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at FROM customer WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
 `
 
 func (q *Queries) CustomersByIDs(ctx context.Context, companyID uuid.UUID, ids []uuid.UUID) ([]Customer, error) {
@@ -338,7 +326,6 @@ func (q *Queries) CustomersByIDs(ctx context.Context, companyID uuid.UUID, ids [
 			&i.Birthdate,
 			&i.Attributes,
 			&i.NameKey,
-			&i.NameWords,
 			&i.CreatedAt,
 			&i.UpdatedAt,
 		); err != nil {
@@ -364,7 +351,7 @@ func (q *Queries) CustomersCount(ctx context.Context, companyID uuid.UUID) (int6
 }
 
 const customersPage = `-- name: CustomersPage :many
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, name_words, created_at, updated_at FROM customer
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at FROM customer
 WHERE company_id = $1 AND ($2::uuid IS NULL OR id > $2::uuid)
 ORDER BY id
 LIMIT $3
@@ -398,7 +385,6 @@ func (q *Queries) CustomersPage(ctx context.Context, arg CustomersPageParams) ([
 			&i.Birthdate,
 			&i.Attributes,
 			&i.NameKey,
-			&i.NameWords,
 			&i.CreatedAt,
 			&i.UpdatedAt,
 		); err != nil {
@@ -426,9 +412,11 @@ WITH hit AS (
     UNION ALL
     SELECT id, 3 FROM customer WHERE company_id = $1 AND document_key LIKE $9::text
     UNION ALL
-    SELECT id, 4 FROM customer WHERE company_id = $1 AND name_words @@ $10::text::tsquery
+    SELECT id, 4 FROM customer WHERE company_id = $1
+        AND array_to_tsvector(string_to_array(
+            right(company_id::text, 8) || replace(name_key, ' ', ' ' || right(company_id::text, 8)), ' ')) @@ $10::text::tsquery
 )
-SELECT customer.company_id, customer.id, customer.first_name, customer.last_name, customer.email, customer.phone, customer.document, customer.document_key, customer.qr_code, customer.birthdate, customer.attributes, customer.name_key, customer.name_words, customer.created_at, customer.updated_at, best.rank::integer AS rank
+SELECT customer.company_id, customer.id, customer.first_name, customer.last_name, customer.email, customer.phone, customer.document, customer.document_key, customer.qr_code, customer.birthdate, customer.attributes, customer.name_key, customer.created_at, customer.updated_at, best.rank::integer AS rank
 FROM (SELECT hit.id, min(hit.rank) AS rank FROM hit GROUP BY hit.id) AS best
 JOIN customer ON customer.company_id = $1 AND customer.id = best.id
 WHERE (best.rank, customer.name_key, customer.id) > ($2::integer, $3::text, $4::uuid)
@@ -490,7 +478,6 @@ func (q *Queries) CustomersSearch(ctx context.Context, arg CustomersSearchParams
 			&i.Customer.Birthdate,
 			&i.Customer.Attributes,
 			&i.Customer.NameKey,
-			&i.Customer.NameWords,
 			&i.Customer.CreatedAt,
 			&i.Customer.UpdatedAt,
 			&i.Rank,

@@ -121,7 +121,6 @@ type Customer struct {
 	Birthdate   *time.Time
 	Attributes  []byte
 	NameKey     string
-	NameWords   string
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }

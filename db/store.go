@@ -54,6 +54,21 @@ func (s *Store) InTx(ctx context.Context, fn func(Tx) error) error {
 	}
 }
 
+// InSnapshot runs fn on one moment of the database: all its statements see the
+// same rows, however much is written meanwhile, and write nothing. It is for work
+// over whole tables, so that it may take long and sort in memory.
+func (s *Store) InSnapshot(ctx context.Context, fn func(*Queries) error) error {
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return pgx.BeginTxFunc(ctx, s.Pool, options, func(tx pgx.Tx) error {
+		// The pool's time-out is one for requests.
+		_, err := tx.Exec(ctx, "SELECT set_config('statement_timeout', '0', true), set_config('work_mem', '64MB', true)")
+		if err != nil {
+			return fmt.Errorf("begin a snapshot: %w", err)
+		}
+		return fn(New(tx))
+	})
+}
+
 func gaveWay(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (pg.Code == "40001" || pg.Code == "40P01")

@@ -1,8 +1,8 @@
 -- name: CustomerCreate :one
 INSERT INTO customer (company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate,
-                      attributes, name_key, name_words, created_at, updated_at)
+                      attributes, name_key, created_at, updated_at)
 VALUES (@company_id, @id, @first_name, @last_name, @email, @phone, @document, @document_key, @qr_code, @birthdate,
-        @attributes, @name_key, array_to_tsvector(@name_words::text[]), @now, @now)
+        @attributes, @name_key, @now, @now)
 RETURNING *;
 
 -- name: CustomerUpdate :one
@@ -10,7 +10,7 @@ RETURNING *;
 UPDATE customer
 SET first_name = @first_name, last_name = @last_name, email = @email, phone = @phone, document = @document,
     document_key = @document_key, birthdate = @birthdate, attributes = @attributes,
-    name_key = @name_key, name_words = array_to_tsvector(@name_words::text[]), updated_at = @now
+    name_key = @name_key, updated_at = @now
 WHERE company_id = @company_id AND id = @id
 RETURNING *;
 
@@ -67,7 +67,9 @@ WITH hit AS (
     UNION ALL
     SELECT id, 3 FROM customer WHERE company_id = @company_id AND document_key LIKE sqlc.narg('prefix')::text
     UNION ALL
-    SELECT id, 4 FROM customer WHERE company_id = @company_id AND name_words @@ sqlc.narg('words')::text::tsquery
+    SELECT id, 4 FROM customer WHERE company_id = @company_id
+        AND array_to_tsvector(string_to_array(
+            right(company_id::text, 8) || replace(name_key, ' ', ' ' || right(company_id::text, 8)), ' ')) @@ sqlc.narg('words')::text::tsquery
 )
 SELECT sqlc.embed(customer), best.rank::integer AS rank
 FROM (SELECT hit.id, min(hit.rank) AS rank FROM hit GROUP BY hit.id) AS best

@@ -93,12 +93,11 @@ func create(ctx context.Context, q *db.Queries, company uuid.UUID, in Fields, no
 	if err != nil {
 		return db.Customer{}, fmt.Errorf("make an id: %w", err)
 	}
-	key, words := NameIndex(company, in.FirstName, in.LastName)
 	return q.CustomerCreate(ctx, db.CustomerCreateParams{
 		CompanyID: company, ID: id, FirstName: in.FirstName, LastName: optional(in.LastName),
 		Email: optional(in.Email), Phone: optional(in.Phone), Document: optional(in.Document),
 		DocumentKey: optional(strings.ToLower(in.Document)), QrCode: NewQRCode(), Birthdate: in.Birthdate,
-		Attributes: in.Attributes, NameKey: key, NameWords: words, Now: now,
+		Attributes: in.Attributes, NameKey: loyalty.SearchKey(in.FirstName + " " + in.LastName), Now: now,
 	})
 }
 
@@ -132,12 +131,11 @@ func (s *Service) Update(ctx context.Context, who auth.Principal, id uuid.UUID, 
 		if err != nil {
 			return err
 		}
-		key, words := NameIndex(who.CompanyID, fields.FirstName, fields.LastName)
 		row, err = tx.CustomerUpdate(ctx, db.CustomerUpdateParams{
 			CompanyID: who.CompanyID, ID: id, FirstName: fields.FirstName, LastName: optional(fields.LastName),
 			Email: optional(fields.Email), Phone: optional(fields.Phone), Document: optional(fields.Document),
 			DocumentKey: optional(strings.ToLower(fields.Document)), Birthdate: fields.Birthdate,
-			Attributes: fields.Attributes, NameKey: key, NameWords: words, Now: s.Now(),
+			Attributes: fields.Attributes, NameKey: loyalty.SearchKey(fields.FirstName + " " + fields.LastName), Now: s.Now(),
 		})
 		if err != nil {
 			return err

@@ -125,21 +125,9 @@ func NewQRCode() string {
 	return "PRT-" + hex.EncodeToString(b[:])
 }
 
-// NameIndex is a customer's name as it is searched: the key that orders lists,
-// and its words behind the company's tag (see the migration of customer).
-func NameIndex(company uuid.UUID, first, last string) (key string, words []string) {
-	key = loyalty.SearchKey(first + " " + last)
-	tag := nameTag(company)
-	for word := range strings.FieldsSeq(key) {
-		words = append(words, tag+word)
-	}
-	if words == nil {
-		words = []string{}
-	}
-	return key, words
-}
-
-// nameTag is the end of the company's id: its beginning is the time it was made.
+// nameTag stands before each word of a name in the index that finds them
+// (customer_name_words_idx): the end of the company's id, since its beginning is
+// the time it was made.
 func nameTag(company uuid.UUID) string { return hex.EncodeToString(company[12:]) }
 
 func optional(s string) *string {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -166,7 +165,7 @@ func (s *Service) applyChunk(ctx context.Context, company, id uuid.UUID) (done b
 		now := s.Now()
 		chunk, err := tx.ImportChunkApply(ctx, db.ImportChunkApplyParams{
 			CompanyID: company, ImportID: id, AfterLine: row.CursorLine, Pass: row.Pass, Mendable: mendable,
-			BatchSize: int32(s.chunkRows()), CardTypeID: row.CardTypeID, Tag: companyTag(company), Now: now,
+			BatchSize: int32(s.chunkRows()), CardTypeID: row.CardTypeID, Now: now,
 			DocumentTaken: string(pointsfile.DocumentOfAnother), CardNotEnabled: string(CardNotEnabled),
 			BalanceTooLarge: string(BalanceTooLarge), Floor: cardType.Floor,
 			Description: "Asignación masiva: " + row.FileName, ActorID: row.ActorID,
@@ -195,11 +194,4 @@ func (s *Service) applyChunk(ctx context.Context, company, id uuid.UUID) (done b
 		return s.end(ctx, tx, row, Finished)
 	})
 	return done, err
-}
-
-// companyTag stands before each word of a name, so that one index serves all
-// companies (customer.name_words).
-func companyTag(company uuid.UUID) string {
-	text := strings.ReplaceAll(company.String(), "-", "")
-	return text[len(text)-8:]
 }

@@ -2,19 +2,17 @@ package imports_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"io"
 	"mime"
 	"mime/multipart"
+	"mime/quotedprintable"
 	"net"
 	"net/mail"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
-
-	"mime/quotedprintable"
-
-	"encoding/base64"
 
 	"github.com/emersion/go-smtp"
 

@@ -1,0 +1,130 @@
+package wallet
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"sello/graph/model"
+	"sello/loyalty"
+)
+
+// unreachable are the codes that the call behind a table cannot refuse with,
+// beside those of other areas.
+var unreachable = []loyalty.Code{
+	// Codes of objects that no method here names.
+	loyalty.CodeStoreNotFound, loyalty.CodeCustomerNotFound, loyalty.CodeNotFound, loyalty.CodeCardNotRechargeable,
+	loyalty.CodeSignInFailed, loyalty.CodeSessionEnded, loyalty.CodeScopeExceeded, loyalty.CodeImportNotFound,
+	loyalty.CodeImportNotFinished, loyalty.CodeNothingToReprocess, loyalty.CodeJobNotFound, loyalty.CodeQueueNotFound,
+	loyalty.CodeStateConflict,
+	// The shim always gives a key, and the ledger waits for a first call that runs.
+	loyalty.CodeIdempotencyKeyRequired, loyalty.CodeIdempotencyInProgress,
+	// A wallet without a rule gives no points by itself: the documents know no such
+	// wallet, it is answered as a fault.
+	loyalty.CodeAccrualRuleMissing,
+}
+
+// movementChecked are codes that the shim's own checks of parameters keep from a
+// posting.
+var movementChecked = []loyalty.Code{
+	loyalty.CodeInvalid, loyalty.CodeRequired, loyalty.CodeTooLong, loyalty.CodeTaken, loyalty.CodeAmountNotPositive,
+	loyalty.CodeContactExists, loyalty.CodeContactRace, loyalty.CodeBirthdateRequired, loyalty.CodePasswordTaken,
+	// A sale answers it by how its ticket is missing; an adjustment is no sale.
+	loyalty.CodeTicketRequired,
+}
+
+// TestAnswersComplete: each code of the core is in a posting's table or on a list
+// with the reason why it cannot come.
+func TestAnswersComplete(t *testing.T) {
+	t.Parallel()
+
+	for name, table := range map[string]answers{"sale": saleAnswers, "balance update": balanceUpdateAnswers} {
+		for _, code := range loyalty.Codes() {
+			_, has := table.refusals[cause{code: code}]
+			reason := slices.Contains(unreachable, code) || slices.Contains(movementChecked, code)
+			if has == reason {
+				t.Errorf("%s: code %s is in the table: %v, on a list: %v", name, code, has, reason)
+			}
+		}
+	}
+}
+
+func TestAnswersOf(t *testing.T) {
+	t.Parallel()
+
+	refused := func(code loyalty.Code, field ...string) []*model.UserError {
+		return []*model.UserError{{Code: code, Field: field}}
+	}
+	for _, tt := range []struct {
+		name    string
+		refused []*model.UserError
+		want    string
+	}{
+		{"nothing", nil, ""},
+		{"by code", refused(loyalty.CodeContactExists, "input", "phone"), "wallet_manager_08"},
+		{"by code without a field", refused(loyalty.CodeContactExists), "wallet_manager_08"},
+		{"by field", refused(loyalty.CodeInvalid, "input", "birthdate"), "wallet_manager_09"},
+		{"by another field", refused(loyalty.CodeInvalid, "input", "name"), "wallet_manager_05"},
+	} {
+		err := contactAddAnswers.of(tt.refused)
+		got := ""
+		if a, ok := errors.AsType[answer](err); ok {
+			got = a.code
+		}
+		if got != tt.want {
+			t.Errorf("%s: got %q (%v), want %q", tt.name, got, err, tt.want)
+		}
+	}
+	err := contactAddAnswers.of(refused(loyalty.CodeJobNotFound))
+	if _, isAnswer := errors.AsType[answer](err); err == nil || isAnswer {
+		t.Errorf("a code without a row: got %v, want a fault", err)
+	}
+}
+
+// TestAnswersWordForWord holds each answer of a table against the fixtures, which
+// are copied from the document.
+func TestAnswersWordForWord(t *testing.T) {
+	t.Parallel()
+
+	documented := map[string]map[string]bool{}
+	paths, err := filepath.Glob("testdata/fixtures/*/response.json")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("fixtures: %d, %v", len(paths), err)
+	}
+	field := regexp.MustCompile(`"(code|message)": "([^"]*)"`)
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]string{}
+		for _, m := range field.FindAllStringSubmatch(string(data), -1) {
+			found[m[1]] = m[2]
+		}
+		if documented[found["code"]] == nil {
+			documented[found["code"]] = map[string]bool{}
+		}
+		documented[found["code"]][found["message"]] = true
+	}
+	all := []answer{unauthorized, contactAddFault, contactReopenFault, employeeUnreadable, employeeInvalid, employeeFault, employeeAddFault, employeeDisableFault}
+	for _, table := range []answers{contactAddAnswers, contactGetAnswers, saleAnswers, balanceUpdateAnswers, employeeAddAnswers, employeeDisableAnswers} {
+		for _, a := range table.parameters {
+			all = append(all, a)
+		}
+		for _, a := range table.refusals {
+			all = append(all, a)
+		}
+	}
+	for _, a := range all {
+		if !a.outside && !documented[a.code][a.message] {
+			t.Errorf("answer %s %q is in no fixture, which know %v", a.code, a.message, documented[a.code])
+		}
+		if strings.TrimSpace(a.message) == "" {
+			t.Errorf("answer %s has no message", a.code)
+		}
+	}
+}
