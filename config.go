@@ -37,8 +37,8 @@ type Config struct {
 	// (spec/pretii.md 2).
 	APIDomain string `env:"API_DOMAIN"`
 	// RateLimit is the requests a minute of one credential, or of one address
-	// without a credential.
-	RateLimit int `env:"RATE_LIMIT" envDefault:"12000"`
+	// without a credential; a negative number is no limit.
+	RateLimit int `env:"RATE_LIMIT" envDefault:"36000"`
 	// GraphiQL serves the explorer.
 	GraphiQL bool `env:"GRAPHIQL" envDefault:"false"`
 

@@ -48,7 +48,7 @@ func (c devCommand) Run(ctx context.Context) error {
 	}
 	slog.SetDefault(log)
 	// The port first: when it is taken nothing else has been touched.
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(c.Port)))
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(c.Port)))
 	if err != nil {
 		return exitError{exitUnavailable, fmt.Errorf("port %d cannot be used: %w\nchoose another one with --port, or --port 0 for any free one", c.Port, err)}
 	}

@@ -52,21 +52,21 @@ func runProcess(ctx context.Context, serves, works bool) error {
 	}
 	var listener net.Listener
 	if serves {
-		if listener, err = listen(config.Addr); err != nil {
+		if listener, err = listen(ctx, config.Addr); err != nil {
 			return exitError{exitUnavailable, err}
 		}
 	}
 	var opsListener net.Listener
 	if config.OpsAddr != "" {
-		if opsListener, err = listen(config.OpsAddr); err != nil {
+		if opsListener, err = listen(ctx, config.OpsAddr); err != nil {
 			return exitError{exitUnavailable, err}
 		}
 	}
 	return a.run(ctx, listener, opsListener)
 }
 
-func listen(addr string) (net.Listener, error) {
-	l, err := net.Listen("tcp", addr)
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on %s: %w; choose another address", addr, err)
 	}

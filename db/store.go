@@ -86,3 +86,14 @@ func OutOfRange(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pg.Code == "22003"
 }
+
+// Unstorable reports whether an argument was a text that no column holds: with a
+// NUL, not UTF-8, or JSON with half a surrogate pair. Nothing has such a code.
+func Unstorable(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (pg.Code == "22021" || pg.Code == "22P05")
+}
+
+// Absent reports whether a look-up found no row, or was for a key that no row can
+// have.
+func Absent(err error) bool { return errors.Is(err, pgx.ErrNoRows) || Unstorable(err) }

@@ -42,7 +42,7 @@ func postingKey(ctx context.Context, who auth.Principal, operation string, key *
 	if lifetime < 1 || lifetime > maxKeyHours {
 		return nil, loyalty.Refuse(loyalty.CodeInvalid, "idempotencyHours")
 	}
-	request, err := json.Marshal(input)
+	request, err := json.Marshal(map[string]any{fmt.Sprintf("%T", input): input})
 	if err != nil {
 		return nil, fmt.Errorf("encode a request for its fingerprint: %w", err)
 	}

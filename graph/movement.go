@@ -21,7 +21,7 @@ func (r *Resolver) post(ctx context.Context, who auth.Principal, key *string, ho
 	var posted ledger.Posted
 	var err error
 	p.Source = source(who)
-	if p.Key, err = postingKey(ctx, who, string(p.Action), key, hours, input); err == nil {
+	if p.Key, err = postingKey(ctx, who, operation(p.Action), key, hours, input); err == nil {
 		posted, err = r.Ledger.Post(ctx, who, p)
 	}
 	if err == nil {
@@ -32,6 +32,15 @@ func (r *Resolver) post(ctx context.Context, who auth.Principal, key *string, ho
 		return nil, err
 	}
 	return &model.MovementPayload{Movement: posted.Movement, Replayed: posted.Replayed, UserErrors: refused}, nil
+}
+
+// operation is the scope of an idempotency key. Giving and taking points are both
+// a sale: one key for the two is a mistake, not two postings (spec/wallet.md 7).
+func operation(action ledger.Action) string {
+	if action == ledger.Accrue || action == ledger.Redeem {
+		return "sale"
+	}
+	return string(action)
 }
 
 // source is the door that a principal comes in by.

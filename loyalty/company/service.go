@@ -123,6 +123,10 @@ func check(zone, language *string) error {
 	return nil
 }
 
+// nameKey is the form in which names of staff and stores are compared: any case,
+// inner spaces collapsed (spec/wallet.md 3.9).
+func nameKey(name string) string { return strings.ToLower(strings.Join(strings.Fields(name), " ")) }
+
 // text trims a text of 1 to limit characters.
 func text(value, field string, limit int) (string, error) {
 	value = strings.TrimSpace(value)

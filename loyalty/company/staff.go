@@ -115,7 +115,7 @@ func (s *Service) StaffCreate(ctx context.Context, who auth.Principal, in NewSta
 			return err
 		}
 		row, err = tx.StaffCreate(ctx, db.StaffCreateParams{
-			CompanyID: who.CompanyID, ID: id, Number: number, Name: name, NameKey: loyalty.SearchKey(name),
+			CompanyID: who.CompanyID, ID: id, Number: number, Name: name, NameKey: nameKey(name),
 			Phone: in.Phone, Role: string(in.Role), StoreID: store, PasswordHash: &hash,
 			PasswordFingerprint: s.fingerprint(who.CompanyID, in.Password), Now: s.Now(),
 		})
@@ -148,14 +148,14 @@ func (s *Service) storeFor(ctx context.Context, q *db.Queries, who auth.Principa
 	switch {
 	case in.StoreCode != "":
 		row, err := q.StoreByCode(ctx, who.CompanyID, in.StoreCode)
-		if errors.Is(err, pgx.ErrNoRows) {
+		if db.Absent(err) {
 			return uuid.UUID{}, loyalty.Refuse(loyalty.CodeStoreNotFound, "storeCode")
 		}
 		return row.ID, err
 	case in.StoreName == "":
 		return uuid.UUID{}, loyalty.Refuse(loyalty.CodeRequired, "storeCode")
 	}
-	row, err := q.StoreByNameKey(ctx, who.CompanyID, loyalty.SearchKey(in.StoreName))
+	row, err := q.StoreByNameKey(ctx, who.CompanyID, nameKey(in.StoreName))
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return row.ID, err
 	}
@@ -181,7 +181,7 @@ func (s *Service) StaffArchive(ctx context.Context, who auth.Principal, number *
 	var row db.Staff
 	err := s.DB.InTx(ctx, func(tx db.Tx) error {
 		found, field, err := staffBy(ctx, tx.Queries, who.CompanyID, number, phone)
-		if errors.Is(err, pgx.ErrNoRows) {
+		if db.Absent(err) {
 			return loyalty.Refuse(loyalty.CodeStaffNotFound, field)
 		}
 		if err != nil {
@@ -238,7 +238,7 @@ func (s *Service) StaffRightSet(ctx context.Context, who auth.Principal, number 
 			return loyalty.Refuse(loyalty.CodeStaffArchived, "staffNumber")
 		}
 		t, err := tx.CardTypeByCode(ctx, who.CompanyID, cardTypeCode)
-		if errors.Is(err, pgx.ErrNoRows) {
+		if db.Absent(err) {
 			return loyalty.Refuse(loyalty.CodeCardTypeNotFound, "cardTypeCode")
 		}
 		if err != nil {

@@ -2,12 +2,10 @@ package company
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"sello/db"
 	"sello/loyalty"
@@ -53,7 +51,7 @@ func (s *Service) storeCreate(ctx context.Context, q *db.Queries, who auth.Princ
 		return db.StoreRow{}, fmt.Errorf("make an id: %w", err)
 	}
 	row, err := q.StoreCreate(ctx, db.StoreCreateParams{
-		CompanyID: who.CompanyID, ID: id, Code: code, Name: name, NameKey: loyalty.SearchKey(name), Now: s.Now(),
+		CompanyID: who.CompanyID, ID: id, Code: code, Name: name, NameKey: nameKey(name), Now: s.Now(),
 	})
 	if err != nil {
 		return db.StoreRow{}, err
@@ -70,7 +68,7 @@ func (s *Service) StoreUpdate(ctx context.Context, who auth.Principal, code stri
 		if err != nil {
 			return nil, err
 		}
-		params.Name, params.NameKey = &clean, new(loyalty.SearchKey(clean))
+		params.Name, params.NameKey = &clean, new(nameKey(clean))
 	}
 	current, err := s.StoreByCode(ctx, who.CompanyID, code)
 	if err != nil {
@@ -105,7 +103,7 @@ func (s *Service) StoreByID(ctx context.Context, company, id uuid.UUID) (*Store,
 }
 
 func store(row db.StoreRow, err error) (*Store, error) {
-	if errors.Is(err, pgx.ErrNoRows) {
+	if db.Absent(err) {
 		return nil, nil
 	}
 	if err != nil {

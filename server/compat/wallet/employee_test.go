@@ -35,6 +35,9 @@ func TestEmployeeAdd(t *testing.T) {
 		{"a business of 101 characters", newEmployee("business_name=" + strings.Repeat("é", 101)), "err_toolusers_02"},
 		{"a business with NUL", newEmployee("business_name=a\x00b"), "err_toolusers_02"},
 		{"another's number", newEmployee("number=4771110001"), "err_toolusers_04"},
+		{"another's number and name", newEmployee("number=4771110001", "employee_name=ANA"), "err_toolusers_03"},
+		{"another's number and password", newEmployee("number=4771110001", "password=ana-1"), "err_toolusers_03"},
+		{"another's name but for an accent", newEmployee("employee_name=Aná"), "toolusers_01"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
