@@ -92,8 +92,10 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 		Ledger:    ledger.New(a.store, time.Now),
 		Imports:   importing,
 		Notify:    notifying,
-		Queue:     &queue.Service{DB: a.store, River: a.jobs, Now: time.Now},
-		Feed:      a.feed,
+		Queue: &queue.Service{DB: a.store, River: a.jobs, Now: time.Now, OnCancel: map[string]func(context.Context, []byte) error{
+			imports.Apply{}.Kind(): importing.JobCancelled,
+		}},
+		Feed: a.feed,
 	}
 	a.graph.Ledger.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
 	a.graph.Ledger.Refused = metrics.Refused

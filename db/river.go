@@ -72,8 +72,9 @@ type JobError struct {
 	Error   string    `json:"error"`
 }
 
-// Job is one row of River's queue, without its arguments.
+// Job is one row of River's queue. Args are not for showing.
 type Job struct {
+	Args                   []byte
 	ID                     int64
 	Kind, Queue, State     string
 	Attempt, MaxAttempts   int16
@@ -83,12 +84,12 @@ type Job struct {
 	FinalizedAt            *time.Time
 }
 
-const jobColumns = `id, kind, queue, state::text, attempt, max_attempts, errors, created_at, scheduled_at, attempted_at, finalized_at`
+const jobColumns = `id, kind, queue, state::text, attempt, max_attempts, errors, created_at, scheduled_at, attempted_at, finalized_at, args`
 
 func scanJob(row pgx.CollectableRow) (Job, error) {
 	var j Job
 	err := row.Scan(&j.ID, &j.Kind, &j.Queue, &j.State, &j.Attempt, &j.MaxAttempts, &j.Errors,
-		&j.CreatedAt, &j.ScheduledAt, &j.AttemptedAt, &j.FinalizedAt)
+		&j.CreatedAt, &j.ScheduledAt, &j.AttemptedAt, &j.FinalizedAt, &j.Args)
 	return j, err
 }
 

@@ -16,8 +16,6 @@ const (
 	// of its queue: shorter than the job's time-out by more than one chunk takes,
 	// so that a killed worker's job is known as stuck within a minute.
 	importSlice = 20 * time.Second
-	// importTimeout ends a run whose chunk hangs.
-	importTimeout = 45 * time.Second
 	// importBackoffMax keeps a failing import's attempts within minutes.
 	importBackoffMax = 2 * time.Minute
 )
@@ -33,9 +31,6 @@ type ImportApply struct {
 	// Slice is importSlice if zero.
 	Slice time.Duration
 }
-
-// Timeout bounds one run.
-func (*ImportApply) Timeout(*river.Job[imports.Apply]) time.Duration { return importTimeout }
 
 // NextRetry spaces attempts by attempt⁴ seconds, at most importBackoffMax.
 func (*ImportApply) NextRetry(job *river.Job[imports.Apply]) time.Time {

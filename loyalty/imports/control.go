@@ -2,6 +2,7 @@ package imports
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -109,6 +110,15 @@ func (s *Service) queueAgain(ctx context.Context, tx db.Tx, actor auth.Principal
 		return err
 	}
 	return s.audit(ctx, tx.Queries, actor, "import.reprocess", row, map[string]any{"pass": row.Pass, "rows_failed": row.RowsFailed})
+}
+
+// JobCancelled cancels the import of a job that was cancelled before it ran.
+func (s *Service) JobCancelled(ctx context.Context, args []byte) error {
+	var job Apply
+	if err := json.Unmarshal(args, &job); err != nil {
+		return fmt.Errorf("read the arguments of a cancelled job: %w", err)
+	}
+	return s.CancelByJob(ctx, job.CompanyID, job.ImportID)
 }
 
 // CancelByJob is what becomes of an import whose job an operator cancels in the

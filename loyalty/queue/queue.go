@@ -34,6 +34,9 @@ type Service struct {
 	River River
 	// Now is the clock.
 	Now func() time.Time
+	// OnCancel tells the owner of a kind that a job of it was cancelled: one that
+	// waited never runs, so its worker cannot.
+	OnCancel map[string]func(ctx context.Context, args []byte) error
 }
 
 // State is where a job stands, in River's words.
@@ -127,7 +130,16 @@ func (s *Service) Retry(ctx context.Context, who auth.Principal, id int64) (*Job
 // Cancel cancels a job; one that runs is asked to stop. It refuses with
 // JOB_NOT_FOUND.
 func (s *Service) Cancel(ctx context.Context, who auth.Principal, id int64) (*Job, error) {
-	return s.steer(ctx, who, id, "job_cancel", s.River.JobCancel)
+	job, err := s.steer(ctx, who, id, "job_cancel", s.River.JobCancel)
+	if err != nil || job.Standing() != Cancelled {
+		return job, err
+	}
+	if tell, ok := s.OnCancel[job.Kind]; ok {
+		if err := tell(ctx, job.Args); err != nil {
+			return nil, fmt.Errorf("tell the owner of a cancelled job: %w", err)
+		}
+	}
+	return job, nil
 }
 
 func (s *Service) steer(ctx context.Context, who auth.Principal, id int64, action string, do func(context.Context, int64) (*rivertype.JobRow, error)) (*Job, error) {
