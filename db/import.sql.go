@@ -554,6 +554,70 @@ func (q *Queries) ImportEnd(ctx context.Context, arg ImportEndParams) (Import, e
 	return i, err
 }
 
+const importErrorsByImports = `-- name: ImportErrorsByImports :many
+SELECT import.id AS import_id, r.line, r.error_code, r.error_value, r.error_line
+FROM import
+CROSS JOIN LATERAL (
+    SELECT import_row.line, import_row.error_code, import_row.error_value, import_row.error_line
+    FROM import_row
+    WHERE import_row.company_id = $1 AND import_row.import_id = import.id AND import_row.line > $2
+      AND import_row.error_code IS NOT NULL AND (import.pass > 1 OR import_row.line <= import.cursor_line)
+    ORDER BY import_row.line
+    LIMIT $3
+) AS r
+WHERE import.company_id = $1 AND import.id = ANY($4::uuid[])
+ORDER BY import.id, r.line
+`
+
+type ImportErrorsByImportsParams struct {
+	CompanyID uuid.UUID
+	AfterLine int32
+	BatchSize int32
+	ImportIds []uuid.UUID
+}
+
+type ImportErrorsByImportsRow struct {
+	ImportID   uuid.UUID
+	Line       int32
+	ErrorCode  *string
+	ErrorValue *string
+	ErrorLine  *int32
+}
+
+// ImportErrorsByImports lists the first rejected rows of several imports, as
+// ImportErrorsPage does for one: a page of imports with their errors is one
+// statement, and each import an index probe of its own.
+func (q *Queries) ImportErrorsByImports(ctx context.Context, arg ImportErrorsByImportsParams) ([]ImportErrorsByImportsRow, error) {
+	rows, err := q.db.Query(ctx, importErrorsByImports,
+		arg.CompanyID,
+		arg.AfterLine,
+		arg.BatchSize,
+		arg.ImportIds,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ImportErrorsByImportsRow
+	for rows.Next() {
+		var i ImportErrorsByImportsRow
+		if err := rows.Scan(
+			&i.ImportID,
+			&i.Line,
+			&i.ErrorCode,
+			&i.ErrorValue,
+			&i.ErrorLine,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const importErrorsPage = `-- name: ImportErrorsPage :many
 SELECT r.line, r.error_code, r.error_value, r.error_line, r.raw
 FROM import_row r

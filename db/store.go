@@ -91,7 +91,7 @@ func OutOfRange(err error) bool {
 // NUL, not UTF-8, or JSON with half a surrogate pair. Nothing has such a code.
 func Unstorable(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (pg.Code == "22021" || pg.Code == "22P05")
+	return ok && (pg.Code == "22021" || pg.Code == "22P05" || pg.Code == "22P02")
 }
 
 // Absent reports whether a look-up found no row, or was for a key that no row can

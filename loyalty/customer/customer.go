@@ -45,7 +45,7 @@ func customers(rows []db.Customer) []*Customer {
 }
 
 func customer(row db.Customer, err error) (*Customer, error) {
-	if errors.Is(err, pgx.ErrNoRows) {
+	if db.Absent(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -179,6 +179,10 @@ func taken(err error, doing string) error {
 		return loyalty.Refuse(loyalty.CodeTaken, "email")
 	case db.Violates(err, "customer_document_key"):
 		return loyalty.Refuse(loyalty.CodeTaken, "document")
+	case db.Unstorable(err), db.OutOfRange(err):
+		// The other fields were looked at; JSON can hold what jsonb does not, such as
+		// half a surrogate pair or 1e999999.
+		return loyalty.Refuse(loyalty.CodeInvalid, "attributes")
 	case loyalty.CodeOf(err) != "":
 		return err
 	default:

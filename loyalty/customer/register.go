@@ -69,7 +69,7 @@ func (s *Service) Register(ctx context.Context, who auth.Principal, in Contact) 
 func (s *Service) register(ctx context.Context, q *db.Queries, who auth.Principal, company db.Company, in Contact) (*ledger.Card, bool, error) {
 	wallet, err := q.CardTypeByWalletKey(ctx, who.CompanyID, &in.WalletKey)
 	switch {
-	case errors.Is(err, pgx.ErrNoRows):
+	case db.Absent(err):
 		return nil, false, loyalty.Refuse(loyalty.CodeCardTypeNotFound, "walletKey")
 	case err != nil:
 		return nil, false, err

@@ -37,7 +37,7 @@ func (s *Service) Search(ctx context.Context, company uuid.UUID, text string, af
 		return nil, false, loyalty.Refuse(loyalty.CodeRequired, "search")
 	case n > 100:
 		return nil, false, loyalty.Refuse(loyalty.CodeTooLong, "search")
-	case strings.ContainsRune(text, 0):
+	case strings.ContainsRune(text, 0) || !utf8.ValidString(text):
 		return nil, false, loyalty.Refuse(loyalty.CodeInvalid, "search")
 	}
 	key := strings.ToLower(text)

@@ -61,7 +61,7 @@ func cards(rows []db.Card) []*Card {
 }
 
 func card(row db.Card, err error) (*Card, error) {
-	if errors.Is(err, pgx.ErrNoRows) {
+	if db.Absent(err) {
 		return nil, nil
 	}
 	if err != nil {

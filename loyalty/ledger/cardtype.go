@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/govalues/decimal"
-	"github.com/jackc/pgx/v5"
 
 	"sello/db"
 	"sello/loyalty"
@@ -97,7 +95,7 @@ func (s *Service) CardTypeCreate(ctx context.Context, who auth.Principal, in New
 	}
 	floor := decimal.Zero
 	if in.Overdraft != nil {
-		if in.Overdraft.IsNeg() || in.Overdraft.MinScale() > in.Scale {
+		if in.Overdraft.IsNeg() || in.Overdraft.MinScale() > in.Scale || !fits(*in.Overdraft) {
 			return nil, loyalty.Refuse(loyalty.CodeInvalid, "overdraft")
 		}
 		floor = in.Overdraft.Neg()
@@ -220,7 +218,7 @@ func (s *Service) CardTypeByWalletKey(ctx context.Context, company uuid.UUID, ke
 }
 
 func cardType(row db.CardType, err error) (*CardType, error) {
-	if errors.Is(err, pgx.ErrNoRows) {
+	if db.Absent(err) {
 		return nil, nil
 	}
 	if err != nil {
@@ -271,15 +269,23 @@ func checkRule(percentage *decimal.Decimal, ratio *Ratio) error {
 		if ratio != nil {
 			return loyalty.Refuse(loyalty.CodeInvalid, "accrualRatio")
 		}
-		if percentage.IsNeg() || percentage.Cmp(decimal.Thousand) > 0 {
+		// The column holds three digits before the point and four behind it.
+		if percentage.IsNeg() || percentage.Cmp(decimal.Thousand) >= 0 || percentage.MinScale() > 4 {
 			return loyalty.Refuse(loyalty.CodeInvalid, "accrualPercentage")
 		}
 	}
 	if ratio != nil && (!ratio.Points.IsPos() || !ratio.Amount.IsPos()) {
 		return loyalty.Refuse(loyalty.CodeAmountNotPositive, "accrualRatio")
 	}
+	if ratio != nil && !(fits(ratio.Points) && fits(ratio.Amount)) {
+		return loyalty.Refuse(loyalty.CodeInvalid, "accrualRatio")
+	}
 	return nil
 }
+
+// fits reports whether the ledger holds the amount as it is: four decimals, which
+// PostgreSQL would round silently, and fifteen digits before them.
+func fits(d decimal.Decimal) bool { return d.MinScale() <= 4 && d.Prec()-d.Scale() <= 15 }
 
 // checkURL takes http and https addresses up to 500 characters, and "".
 func checkURL(address, field string) error {
@@ -301,7 +307,7 @@ func nameOf(name, field string) (string, error) {
 		return "", loyalty.Refuse(loyalty.CodeRequired, field)
 	case utf8.RuneCountInString(name) > 100:
 		return "", loyalty.Refuse(loyalty.CodeTooLong, field)
-	case strings.ContainsRune(name, 0):
+	case strings.ContainsRune(name, 0) || !utf8.ValidString(name):
 		return "", loyalty.Refuse(loyalty.CodeInvalid, field)
 	}
 	return name, nil

@@ -30,8 +30,17 @@ type CardRef struct {
 func (r CardRef) args() (code, walletKey, phone *string, err error) {
 	switch {
 	case r.Code != "" && r.WalletKey == "" && r.Phone == "":
+		if !storable(r.Code) {
+			return nil, nil, nil, loyalty.Refuse(loyalty.CodeCardNotFound, "card")
+		}
 		return &r.Code, nil, nil, nil
 	case r.Code == "" && r.WalletKey != "" && r.Phone != "":
+		if !storable(r.WalletKey) {
+			return nil, nil, nil, loyalty.Refuse(loyalty.CodeCardTypeNotFound, "card")
+		}
+		if !storable(r.Phone) {
+			return nil, nil, nil, loyalty.Refuse(loyalty.CodeCardNotFound, "card")
+		}
 		return nil, &r.WalletKey, &r.Phone, nil
 	default:
 		return nil, nil, nil, loyalty.Refuse(loyalty.CodeRequired, "card")
@@ -110,7 +119,7 @@ func (s *Service) post(ctx context.Context, who auth.Principal, p Posting) (Post
 		case err == nil:
 			return Posted{Movement: &Movement{Movement: row}}, nil
 		case db.OutOfRange(err):
-			return Posted{}, loyalty.Refuse(loyalty.CodeAmountTooLarge, amountField(p))
+			return Posted{}, loyalty.Refuse(loyalty.CodeAmountTooLarge, sizeField(p))
 		case db.Violates(err, "card_available_check"):
 			return Posted{}, loyalty.Refuse(loyalty.CodeInsufficientBalance, amountField(p))
 		case errors.Is(err, pgx.ErrNoRows), db.Violates(err, "idempotency_key_pkey"):
@@ -152,6 +161,9 @@ func (s *Service) params(who auth.Principal, p Posting) (db.CardPostParams, erro
 		IsSale: p.Action == Accrue || p.Action == Redeem, Source: p.Source, PostedAt: at, Now: now, KeyExpiresAt: now,
 	}
 	if p.StoreCode != "" {
+		if !storable(p.StoreCode) {
+			return db.CardPostParams{}, loyalty.Refuse(loyalty.CodeStoreNotFound, "storeCode")
+		}
 		params.StoreCode = &p.StoreCode
 	}
 	if who.Subject != uuid.Nil {
@@ -171,6 +183,9 @@ func (s *Service) params(who auth.Principal, p Posting) (db.CardPostParams, erro
 func checkAmounts(p Posting) error {
 	if p.Spent != nil && p.Spent.IsNeg() {
 		return loyalty.Refuse(loyalty.CodeAmountNotPositive, "spent")
+	}
+	if p.Spent != nil && p.Spent.MinScale() > 4 { // PostgreSQL would round it silently
+		return loyalty.Refuse(loyalty.CodeAmountTooPrecise, "spent").With("decimals", "4")
 	}
 	if p.Amount == nil {
 		if p.Action != Accrue || p.Spent == nil {
@@ -202,6 +217,14 @@ func amountField(p Posting) string {
 	return "points"
 }
 
+// sizeField is what made an amount too large.
+func sizeField(p Posting) string {
+	if p.Amount == nil {
+		return "spent"
+	}
+	return amountField(p)
+}
+
 // text trims an optional text of up to limit characters; "" is none.
 func text(value, field string, limit int) (*string, error) {
 	value = strings.TrimSpace(value)
@@ -210,11 +233,15 @@ func text(value, field string, limit int) (*string, error) {
 		return nil, nil
 	case utf8.RuneCountInString(value) > limit:
 		return nil, loyalty.Refuse(loyalty.CodeTooLong, field)
-	case strings.ContainsRune(value, 0) || !utf8.ValidString(value):
+	case !storable(value):
 		return nil, loyalty.Refuse(loyalty.CodeInvalid, field)
 	}
 	return &value, nil
 }
+
+// storable reports whether a column can hold the text: what it cannot hold names
+// nothing.
+func storable(value string) bool { return utf8.ValidString(value) && !strings.ContainsRune(value, 0) }
 
 // why finds what a posting met that did nothing: the first answer to its key, a
 // refusal, or nothing (any more), and then neither is returned.

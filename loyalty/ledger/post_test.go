@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -72,8 +73,8 @@ func TestPostAmounts(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() { // after the parallel cases
-		findings, err := env.ledger.Verify(t.Context(), &env.company)
-		if t.Context().Err() == nil && (err != nil || len(findings) > 0) {
+		findings, err := env.ledger.Verify(context.WithoutCancel(t.Context()), &env.company)
+		if err != nil || len(findings) > 0 {
 			t.Errorf("Verify: got %v, error %v", findings, err)
 		}
 	})
@@ -112,7 +113,7 @@ func TestPostComputesFromWhatWasSpent(t *testing.T) {
 		{Code: "third", Scale: 4, Percentage: new(dec("33.3333"))},
 		{Code: "1-per-10", Scale: 0, Ratio: &ledger.Ratio{Points: dec("1"), Amount: dec("10")}},
 		{Code: "3-per-7", Scale: 2, Ratio: &ledger.Ratio{Points: dec("3"), Amount: dec("7")}},
-		{Code: "most", Scale: 0, Percentage: new(dec("1000"))},
+		{Code: "most", Scale: 0, Percentage: new(dec("999.9999"))},
 	} {
 		env.cardType(t, in)
 	}
@@ -136,7 +137,7 @@ func TestPostComputesFromWhatWasSpent(t *testing.T) {
 		{cardType: "5-percent", spent: "-1", refusal: loyalty.CodeAmountNotPositive, field: "spent"},
 		{cardType: "5-percent", spent: "1.00005", refusal: loyalty.CodeAmountTooPrecise, field: "spent"},
 		{cardType: "5-percent", spent: "1000000000000000", refusal: loyalty.CodeAmountTooLarge, field: "spent"},
-		{cardType: "most", spent: "100000000000000", refusal: loyalty.CodeAmountTooLarge, field: "spent"},
+		{cardType: "most", spent: "200000000000000", refusal: loyalty.CodeAmountTooLarge, field: "spent"},
 	} {
 		name := tt.cardType + " of " + tt.spent
 		t.Run(name, func(t *testing.T) {

@@ -68,9 +68,9 @@ type Pruned struct {
 	Imports int `json:"imports"`
 }
 
-// Prune drops what a company keeps no longer: idempotency keys past their time
-// (expired ones only, whatever a client asked for), events, sessions and rows of
-// imports past their retention. It goes on after a kind that fails.
+// Prune drops what a company keeps no longer: idempotency keys past their time,
+// events (all but the newest), sessions and rows of imports past their retention.
+// It goes on after a kind that fails.
 func (s *Service) Prune(ctx context.Context, company uuid.UUID) (Pruned, error) {
 	now := s.Now()
 	var p Pruned

@@ -1,0 +1,107 @@
+package ledger_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"sello/db/dbtest"
+	"sello/loyalty"
+	"sello/loyalty/ledger"
+)
+
+// recorder keeps the statements that a pool sends, with their arguments.
+type recorder struct {
+	mu   sync.Mutex
+	sent []pgx.TraceQueryStartData
+}
+
+func (r *recorder) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sent = append(r.sent, data)
+	return ctx
+}
+
+func (r *recorder) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// plan explains the last statement of a name with the arguments it had.
+func (r *recorder) plan(t *testing.T, pool *pgxpool.Pool, name string) string {
+	t.Helper()
+	r.mu.Lock()
+	var last *pgx.TraceQueryStartData
+	for i := range r.sent {
+		if strings.HasPrefix(r.sent[i].SQL, "-- name: "+name+" ") {
+			last = &r.sent[i]
+		}
+	}
+	r.mu.Unlock()
+	if last == nil {
+		t.Fatalf("statement %s was not sent", name)
+	}
+	rows, err := pool.Query(t.Context(), "EXPLAIN "+last.SQL, last.Args...)
+	if err != nil {
+		t.Fatalf("explain %s: %v", name, err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatalf("explain %s: %v", name, err)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Hot statements go by their indexes, whatever the tables' size.
+func TestHotStatementsUseIndexes(t *testing.T) {
+	t.Parallel()
+	config, err := pgxpool.ParseConfig(dbtest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := &recorder{}
+	config.ConnConfig.Tracer = sent
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	env := newEnvOn(t, pool)
+	env.exec(t, `INSERT INTO card (company_id, id, card_type_id, code, status, balance, seq, registered_at, created_at, updated_at)
+		SELECT $1, gen_random_uuid(), $2, 'card-' || n, 'enabled', 3, 3, now(), now(), now() FROM generate_series(1, 20000) n`,
+		env.company, env.base.ID)
+	env.exec(t, `INSERT INTO movement (company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, source)
+		SELECT company_id, id, n, 'accrue', 1, n, now(), now(), 'graphql' FROM card, generate_series(1, 3) n`)
+	env.exec(t, `INSERT INTO idempotency_key (company_id, id, fingerprint, card_id, seq, expires_at)
+		SELECT company_id, gen_random_uuid(), gen_random_uuid(), card_id, seq, now() FROM movement LIMIT 20000`)
+	env.exec(t, "ANALYZE")
+
+	env.post(t, ledger.Posting{Card: ref("card-77"), Action: ledger.Redeem, Amount: new(dec("-1")), Key: key("k", "r")})
+	_, err = env.ledger.Post(t.Context(), env.who, ledger.Posting{
+		Card: ref("card-77"), Action: ledger.Redeem, Amount: new(dec("-5")), Source: "graphql", Key: key("k2", "r"),
+	})
+	wantRefusal(t, err, loyalty.CodeInsufficientBalance, "points")
+	page, _, err := env.ledger.Cards(t.Context(), env.company, nil, 50)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := env.ledger.MovementsOf(t.Context(), env.company, page[0], nil, 25); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, name := range []string{"CardPost", "CardPostRefusal", "CardsPage", "MovementsByCards"} {
+		plan := sent.plan(t, pool, name)
+		for _, table := range []string{"card", "movement", "idempotency_key"} {
+			for _, walk := range []string{"Seq Scan on " + table + " ", "Seq Scan on " + table + "\n"} {
+				if strings.Contains(plan+"\n", walk) {
+					t.Errorf("%s walks table %s:\n%s", name, table, plan)
+				}
+			}
+		}
+		if !strings.Contains(plan, "Index") {
+			t.Errorf("%s uses no index:\n%s", name, plan)
+		}
+	}
+}
