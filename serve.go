@@ -27,6 +27,9 @@ import (
 // queue stops softly for 20 s, then cancels them.
 const stopTime = 30 * time.Second
 
+// wrongKeysAMinute is how many wrong credentials an address may try.
+const wrongKeysAMinute = 60
+
 type serveCommand struct{}
 
 // Run serves until a signal comes, then drains.
@@ -140,9 +143,15 @@ func (a *app) server(health *ops.Health) (*server.Server, error) {
 	till := wallet.New(wallet.Config{Graph: a.graph, Log: a.log, Authenticate: func(ctx context.Context, key string) (auth.Principal, error) {
 		return a.auth.KeyAuthenticate(ctx, key, auth.KeyWallet)
 	}})
+	integration := pretii.Config{
+		Imports: a.graph, Auth: a.auth, APIDomain: a.config.APIDomain, Company: a.companyByCode, Failures: server.NewLimiter(wrongKeysAMinute),
+	}
+	if a.config.RateLimit > 0 {
+		integration.Requests = server.NewLimiter(a.config.RateLimit)
+	}
 	mounts := []server.Mount{
 		{Path: "/wallet", Handler: till}, {Path: "/toolusers", Handler: till}, {Path: "/employee", Handler: till},
-		{Path: pretii.Path, Handler: pretii.New(pretii.Config{Imports: a.graph, Auth: a.auth, APIDomain: a.config.APIDomain, Company: a.companyByCode})},
+		{Path: pretii.Path, Handler: pretii.New(integration)},
 	}
 	return server.New(server.Config{
 		BaseURL: a.config.BaseURL, Schema: graph.NewSchema(a.graph), Auth: a.auth, River: a.jobs, Metrics: a.metrics,

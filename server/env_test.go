@@ -230,4 +230,3 @@ func waitFor(t *testing.T, what string, is func() bool) {
 		}
 	}
 }
-

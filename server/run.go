@@ -11,8 +11,8 @@ import (
 )
 
 // Run answers on the listener until ctx is done, and then drains: not ready,
-// streams told to go (1001), requests under way answered, within DrainTime. It
-// closes the listener. It answers an error when it could not listen on, or when
+// streams told to go (1001), requests under way answered, within DrainTime after
+// DrainDelay. It closes the listener. It answers an error when it could not listen on, or when
 // not all of it ended in time.
 func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	console, stopConsole := context.WithCancel(context.WithoutCancel(ctx))
@@ -21,7 +21,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 		_ = listener.Close()
 		return fmt.Errorf("start the job console: %w", err)
 	}
-	return serve(ctx, listener, s, s.cfg.DrainTime, func(deadline context.Context) error {
+	return serve(ctx, listener, s, s.cfg.DrainDelay+s.cfg.DrainTime, func(deadline context.Context) error {
 		s.cfg.Health.Drain()
 		if s.cfg.DrainDelay > 0 {
 			select {

@@ -109,7 +109,7 @@ func TestMixedLoad(t *testing.T) {
 			}
 		})
 	}
-	var alarms int
+	var rounds int
 	var verifying sync.WaitGroup
 	verifying.Go(func() {
 		for {
@@ -118,7 +118,7 @@ func TestMixedLoad(t *testing.T) {
 				t.Errorf("Verify beside a load: got %v, error %v", findings, err)
 				return
 			}
-			alarms++
+			rounds++
 			select {
 			case <-loaded:
 				return
@@ -140,7 +140,7 @@ func TestMixedLoad(t *testing.T) {
 		}
 	}
 	env.verified(t)
-	t.Logf("verified %d times beside the load", alarms)
+	t.Logf("verified %d times beside the load", rounds)
 }
 
 // A posting is a heap-only update of the card: an index on balance, seq or

@@ -193,3 +193,19 @@ func TestFindingReadsOnOneLine(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkVerify proves the books of 50,000 cards with 1,000,000 movements.
+func BenchmarkVerify(b *testing.B) {
+	env := newEnv(b)
+	env.exec(b, `INSERT INTO card (company_id, id, card_type_id, code, status, balance, seq, registered_at, created_at, updated_at)
+		SELECT $1, gen_random_uuid(), $2, 'card-' || n, 'enabled', 20, 20, now(), now(), now() FROM generate_series(1, 50000) n`,
+		env.company, env.base.ID)
+	env.exec(b, `INSERT INTO movement (company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, source)
+		SELECT company_id, id, n, 'accrue', 1, n, now(), now(), 'graphql' FROM generate_series(1, 20) n, card`)
+	env.exec(b, `INSERT INTO idempotency_key (company_id, id, fingerprint, card_id, seq, expires_at)
+		SELECT company_id, gen_random_uuid(), gen_random_uuid(), card_id, seq, now() FROM movement WHERE seq <= 10`)
+	env.exec(b, "ANALYZE")
+	for b.Loop() {
+		env.verified(b)
+	}
+}

@@ -31,6 +31,8 @@ export function Explorer({ session }: { session: Session }) {
           storage={headerlessStorage}
           defaultTabs={startTabs}
           defaultQuery=""
+          // GraphiQL fills the first tab's pane from here, not from defaultTabs.
+          initialVariables={headerlessStorage.getItem('graphiql:variables') === null ? exampleVariables : undefined}
           defaultEditorToolsVisibility="variables"
           showPersistHeadersSettings={false}
         >

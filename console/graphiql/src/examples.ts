@@ -12,16 +12,25 @@ export const exampleOperations = `# Sello's API, live. Sign in above to load the
 # The book at the left opens the reference: every type, field and argument.
 # Values of the $variables are in the Variables pane below.
 
-# Customers whose name, e-mail or phone matches, 10 at a time.
+# Customers by words of the name, e-mail, document, QR text or end of the phone,
+# 10 at a time.
 # For the next page, pass the endCursor of this one as "after".
 query CustomerSearch($search: String, $after: String) {
   customers(search: $search, first: 10, after: $after) {
     edges {
       node {
         id
-        name
-        email
+        firstName
+        lastName
         phone
+        cards(first: 3) {
+          edges {
+            node {
+              code
+              balance
+            }
+          }
+        }
       }
     }
     pageInfo {
@@ -40,12 +49,35 @@ query CardBalance($code: String!) {
     movements(first: 20) {
       edges {
         node {
+          seq
           action
           amount
           balanceAfter
+          reference
           postedAt
+          store {
+            name
+          }
         }
       }
+    }
+  }
+}
+
+# Five points for good will. The same key again answers the first result.
+mutation Courtesy($code: String!) {
+  movementAdjust(
+    input: { card: { code: $code }, points: "5", description: "Cortesía", idempotencyKey: "graphiql-1" }
+  ) {
+    movement {
+      seq
+      balanceAfter
+    }
+    replayed
+    userErrors {
+      code
+      field
+      message
     }
   }
 }
@@ -53,13 +85,16 @@ query CardBalance($code: String!) {
 # Every movement from now on, as it is posted. Stop it with the run button.
 subscription MovementFeed {
   movementPosted {
-    card {
-      code
+    cursor
+    movement {
+      card {
+        code
+      }
+      action
+      amount
+      balanceAfter
+      postedAt
     }
-    action
-    amount
-    balanceAfter
-    postedAt
   }
 }
 `;
@@ -67,6 +102,6 @@ subscription MovementFeed {
 /** The values of the variables above, as they stand in the Variables pane. */
 export const exampleVariables = `{
   "search": "ana",
-  "code": "7001"
+  "code": "esquina-3332000037"
 }
 `;
