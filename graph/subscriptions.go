@@ -69,37 +69,14 @@ func (r *Resolver) followMovements(ctx context.Context, company uuid.UUID, cardC
 	out := make(chan *model.MovementEvent)
 	go func() {
 		defer close(out)
-		for sub != nil {
+		for {
 			batch, open := together(ctx, sub.Events)
-			if !r.sendMovements(ctx, company, only, batch, out) {
+			if !r.sendMovements(ctx, company, only, batch, out) || !open {
 				return
-			}
-			if len(batch) > 0 {
-				from = new(batch[len(batch)-1].Place())
-			}
-			if !open {
-				sub = r.catchUp(ctx, company, sub, from)
 			}
 		}
 	}()
 	return out, nil
-}
-
-// catchUp goes on with a subscription that the feed dropped because more came at
-// once than it holds in memory, such as an import's batch: from the table, at the
-// subscriber's own pace. nil where it has ended for another reason.
-func (r *Resolver) catchUp(ctx context.Context, company uuid.UUID, old *db.Subscription, from *db.Place) *db.Subscription {
-	if from == nil || !errors.Is(old.Err(), db.ErrSlow) {
-		return nil
-	}
-	sub, err := r.Feed.Subscribe(ctx, company, from, "movement_posted")
-	if err != nil {
-		if ctx.Err() == nil {
-			slog.WarnContext(ctx, "subscription ended: it could not catch up", "error", err)
-		}
-		return nil
-	}
-	return sub
 }
 
 // together waits for an event and takes along those that are there already.

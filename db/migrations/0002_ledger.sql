@@ -46,7 +46,7 @@ CREATE TABLE card_type (
     wallet_key         text,
     -- Accrual from an amount spent: a percentage of it, or ratio_points for each
     -- ratio_amount. Neither: amounts have to be given.
-    accrual_percentage numeric(7,4) CONSTRAINT card_type_percentage_check CHECK (accrual_percentage BETWEEN 0 AND 1000),
+    accrual_percentage numeric(7,4) CONSTRAINT card_type_percentage_check CHECK (accrual_percentage >= 0),
     ratio_points       numeric(19,4),
     ratio_amount       numeric(19,4),
     -- Least available amount of a new card; below zero is an overdraft.
