@@ -1,0 +1,92 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"sello/db/embedded"
+)
+
+// Database is a private PostgreSQL in a temporary folder, with the settings that
+// `sello dev` uses: commits wait for the disk.
+type Database struct {
+	URL string
+	// PID is the server's process id.
+	PID int
+	// Settings are those that figures depend on, as the server says them.
+	Settings map[string]string
+
+	server *embedded.Server
+	dir    string
+}
+
+// StartDatabase starts one; binaries is the folder of PostgreSQL's programs, the
+// best on the machine if empty.
+func StartDatabase(ctx context.Context, binaries string) (*Database, error) {
+	bin, err := embedded.Find(ctx, embedded.FindOptions{Dir: binaries})
+	if err != nil {
+		return nil, err
+	}
+	d := &Database{}
+	if d.dir, err = TempDir(); err != nil {
+		return nil, err
+	}
+	d.server, err = embedded.Start(ctx, embedded.Options{
+		DataDir: d.dir, Binaries: bin, Settings: map[string]string{"max_connections": "200"},
+	})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(d.dir))
+	}
+	if err = d.server.EnsureDatabase(ctx, "bench"); err == nil {
+		d.URL, d.PID = d.server.URL("bench"), d.server.PID()
+		d.Settings, err = settings(ctx, d.URL)
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.Stop())
+	}
+	return d, nil
+}
+
+// Stop ends the server and removes its folder.
+func (d *Database) Stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	return errors.Join(d.server.Stop(ctx), os.RemoveAll(d.dir))
+}
+
+// TempDir makes a temporary folder that another user may pass through: PostgreSQL
+// refuses to run as root.
+func TempDir() (string, error) {
+	dir, err := os.MkdirTemp("", "sello-bench-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o711)
+}
+
+func settings(ctx context.Context, url string) (map[string]string, error) {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the private database: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	rows, err := conn.Query(ctx, `SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY($1) ORDER BY name`, []string{
+		"server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_compression", "shared_buffers",
+		"max_wal_size", "checkpoint_timeout", "random_page_cost", "jit", "max_connections",
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the database's settings: %w", err)
+	}
+	found := map[string]string{}
+	var name, value string
+	_, err = pgx.ForEachRow(rows, []any{&name, &value}, func() error {
+		found[name] = value
+		return nil
+	})
+	return found, err
+}

@@ -1,0 +1,4 @@
+package main
+
+// Main is the program, for the end-to-end tests, whose test binary plays it.
+var Main = main
