@@ -14,7 +14,7 @@ import (
 )
 
 const cardPost = `-- name: CardPost :one
-WITH found AS (
+WITH found AS MATERIALIZED (
     SELECT card.id, card.card_type_id
     FROM card
     WHERE card.company_id = $1 AND card.code = $10::text
@@ -24,7 +24,7 @@ WITH found AS (
     JOIN card ON card.company_id = card_type.company_id AND card.card_type_id = card_type.id
     WHERE card_type.company_id = $1 AND card_type.wallet_key = $11::text
       AND card.holder_phone = $12::text
-), priced AS (
+), priced AS MATERIALIZED (
     SELECT found.id AS card_id, staff.id AS staff_id,
            coalesce(store.id, staff.store_id) AS store_id,
            CASE WHEN $13::numeric IS NOT NULL THEN $13::numeric
@@ -110,7 +110,9 @@ type CardPostParams struct {
 // code, or by a wallet's key and the contact's phone. Without an amount the
 // points come from what was spent by the card type's rule, in exact numerics.
 // No row means that something refused it; CardPostRefusal tells what. A key that
-// was used at the same moment breaks idempotency_key_pkey.
+// was used at the same moment breaks idempotency_key_pkey. The look-ups are
+// materialized: who waits for the card's lock checks the card again after it, and
+// not all that led to it.
 func (q *Queries) CardPost(ctx context.Context, arg CardPostParams) (Movement, error) {
 	row := q.db.QueryRow(ctx, cardPost,
 		arg.CompanyID,

@@ -45,7 +45,7 @@ func afterRegistered(after *string) (ledger.Registered, error) {
 		return ledger.Registered{}, err
 	}
 	micros, err := strconv.ParseInt(key[0], 10, 64)
-	if err != nil {
+	if err != nil || time.UnixMicro(micros).Year() < 0 || time.UnixMicro(micros).Year() > 9999 {
 		return ledger.Registered{}, badInput("after is not a cursor of this list")
 	}
 	id, err := uuid.Parse(key[1])

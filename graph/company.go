@@ -31,6 +31,8 @@ func staffPayload(ctx context.Context, m *company.Staff, err error) (*model.Staf
 func (r *Resolver) rightType(ctx context.Context, owner uuid.UUID, right *company.Right) (*ledger.CardType, error) {
 	return loyalty.Together(right.Batch(), right, "type", func(all []*company.Right) (map[*company.Right]*ledger.CardType, error) {
 		return loyalty.Lookup(all, func(r *company.Right) (uuid.UUID, bool) { return r.CardTypeID, true },
-			func(ids []uuid.UUID) (map[uuid.UUID]*ledger.CardType, error) { return r.Ledger.CardTypesByIDs(ctx, owner, ids) })
+			func(ids []uuid.UUID) (map[uuid.UUID]*ledger.CardType, error) {
+				return r.Ledger.CardTypesByIDs(ctx, owner, ids)
+			})
 	})
 }

@@ -120,4 +120,3 @@ func afterPlace(after *string) (customer.Place, error) {
 	}
 	return customer.Place{Rank: int32(rank), NameKey: key[1], ID: id}, nil
 }
-

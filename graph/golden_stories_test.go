@@ -15,7 +15,7 @@ const (
 	goodRow  = "Rosa,Ibáñez,rosa@example.com,D-001,50"
 	otherRow = "Luis,,luis@example.com,,7"
 	badRow   = "Sin,Correo,not-an-address,D-002,10"
-	worseRow = ",,,,"
+	blankRow = ",,,,"
 )
 
 func prepareImports(s *story) {
@@ -26,7 +26,11 @@ func prepareImports(s *story) {
 	s.Apply(s.t, failed.ID)
 	queued := s.Import(s.t, "late.csv", "Tarde,,late@example.com,,1")
 	s.saved["fine"], s.saved["queued"] = fine.GlobalID(), queued.GlobalID()
-	s.hooks["work"] = func(s *story) { s.Work(s.t) }
+	s.hooks["work"] = func(s *story) {
+		s.Apply(s.t, failed.ID) // one after the other, so that their mails have an order
+		s.Apply(s.t, queued.ID)
+		s.Work(s.t)
+	}
 }
 
 // prepareJobs leaves a job done, one given up, one that waits, and one of
@@ -64,7 +68,7 @@ func prepareNodes(s *story) {
 
 func prepareFollow(s *story) {
 	s.Fill(s.t, 1)
-	imp := s.Import(s.t, "fine.csv", worseRow, goodRow)
+	imp := s.Import(s.t, "fine.csv", blankRow, goodRow)
 	s.Apply(s.t, imp.ID)
 	s.saved["import"] = imp.GlobalID()
 }

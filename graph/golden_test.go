@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -317,3 +318,5 @@ func randomID(kind string) string {
 	}
 	return loyalty.GlobalID(kind, uuid.NewString())
 }
+
+func sorted(texts []string) []string { return slices.Sorted(slices.Values(texts)) }

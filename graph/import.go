@@ -2,9 +2,11 @@ package graph
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strconv"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/uuid"
 
 	"sello/graph/model"
@@ -42,6 +44,7 @@ func (r *Resolver) listImports(ctx context.Context, company uuid.UUID, first *in
 	}
 	conn := &model.ImportConnection{Edges: []*model.ImportEdge{}}
 	last := ""
+	keepBatch(ctx, list[:min(n, len(list))])
 	for _, i := range list[:min(n, len(list))] {
 		last = cursor("imports", i.ID.String())
 		conn.Edges = append(conn.Edges, &model.ImportEdge{Cursor: last, Node: i})
@@ -63,18 +66,54 @@ func (r *Resolver) importErrors(ctx context.Context, company uuid.UUID, i *impor
 	if from < 0 || from > math.MaxInt32 {
 		return nil, badInput("after is not a cursor of this list")
 	}
-	rows, err := r.Imports.Errors(ctx, company, i.ID, int32(from), n+1)
+	page, err := r.errorsOf(ctx, company, i, int32(from), n)
 	if err != nil {
 		return nil, err
 	}
-	conn := &model.ImportErrorConnection{Edges: []*model.ImportErrorEdge{}}
+	conn := &model.ImportErrorConnection{Edges: make([]*model.ImportErrorEdge, len(page.Errors))}
 	last := ""
-	for k := range rows[:min(n, len(rows))] {
-		last = cursor("importErrors", strconv.Itoa(int(rows[k].Line)))
-		conn.Edges = append(conn.Edges, &model.ImportErrorEdge{Cursor: last, Node: &rows[k]})
+	for k := range page.Errors {
+		last = cursor("importErrors", strconv.Itoa(int(page.Errors[k].Line)))
+		conn.Edges[k] = &model.ImportErrorEdge{Cursor: last, Node: &page.Errors[k]}
 	}
-	conn.PageInfo = pageInfo(len(rows) > n, last)
+	conn.PageInfo = pageInfo(page.More, last)
 	return conn, nil
+}
+
+// errorsOf reads a page of an import's failed rows, and with it those of the
+// list that the import stands in.
+func (r *Resolver) errorsOf(ctx context.Context, company uuid.UUID, i *imports.Import, from int32, first int) (imports.ErrorsPage, error) {
+	key := fmt.Sprintf("errors %d %d", from, first)
+	return loyalty.Together(batchOf(ctx), i, key, func(all []*imports.Import) (map[*imports.Import]imports.ErrorsPage, error) {
+		return loyalty.Lookup(all, func(i *imports.Import) (uuid.UUID, bool) { return i.ID, true },
+			func(ids []uuid.UUID) (map[uuid.UUID]imports.ErrorsPage, error) {
+				return r.Imports.ErrorsByImports(ctx, company, ids, from, first)
+			})
+	})
+}
+
+// batchArg names the batch of a list of imports among the arguments of its field:
+// no name in GraphQL begins with a blank.
+const batchArg = " batch"
+
+// keepBatch keeps the imports of a list for the fields below them. Imports do not
+// know which list they were read with, as cards and customers do, so the list's
+// own field remembers it, before anything below it runs. Shims have no fields.
+func keepBatch(ctx context.Context, list []*imports.Import) {
+	if fc := graphql.GetFieldContext(ctx); fc != nil && fc.Args != nil {
+		fc.Args[batchArg] = loyalty.NewBatch(list)
+	}
+}
+
+// batchOf is the list above the field that is being answered; nil where the
+// import was read alone.
+func batchOf(ctx context.Context) *loyalty.Batch[imports.Import] {
+	for fc := graphql.GetFieldContext(ctx); fc != nil; fc = fc.Parent {
+		if batch, ok := fc.Args[batchArg].(*loyalty.Batch[imports.Import]); ok {
+			return batch
+		}
+	}
+	return nil
 }
 
 func (r *Resolver) listNotifications(ctx context.Context, company uuid.UUID, first *int, after *string) (*model.NotificationConnection, error) {

@@ -64,7 +64,9 @@ func number(n *int) *int64 {
 func (r *Resolver) movementStore(ctx context.Context, owner uuid.UUID, m *ledger.Movement) (*company.Store, error) {
 	return loyalty.Together(m.Batch(), m, "store", func(all []*ledger.Movement) (map[*ledger.Movement]*company.Store, error) {
 		return loyalty.Lookup(all, func(m *ledger.Movement) (uuid.UUID, bool) { return or(m.StoreID, uuid.UUID{}), m.StoreID != nil },
-			func(ids []uuid.UUID) (map[uuid.UUID]*company.Store, error) { return r.Company.StoresByIDs(ctx, owner, ids) })
+			func(ids []uuid.UUID) (map[uuid.UUID]*company.Store, error) {
+				return r.Company.StoresByIDs(ctx, owner, ids)
+			})
 	})
 }
 
@@ -72,6 +74,8 @@ func (r *Resolver) movementStore(ctx context.Context, owner uuid.UUID, m *ledger
 func (r *Resolver) movementStaff(ctx context.Context, owner uuid.UUID, m *ledger.Movement) (*company.Staff, error) {
 	return loyalty.Together(m.Batch(), m, "staff", func(all []*ledger.Movement) (map[*ledger.Movement]*company.Staff, error) {
 		return loyalty.Lookup(all, func(m *ledger.Movement) (uuid.UUID, bool) { return or(m.StaffID, uuid.UUID{}), m.StaffID != nil },
-			func(ids []uuid.UUID) (map[uuid.UUID]*company.Staff, error) { return r.Company.StaffByIDs(ctx, owner, ids) })
+			func(ids []uuid.UUID) (map[uuid.UUID]*company.Staff, error) {
+				return r.Company.StaffByIDs(ctx, owner, ids)
+			})
 	})
 }

@@ -48,7 +48,9 @@ func (r *Resolver) node(ctx context.Context, id string) (model.Node, error) {
 	case "Customer":
 		return found(ctx, auth.CustomersRead, func(who auth.Principal) (*customer.Customer, error) { return r.Customers.ByID(ctx, who.CompanyID, n) })
 	case "CardType":
-		return found(ctx, auth.CardsRead, func(who auth.Principal) (*ledger.CardType, error) { return r.Ledger.CardTypeByID(ctx, who.CompanyID, n) })
+		return found(ctx, auth.CardsRead, func(who auth.Principal) (*ledger.CardType, error) {
+			return r.Ledger.CardTypeByID(ctx, who.CompanyID, n)
+		})
 	case "Card":
 		return found(ctx, auth.CardsRead, func(who auth.Principal) (*ledger.Card, error) { return r.Ledger.CardByID(ctx, who.CompanyID, n) })
 	case "ApiKey":

@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -29,7 +30,9 @@ func newPlain() *plain { return &plain{names: map[string]string{}, counts: map[s
 func (p *plain) decode(t *testing.T, body []byte) any {
 	t.Helper()
 	var value any
-	if err := json.Unmarshal(body, &value); err != nil {
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.UseNumber() // a float would hide a digit that was lost
+	if err := dec.Decode(&value); err != nil {
 		t.Fatalf("the answer is no JSON: %q: %v", body, err)
 	}
 	return p.value("", value)

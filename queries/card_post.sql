@@ -5,8 +5,10 @@
 -- code, or by a wallet's key and the contact's phone. Without an amount the
 -- points come from what was spent by the card type's rule, in exact numerics.
 -- No row means that something refused it; CardPostRefusal tells what. A key that
--- was used at the same moment breaks idempotency_key_pkey.
-WITH found AS (
+-- was used at the same moment breaks idempotency_key_pkey. The look-ups are
+-- materialized: who waits for the card's lock checks the card again after it, and
+-- not all that led to it.
+WITH found AS MATERIALIZED (
     SELECT card.id, card.card_type_id
     FROM card
     WHERE card.company_id = @company_id AND card.code = sqlc.narg('card_code')::text
@@ -16,7 +18,7 @@ WITH found AS (
     JOIN card ON card.company_id = card_type.company_id AND card.card_type_id = card_type.id
     WHERE card_type.company_id = @company_id AND card_type.wallet_key = sqlc.narg('wallet_key')::text
       AND card.holder_phone = sqlc.narg('phone')::text
-), priced AS (
+), priced AS MATERIALIZED (
     SELECT found.id AS card_id, staff.id AS staff_id,
            coalesce(store.id, staff.store_id) AS store_id,
            CASE WHEN sqlc.narg('amount')::numeric IS NOT NULL THEN sqlc.narg('amount')::numeric

@@ -284,6 +284,23 @@ WHERE r.company_id = @company_id AND r.import_id = @import_id AND r.line > @afte
 ORDER BY r.line
 LIMIT @batch_size;
 
+-- name: ImportErrorsByImports :many
+-- ImportErrorsByImports lists the first rejected rows of several imports, as
+-- ImportErrorsPage does for one: a page of imports with their errors is one
+-- statement, and each import an index probe of its own.
+SELECT import.id AS import_id, r.line, r.error_code, r.error_value, r.error_line
+FROM import
+CROSS JOIN LATERAL (
+    SELECT import_row.line, import_row.error_code, import_row.error_value, import_row.error_line
+    FROM import_row
+    WHERE import_row.company_id = @company_id AND import_row.import_id = import.id AND import_row.line > @after_line
+      AND import_row.error_code IS NOT NULL AND (import.pass > 1 OR import_row.line <= import.cursor_line)
+    ORDER BY import_row.line
+    LIMIT @batch_size
+) AS r
+WHERE import.company_id = @company_id AND import.id = ANY(@import_ids::uuid[])
+ORDER BY import.id, r.line;
+
 -- name: ImportUploadsDead :many
 -- ImportUploadsDead finds uploads that ended without a word, of all companies.
 -- @sqlc-vet-disable company-first

@@ -3029,9 +3029,9 @@ type SessionEndPayload {
 input ApiKeyCreateInput {
   "Whom it is for."
   kind: ApiKeyKind!
-  "Name, 1 to 100 characters."
+  "Name, 1 to 200 characters."
   name: String!
-  "What it may do; left out, what its kind needs. At most what the caller may do."
+  "What a SERVER key may do, at most what the caller may do; the other kinds have what their system needs and take none."
   scopes: [String!]
   "When it stops working by itself."
   expiresAt: DateTime
@@ -3067,9 +3067,9 @@ type ApiKeyRevokePayload {
 input OperatorCreateInput {
   "E-mail address, unique in the company."
   email: String!
-  "Name, 1 to 100 characters."
+  "Name, 1 to 200 characters."
   name: String!
-  "Password, at least 8 characters."
+  "Password, 8 to 256 bytes."
   password: String!
   "What the operator may do; at most what the caller may do."
   scopes: [String!]!
@@ -3259,7 +3259,7 @@ input CardTypeCreateInput {
   scale: Int! = 0
   "Makes it a wallet: its public key of 8 to 64 letters, digits, - and _."
   walletKey: String
-  "Points as a percentage of what is spent, 0 to 1000; not with accrualRatio."
+  "Points as a percentage of what is spent, 0 to 999.9999 with up to four decimals; not with accrualRatio."
   accrualPercentage: Decimal
   "Points for each amount spent; not with accrualPercentage."
   accrualRatio: AccrualRatioInput

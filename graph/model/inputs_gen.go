@@ -38,9 +38,9 @@ type APIKeyConnection struct {
 type APIKeyCreateInput struct {
 	// Whom it is for.
 	Kind auth.KeyKind `json:"kind"`
-	// Name, 1 to 100 characters.
+	// Name, 1 to 200 characters.
 	Name string `json:"name"`
-	// What it may do; left out, what its kind needs. At most what the caller may do.
+	// What a SERVER key may do, at most what the caller may do; the other kinds have what their system needs and take none.
 	Scopes []string `json:"scopes,omitempty"`
 	// When it stops working by itself.
 	ExpiresAt *time.Time `json:"expiresAt,omitempty"`
@@ -144,7 +144,7 @@ type CardTypeCreateInput struct {
 	Scale int `json:"scale"`
 	// Makes it a wallet: its public key of 8 to 64 letters, digits, - and _.
 	WalletKey *string `json:"walletKey,omitempty"`
-	// Points as a percentage of what is spent, 0 to 1000; not with accrualRatio.
+	// Points as a percentage of what is spent, 0 to 999.9999 with up to four decimals; not with accrualRatio.
 	AccrualPercentage *decimal.Decimal `json:"accrualPercentage,omitempty"`
 	// Points for each amount spent; not with accrualPercentage.
 	AccrualRatio *AccrualRatioInput `json:"accrualRatio,omitempty"`
@@ -558,9 +558,9 @@ type NotificationEdge struct {
 type OperatorCreateInput struct {
 	// E-mail address, unique in the company.
 	Email string `json:"email"`
-	// Name, 1 to 100 characters.
+	// Name, 1 to 200 characters.
 	Name string `json:"name"`
-	// Password, at least 8 characters.
+	// Password, 8 to 256 bytes.
 	Password string `json:"password"`
 	// What the operator may do; at most what the caller may do.
 	Scopes []string `json:"scopes"`
