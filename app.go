@@ -87,7 +87,7 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 	}
 	a.graph = &graph.Resolver{
 		Auth:      a.auth,
-		Company:   &company.Service{DB: a.store, Now: time.Now, Hash: hasher.Hash, FingerprintKey: []byte(config.Secret)},
+		Companies: &company.Service{DB: a.store, Now: time.Now, Hash: hasher.Hash, FingerprintKey: []byte(config.Secret)},
 		Customers: customer.New(a.store, time.Now),
 		Ledger:    ledger.New(a.store, time.Now),
 		Imports:   importing,

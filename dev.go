@@ -53,6 +53,12 @@ func (c devCommand) Run(ctx context.Context) error {
 		return exitError{exitUnavailable, fmt.Errorf("port %d cannot be used: %w\nchoose another one with --port, or --port 0 for any free one", c.Port, err)}
 	}
 	defer listener.Close()
+	if c.EnvFile != "" {
+		// Before the long work: a place that cannot be written is told at once.
+		if err := writeEnv(c.EnvFile, nil); err != nil {
+			return err
+		}
+	}
 	data, err := c.dataDir()
 	if err != nil {
 		return err
@@ -142,7 +148,7 @@ func (c devCommand) serve(ctx context.Context, config Config, log *slog.Logger, 
 	}
 	defer a.close()
 	if kept.Credentials, err = demo.Seed(ctx, demo.Services{
-		DB: a.store, Auth: a.auth, Company: a.graph.Company, Customers: a.graph.Customers, Ledger: a.graph.Ledger, Now: time.Now,
+		DB: a.store, Auth: a.auth, Company: a.graph.Companies, Customers: a.graph.Customers, Ledger: a.graph.Ledger, Now: time.Now,
 	}, kept.Credentials); err != nil {
 		return fmt.Errorf("make the demo data: %w", err)
 	}

@@ -67,7 +67,7 @@ func (c companyCreateCommand) Run(ctx context.Context) error {
 		return exitError{exitUnavailable, err}
 	}
 	defer a.close()
-	created, err := a.graph.Company.Create(ctx, company.NewCompany{
+	created, err := a.graph.Companies.Create(ctx, company.NewCompany{
 		Code: c.Code, Name: c.Name, TimeZone: c.TimeZone, Language: c.Language, Currency: c.Currency, PhonePrefix: c.Prefix,
 	})
 	if err != nil {

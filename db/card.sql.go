@@ -362,40 +362,35 @@ func (q *Queries) CardsByIDs(ctx context.Context, companyID uuid.UUID, ids []uui
 	return items, nil
 }
 
-const cardsCount = `-- name: CardsCount :one
-SELECT count(*) FROM card WHERE company_id = $1
+const cardsByTypes = `-- name: CardsByTypes :many
+SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at
+FROM unnest($1::uuid[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at FROM card
+    WHERE card.company_id = $2 AND card.card_type_id = wanted.id
+      AND (NOT $3::boolean OR card.status = 'enabled')
+      AND (card.registered_at, card.id) > ($4::timestamptz, $5::uuid)
+    ORDER BY card.registered_at, card.id
+    LIMIT $6
+) AS card
+ORDER BY card.card_type_id, card.registered_at, card.id
 `
 
-func (q *Queries) CardsCount(ctx context.Context, companyID uuid.UUID) (int64, error) {
-	row := q.db.QueryRow(ctx, cardsCount, companyID)
-	var count int64
-	err := row.Scan(&count)
-	return count, err
-}
-
-const cardsOfTypePage = `-- name: CardsOfTypePage :many
-SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at FROM card
-WHERE company_id = $1 AND card_type_id = $2
-  AND (NOT $3::boolean OR status = 'enabled')
-  AND (registered_at, id) > ($4::timestamptz, $5::uuid)
-ORDER BY registered_at, id
-LIMIT $6
-`
-
-type CardsOfTypePageParams struct {
+type CardsByTypesParams struct {
+	CardTypeIds       []uuid.UUID
 	CompanyID         uuid.UUID
-	CardTypeID        uuid.UUID
 	EnabledOnly       bool
 	AfterRegisteredAt time.Time
 	After             uuid.UUID
 	BatchSize         int32
 }
 
-// CardsOfTypePage lists the cards of one type in registration order.
-func (q *Queries) CardsOfTypePage(ctx context.Context, arg CardsOfTypePageParams) ([]Card, error) {
-	rows, err := q.db.Query(ctx, cardsOfTypePage,
+// CardsByTypes lists the first cards of each type of a page in registration
+// order: one statement, whatever the page's size.
+func (q *Queries) CardsByTypes(ctx context.Context, arg CardsByTypesParams) ([]Card, error) {
+	rows, err := q.db.Query(ctx, cardsByTypes,
+		arg.CardTypeIds,
 		arg.CompanyID,
-		arg.CardTypeID,
 		arg.EnabledOnly,
 		arg.AfterRegisteredAt,
 		arg.After,
@@ -434,6 +429,17 @@ func (q *Queries) CardsOfTypePage(ctx context.Context, arg CardsOfTypePageParams
 		return nil, err
 	}
 	return items, nil
+}
+
+const cardsCount = `-- name: CardsCount :one
+SELECT count(*) FROM card WHERE company_id = $1
+`
+
+func (q *Queries) CardsCount(ctx context.Context, companyID uuid.UUID) (int64, error) {
+	row := q.db.QueryRow(ctx, cardsCount, companyID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }
 
 const cardsPage = `-- name: CardsPage :many

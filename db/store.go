@@ -39,9 +39,7 @@ const maxAttempts = 4
 // does nothing outside the database and may run more than once.
 func (s *Store) InTx(ctx context.Context, fn func(Tx) error) error {
 	for attempt := 1; ; attempt++ {
-		err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-			return fn(Tx{Queries: New(tx), Conn: tx})
-		})
+		err := s.inTx(ctx, fn)
 		if err == nil || attempt == maxAttempts || !gaveWay(err) {
 			return err
 		}
@@ -67,6 +65,23 @@ func (s *Store) InSnapshot(ctx context.Context, fn func(*Queries) error) error {
 		}
 		return fn(New(tx))
 	})
+}
+
+func (s *Store) inTx(ctx context.Context, fn func(Tx) error) error {
+	tx, err := s.Pool.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("begin a transaction: %w", err)
+	}
+	// After a commit this does nothing. After a refusal, a fault or a panic a
+	// connection that cannot roll back is closed by the pool, which does the same.
+	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
+	if err := fn(Tx{Queries: New(tx), Conn: tx}); err != nil {
+		return err
+	}
+	if err := tx.Commit(ctx); err != nil {
+		return fmt.Errorf("commit a transaction: %w", err)
+	}
+	return nil
 }
 
 func gaveWay(err error) bool {

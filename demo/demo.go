@@ -223,11 +223,8 @@ func (s Services) cardTypes(ctx context.Context, who auth.Principal) error {
 		}
 	}
 	// The programme that imports of points post to (spec/pretii.md 5).
-	value, err := json.Marshal(pointsType)
-	if err != nil {
-		return err
-	}
-	return s.DB.SettingPut(ctx, db.SettingPutParams{CompanyID: who.CompanyID, Name: "points_card_type", Value: value, Now: s.Now()})
+	_, err := s.Company.Update(ctx, who, company.Change{PointsCardTypeCode: new(pointsType)})
+	return err
 }
 
 // card is one that the demo posts on: a wallet's contact, or a points card.

@@ -116,7 +116,7 @@ func (r *queryResolver) Viewer(ctx context.Context) (*model.Viewer, error) {
 	}
 	viewer := &model.Viewer{Kind: string(who.Kind), Scopes: scopeNames(who.Scopes)}
 	if who, err := auth.Require(ctx, auth.CompanyRead); err == nil {
-		if viewer.Company, err = r.Resolver.Company.ByID(ctx, who.CompanyID); err != nil {
+		if viewer.Company, err = r.Companies.ByID(ctx, who.CompanyID); err != nil {
 			return nil, err
 		}
 	}

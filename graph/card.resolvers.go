@@ -76,11 +76,11 @@ func (r *cardTypeResolver) Cards(ctx context.Context, obj *ledger.CardType, firs
 	if err != nil {
 		return nil, err
 	}
-	cards, more, err := r.Ledger.CardsOfType(ctx, who.CompanyID, obj.ID, from, n, or(enabledOnly, false))
+	page, err := r.Ledger.CardsOfType(ctx, who.CompanyID, obj, from, n, or(enabledOnly, false))
 	if err != nil {
 		return nil, err
 	}
-	return cardConnection(cards, more, func(c *ledger.Card) string {
+	return cardConnection(page.Cards, page.More, func(c *ledger.Card) string {
 		return cursor("registered", instant(c.RegisteredAt), c.ID.String())
 	}), nil
 }

@@ -15,13 +15,25 @@ import (
 	"strconv"
 )
 
+func (r *companyResolver) PointsCardType(ctx context.Context, obj *company.Company) (*ledger.CardType, error) {
+	who, err := auth.Require(ctx, auth.CardsRead)
+	if err != nil {
+		return nil, err
+	}
+	code, err := r.Companies.PointsCardTypeCode(ctx, who.CompanyID)
+	if err != nil || code == "" {
+		return nil, err
+	}
+	return r.Ledger.CardTypeByCode(ctx, who.CompanyID, code)
+}
+
 // CompanyUpdate is the resolver for the companyUpdate field.
 func (r *mutationResolver) CompanyUpdate(ctx context.Context, input model.CompanyUpdateInput) (*model.CompanyUpdatePayload, error) {
 	who, err := auth.Require(ctx, auth.CompanyWrite)
 	if err != nil {
 		return nil, err
 	}
-	c, err := r.Resolver.Company.Update(ctx, who, company.Change{Name: input.Name, TimeZone: input.TimeZone, Language: input.Language})
+	c, err := r.Companies.Update(ctx, who, company.Change{Name: input.Name, TimeZone: input.TimeZone, Language: input.Language, PointsCardTypeCode: input.PointsCardTypeCode})
 	refused, err := userErrors(ctx, err)
 	if err != nil {
 		return nil, err
@@ -35,7 +47,7 @@ func (r *mutationResolver) StoreCreate(ctx context.Context, input model.StoreCre
 	if err != nil {
 		return nil, err
 	}
-	s, err := r.Company.StoreCreate(ctx, who, input.Code, input.Name)
+	s, err := r.Companies.StoreCreate(ctx, who, input.Code, input.Name)
 	return storePayload(ctx, s, err)
 }
 
@@ -45,7 +57,7 @@ func (r *mutationResolver) StoreUpdate(ctx context.Context, input model.StoreUpd
 	if err != nil {
 		return nil, err
 	}
-	s, err := r.Company.StoreUpdate(ctx, who, input.Code, input.Name, input.Archived)
+	s, err := r.Companies.StoreUpdate(ctx, who, input.Code, input.Name, input.Archived)
 	return storePayload(ctx, s, err)
 }
 
@@ -55,7 +67,7 @@ func (r *mutationResolver) StaffCreate(ctx context.Context, input model.StaffCre
 	if err != nil {
 		return nil, err
 	}
-	m, err := r.Company.StaffCreate(ctx, who, company.NewStaff{
+	m, err := r.Companies.StaffCreate(ctx, who, company.NewStaff{
 		Name: input.Name, Phone: input.Phone, Role: input.Role, StoreCode: or(input.StoreCode, ""),
 		StoreName: or(input.StoreName, ""), Password: input.Password,
 	})
@@ -75,7 +87,7 @@ func (r *mutationResolver) StaffArchive(ctx context.Context, input model.StaffAr
 	if input.Number != nil {
 		number = new(int64(*input.Number))
 	}
-	m, err := r.Company.StaffArchive(ctx, who, number, or(input.Phone, ""))
+	m, err := r.Companies.StaffArchive(ctx, who, number, or(input.Phone, ""))
 	return staffPayload(ctx, m, err)
 }
 
@@ -85,7 +97,7 @@ func (r *mutationResolver) StaffRightSet(ctx context.Context, input model.StaffR
 	if err != nil {
 		return nil, err
 	}
-	m, err := r.Company.StaffRightSet(ctx, who, int64(input.StaffNumber), input.CardTypeCode, company.Rights{
+	m, err := r.Companies.StaffRightSet(ctx, who, int64(input.StaffNumber), input.CardTypeCode, company.Rights{
 		Accrue: input.Accrue, Redeem: input.Redeem, Adjust: input.Adjust, Removed: or(input.Removed, false),
 	})
 	return staffPayload(ctx, m, err)
@@ -97,7 +109,7 @@ func (r *queryResolver) Company(ctx context.Context) (*company.Company, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.Resolver.Company.ByID(ctx, who.CompanyID)
+	return r.Companies.ByID(ctx, who.CompanyID)
 }
 
 // Stores is the resolver for the stores field.
@@ -114,7 +126,7 @@ func (r *queryResolver) Stores(ctx context.Context, first *int, after *string) (
 	if err != nil {
 		return nil, err
 	}
-	stores, more, err := r.Resolver.Company.Stores(ctx, who.CompanyID, from, n)
+	stores, more, err := r.Companies.Stores(ctx, who.CompanyID, from, n)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +146,7 @@ func (r *queryResolver) Store(ctx context.Context, code string) (*company.Store,
 	if err != nil {
 		return nil, err
 	}
-	return r.Resolver.Company.StoreByCode(ctx, who.CompanyID, code)
+	return r.Companies.StoreByCode(ctx, who.CompanyID, code)
 }
 
 // StaffMembers is the resolver for the staffMembers field.
@@ -151,7 +163,7 @@ func (r *queryResolver) StaffMembers(ctx context.Context, first *int, after *str
 	if err != nil {
 		return nil, err
 	}
-	members, more, err := r.Resolver.Company.StaffMembers(ctx, who.CompanyID, or(from, -1), n)
+	members, more, err := r.Companies.StaffMembers(ctx, who.CompanyID, or(from, -1), n)
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +183,7 @@ func (r *queryResolver) StaffMember(ctx context.Context, number int) (*company.S
 	if err != nil {
 		return nil, err
 	}
-	return r.Resolver.Company.StaffByNumber(ctx, who.CompanyID, int64(number))
+	return r.Companies.StaffByNumber(ctx, who.CompanyID, int64(number))
 }
 
 // Store is the resolver for the store field.
@@ -180,7 +192,7 @@ func (r *staffResolver) Store(ctx context.Context, obj *company.Staff) (*company
 	if err != nil {
 		return nil, err
 	}
-	return r.Company.StoreOf(ctx, who.CompanyID, obj)
+	return r.Companies.StoreOf(ctx, who.CompanyID, obj)
 }
 
 // Rights is the resolver for the rights field.
@@ -189,7 +201,7 @@ func (r *staffResolver) Rights(ctx context.Context, obj *company.Staff) ([]*comp
 	if err != nil {
 		return nil, err
 	}
-	return r.Company.RightsOf(ctx, who.CompanyID, obj)
+	return r.Companies.RightsOf(ctx, who.CompanyID, obj)
 }
 
 // CardType is the resolver for the cardType field.
@@ -201,11 +213,14 @@ func (r *staffRightResolver) CardType(ctx context.Context, obj *company.Right) (
 	return r.rightType(ctx, who.CompanyID, obj)
 }
 
+func (r *Resolver) Company() generated.CompanyResolver { return &companyResolver{r} }
+
 func (r *Resolver) Staff() generated.StaffResolver { return &staffResolver{r} }
 
 func (r *Resolver) StaffRight() generated.StaffRightResolver { return &staffRightResolver{r} }
 
 type (
+	companyResolver    struct{ *Resolver }
 	staffResolver      struct{ *Resolver }
 	staffRightResolver struct{ *Resolver }
 )

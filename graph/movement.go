@@ -65,7 +65,7 @@ func (r *Resolver) movementStore(ctx context.Context, owner uuid.UUID, m *ledger
 	return loyalty.Together(m.Batch(), m, "store", func(all []*ledger.Movement) (map[*ledger.Movement]*company.Store, error) {
 		return loyalty.Lookup(all, func(m *ledger.Movement) (uuid.UUID, bool) { return or(m.StoreID, uuid.UUID{}), m.StoreID != nil },
 			func(ids []uuid.UUID) (map[uuid.UUID]*company.Store, error) {
-				return r.Company.StoresByIDs(ctx, owner, ids)
+				return r.Companies.StoresByIDs(ctx, owner, ids)
 			})
 	})
 }
@@ -75,7 +75,7 @@ func (r *Resolver) movementStaff(ctx context.Context, owner uuid.UUID, m *ledger
 	return loyalty.Together(m.Batch(), m, "staff", func(all []*ledger.Movement) (map[*ledger.Movement]*company.Staff, error) {
 		return loyalty.Lookup(all, func(m *ledger.Movement) (uuid.UUID, bool) { return or(m.StaffID, uuid.UUID{}), m.StaffID != nil },
 			func(ids []uuid.UUID) (map[uuid.UUID]*company.Staff, error) {
-				return r.Company.StaffByIDs(ctx, owner, ids)
+				return r.Companies.StaffByIDs(ctx, owner, ids)
 			})
 	})
 }

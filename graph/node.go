@@ -39,12 +39,12 @@ func (r *Resolver) node(ctx context.Context, id string) (model.Node, error) {
 			if n != who.CompanyID {
 				return nil, nil
 			}
-			return r.Company.ByID(ctx, who.CompanyID)
+			return r.Companies.ByID(ctx, who.CompanyID)
 		})
 	case "Store":
-		return found(ctx, auth.StaffRead, func(who auth.Principal) (*company.Store, error) { return r.Company.StoreByID(ctx, who.CompanyID, n) })
+		return found(ctx, auth.StaffRead, func(who auth.Principal) (*company.Store, error) { return r.Companies.StoreByID(ctx, who.CompanyID, n) })
 	case "Staff":
-		return found(ctx, auth.StaffRead, func(who auth.Principal) (*company.Staff, error) { return r.Company.StaffByID(ctx, who.CompanyID, n) })
+		return found(ctx, auth.StaffRead, func(who auth.Principal) (*company.Staff, error) { return r.Companies.StaffByID(ctx, who.CompanyID, n) })
 	case "Customer":
 		return found(ctx, auth.CustomersRead, func(who auth.Principal) (*customer.Customer, error) { return r.Customers.ByID(ctx, who.CompanyID, n) })
 	case "CardType":

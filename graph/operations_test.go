@@ -115,8 +115,9 @@ var operations = map[string]operation{
 		`mutation { operatorCreate(input: { email: %q, name: "x", password: "long enough", scopes: ["keys:manage"] }) { email userErrors { code } } }`,
 		func(n names) []any { return []any{n.Operator} })},
 
-	"Mutation.companyUpdate": {scope: auth.CompanyWrite, creates: true, documents: fixed(
-		`mutation { companyUpdate(input: { name: "Own", timeZone: "America/Lima", language: "es" }) { company { name } userErrors { code } } }`)},
+	"Mutation.companyUpdate": {scope: auth.CompanyWrite, documents: one(
+		`mutation { companyUpdate(input: { name: "Own", timeZone: "America/Lima", language: "es", pointsCardTypeCode: %q }) { company { name } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.CardType} })},
 	"Mutation.storeCreate": {scope: auth.CompanyWrite, creates: true, documents: one(
 		`mutation { storeCreate(input: { code: %q, name: "x" }) { store { code } userErrors { code } } }`,
 		func(n names) []any { return []any{n.Store} })},

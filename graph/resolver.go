@@ -16,7 +16,7 @@ import (
 // Resolver holds the domain that the resolvers call; main.go fills it once.
 type Resolver struct {
 	Auth      *auth.Service
-	Company   *company.Service
+	Companies *company.Service
 	Customers *customer.Service
 	Ledger    *ledger.Service
 	Imports   *imports.Service

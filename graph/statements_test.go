@@ -78,7 +78,12 @@ var nested = []struct {
 	{
 		"a card type, its cards, their customers and movements",
 		`{ cardType(code: "shop-wallet") { cards(first: %[1]d) { edges { node { code customer { firstName } movements(first: %[1]d) { edges { node { seq } } } } } } } }`,
-		[]string{"CardTypeByCode", "CardsOfTypePage", "CustomersByIDs", "MovementsByCards"},
+		[]string{"CardTypeByCode", "CardsByTypes", "CustomersByIDs", "MovementsByCards"},
+	},
+	{
+		"card types and their cards",
+		`{ cardTypes(first: %[1]d) { edges { node { code cards(first: %[1]d, enabledOnly: true) { edges { node { code cardType { name } } } } } } } }`,
+		[]string{"CardTypesPage", "CardsByTypes", "CardTypesByIDs"},
 	},
 	{
 		"imports and their failed rows",

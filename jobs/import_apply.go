@@ -16,8 +16,9 @@ const (
 	// of its queue: shorter than the job's time-out by more than one chunk takes,
 	// so that a killed worker's job is known as stuck within a minute.
 	importSlice = 20 * time.Second
-	// importBackoffMax keeps a failing import's attempts within minutes.
-	importBackoffMax = 2 * time.Minute
+	// importBackoffMax keeps the attempts of a failing import minutes apart from its
+	// end, and a killed worker's import from waiting.
+	importBackoffMax = 20 * time.Second
 )
 
 // ImportApply works [imports.Apply]: chunk after chunk, for a slice of time.
@@ -32,10 +33,11 @@ type ImportApply struct {
 	Slice time.Duration
 }
 
-// NextRetry spaces attempts by attempt⁴ seconds, at most importBackoffMax.
+// NextRetry waits 1, 2, 4 … s, at most importBackoffMax. It stays short, since a
+// job whose worker was killed comes this way too and has done nothing wrong.
 func (*ImportApply) NextRetry(job *river.Job[imports.Apply]) time.Time {
-	n := time.Duration(max(job.Attempt, 1))
-	return time.Now().Add(min(n*n*n*n*time.Second, importBackoffMax))
+	wait := time.Second << min(max(job.Attempt, 1)-1, 10)
+	return time.Now().Add(min(wait, importBackoffMax))
 }
 
 // Work takes the import further. A run that is not the last one ends asleep for

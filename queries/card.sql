@@ -39,14 +39,20 @@ WHERE company_id = @company_id AND (sqlc.narg('after')::uuid IS NULL OR id > sql
 ORDER BY id
 LIMIT @batch_size;
 
--- name: CardsOfTypePage :many
--- CardsOfTypePage lists the cards of one type in registration order.
-SELECT * FROM card
-WHERE company_id = @company_id AND card_type_id = @card_type_id
-  AND (NOT @enabled_only::boolean OR status = 'enabled')
-  AND (registered_at, id) > (@after_registered_at::timestamptz, @after::uuid)
-ORDER BY registered_at, id
-LIMIT @batch_size;
+-- name: CardsByTypes :many
+-- CardsByTypes lists the first cards of each type of a page in registration
+-- order: one statement, whatever the page's size.
+SELECT card.*
+FROM unnest(@card_type_ids::uuid[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT * FROM card
+    WHERE card.company_id = @company_id AND card.card_type_id = wanted.id
+      AND (NOT @enabled_only::boolean OR card.status = 'enabled')
+      AND (card.registered_at, card.id) > (@after_registered_at::timestamptz, @after::uuid)
+    ORDER BY card.registered_at, card.id
+    LIMIT @batch_size
+) AS card
+ORDER BY card.card_type_id, card.registered_at, card.id;
 
 -- name: CardsByIDs :many
 SELECT * FROM card WHERE company_id = @company_id AND id = ANY(@ids::uuid[]) ORDER BY id;

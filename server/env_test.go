@@ -105,7 +105,7 @@ func newEnv(t *testing.T, change ...func(*server.Config)) *env {
 		t.Fatal(err)
 	}
 	resolver := &graph.Resolver{
-		Auth: e.auth, Company: &company.Service{DB: store, Now: time.Now}, Customers: &customer.Service{DB: store, Now: time.Now},
+		Auth: e.auth, Companies: &company.Service{DB: store, Now: time.Now}, Customers: &customer.Service{DB: store, Now: time.Now},
 		Ledger: ledger.New(store, time.Now), Imports: in, Notify: mail, Queue: &queue.Service{DB: store, River: e.river, Now: time.Now},
 	}
 	e.health = ops.NewHealth(

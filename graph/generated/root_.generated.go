@@ -26,6 +26,7 @@ type ResolverRoot interface {
 	ApiKey() ApiKeyResolver
 	Card() CardResolver
 	CardType() CardTypeResolver
+	Company() CompanyResolver
 	Customer() CustomerResolver
 	Import() ImportResolver
 	ImportError() ImportErrorResolver
@@ -151,14 +152,15 @@ type ComplexityRoot struct {
 	}
 
 	Company struct {
-		Code        func(childComplexity int) int
-		CreatedAt   func(childComplexity int) int
-		Currency    func(childComplexity int) int
-		GlobalID    func(childComplexity int) int
-		Language    func(childComplexity int) int
-		Name        func(childComplexity int) int
-		PhonePrefix func(childComplexity int) int
-		TimeZone    func(childComplexity int) int
+		Code           func(childComplexity int) int
+		CreatedAt      func(childComplexity int) int
+		Currency       func(childComplexity int) int
+		GlobalID       func(childComplexity int) int
+		Language       func(childComplexity int) int
+		Name           func(childComplexity int) int
+		PhonePrefix    func(childComplexity int) int
+		PointsCardType func(childComplexity int) int
+		TimeZone       func(childComplexity int) int
 	}
 
 	CompanyUpdatePayload struct {
@@ -1008,6 +1010,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Company.PhonePrefix(childComplexity), true
+	case "Company.pointsCardType":
+		if e.ComplexityRoot.Company.PointsCardType == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.PointsCardType(childComplexity), true
 	case "Company.timeZone":
 		if e.ComplexityRoot.Company.TimeZone == nil {
 			break
@@ -3399,6 +3407,8 @@ type Company implements Node {
   currency: String!
   "Calling code put before national phone numbers, such as +52."
   phonePrefix: String!
+  "The card type that imports of points post on, where they name none."
+  pointsCardType: CardType
   "When it was set up."
   createdAt: DateTime!
 }
@@ -3499,6 +3509,8 @@ input CompanyUpdateInput {
   timeZone: String
   "New language: en, es, pt or vi."
   language: String
+  "Code of the card type that imports of points post on, where they name none."
+  pointsCardTypeCode: String
 }
 
 "The company after the change."
@@ -4507,6 +4519,8 @@ func (ec *executionContext) childFields_Company(ctx context.Context, field graph
 		return ec.fieldContext_Company_currency(ctx, field)
 	case "phonePrefix":
 		return ec.fieldContext_Company_phonePrefix(ctx, field)
+	case "pointsCardType":
+		return ec.fieldContext_Company_pointsCardType(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Company_createdAt(ctx, field)
 	}

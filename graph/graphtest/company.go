@@ -50,7 +50,7 @@ type Names struct {
 // Company sets a company up with an operator and an API key, empty otherwise.
 func (e *Env) Company(tb testing.TB, code string) *Company {
 	tb.Helper()
-	made, err := e.Resolver.Company.Create(tb.Context(), company.NewCompany{
+	made, err := e.Resolver.Companies.Create(tb.Context(), company.NewCompany{
 		Code: code, Name: "Company " + code, TimeZone: "America/Mexico_City", Language: "es", Currency: "MXN", PhonePrefix: "+52",
 	})
 	if err != nil {
@@ -109,7 +109,7 @@ func (c *Company) Fill(tb testing.TB, customers int) {
 		}
 	}
 	ctx := tb.Context()
-	must(c.Resolver.Company.StoreCreate(ctx, c.System, n.Store, "Centro of "+c.Code))
+	must(c.Resolver.Companies.StoreCreate(ctx, c.System, n.Store, "Centro of "+c.Code))
 	must(c.Resolver.Ledger.CardTypeCreate(ctx, c.System, ledger.NewCardType{
 		Code: n.Wallet, Name: "Wallet of " + c.Code, Unit: ledger.Points, Scale: 2, WalletKey: &n.WalletKey,
 		Percentage: new(decimal.MustParse("10")), Rechargeable: true,
@@ -120,7 +120,7 @@ func (c *Company) Fill(tb testing.TB, customers int) {
 	c.Exec(tb, `INSERT INTO company_setting (company_id, name, value, updated_at) VALUES ($1, $2, to_jsonb($3::text), $4)`,
 		c.ID, imports.PointsCardTypeSetting, n.Programme, c.Clock.Now())
 	for i := range 2 {
-		m, err := c.Resolver.Company.StaffCreate(ctx, c.System, company.NewStaff{
+		m, err := c.Resolver.Companies.StaffCreate(ctx, c.System, company.NewStaff{
 			Name: fmt.Sprintf("Staff %s %d", c.Code, i), Phone: fmt.Sprintf("55100000%02d", i), Role: company.Cashier,
 			StoreCode: n.Store, Password: fmt.Sprintf("%s %d", Password, i),
 		})

@@ -126,7 +126,7 @@ func New(tb testing.TB, options ...Options) *Env {
 	}
 	e.Resolver = &graph.Resolver{
 		Auth: e.Auth,
-		Company: &company.Service{
+		Companies: &company.Service{
 			DB: e.Store, Now: e.Clock.Now, Hash: hasher.Hash, FingerprintKey: []byte("a secret of this test only"),
 		},
 		Customers: customer.New(e.Store, e.Clock.Now),

@@ -222,6 +222,8 @@ type CompanyUpdateInput struct {
 	TimeZone *string `json:"timeZone,omitempty"`
 	// New language: en, es, pt or vi.
 	Language *string `json:"language,omitempty"`
+	// Code of the card type that imports of points post on, where they name none.
+	PointsCardTypeCode *string `json:"pointsCardTypeCode,omitempty"`
 }
 
 // The company after the change.

@@ -4,6 +4,7 @@ package company
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -80,7 +81,14 @@ func (s *Service) Create(ctx context.Context, in NewCompany) (*Company, error) {
 }
 
 // Change says what to change of a company; nil stays.
-type Change struct{ Name, TimeZone, Language *string }
+type Change struct {
+	Name, TimeZone, Language *string
+	// PointsCardTypeCode names the card type that imports of points post on.
+	PointsCardTypeCode *string
+}
+
+// pointsCardType is the setting that imports of points read.
+const pointsCardType = "points_card_type"
 
 // Update changes the caller's company. It refuses with the rules of the fields.
 func (s *Service) Update(ctx context.Context, who auth.Principal, in Change) (*Company, error) {
@@ -103,12 +111,58 @@ func (s *Service) Update(ctx context.Context, who auth.Principal, in Change) (*C
 		if err != nil {
 			return err
 		}
+		if in.PointsCardTypeCode != nil {
+			if err := s.setPointsCardType(ctx, tx.Queries, who.CompanyID, *in.PointsCardTypeCode); err != nil {
+				return err
+			}
+		}
 		return auth.Audit(ctx, tx.Queries, who, s.Now(), "company_update", "company", row.ID, nil)
 	})
-	if err != nil {
+	switch {
+	case err == nil:
+		return &Company{Company: row}, nil
+	case loyalty.CodeOf(err) != "":
+		return nil, err
+	default:
 		return nil, fmt.Errorf("update a company: %w", err)
 	}
-	return &Company{Company: row}, nil
+}
+
+func (s *Service) setPointsCardType(ctx context.Context, q *db.Queries, company uuid.UUID, code string) error {
+	if strings.ContainsRune(code, 0) || !utf8.ValidString(code) {
+		return loyalty.Refuse(loyalty.CodeCardTypeNotFound, "pointsCardTypeCode")
+	}
+	t, err := q.CardTypeByCode(ctx, company, code)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return loyalty.Refuse(loyalty.CodeCardTypeNotFound, "pointsCardTypeCode")
+	case err != nil:
+		return err
+	case t.ArchivedAt != nil:
+		return loyalty.Refuse(loyalty.CodeCardTypeArchived, "pointsCardTypeCode")
+	}
+	value, err := json.Marshal(code)
+	if err != nil {
+		return err
+	}
+	return q.SettingPut(ctx, db.SettingPutParams{CompanyID: company, Name: pointsCardType, Value: value, Now: s.Now()})
+}
+
+// PointsCardTypeCode is the code of the card type that imports of points post on;
+// "" where none is set.
+func (s *Service) PointsCardTypeCode(ctx context.Context, company uuid.UUID) (string, error) {
+	value, err := s.DB.SettingByName(ctx, company, pointsCardType)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("read the setting of points: %w", err)
+	}
+	var code string
+	if err := json.Unmarshal(value, &code); err != nil {
+		return "", fmt.Errorf("read the setting of points: %w", err)
+	}
+	return code, nil
 }
 
 func check(zone, language *string) error {

@@ -22,7 +22,7 @@ const Queue = "imports"
 
 // applyAttempts is how often an import is tried before it is given up. A chunk
 // that succeeds does not count.
-const applyAttempts = 8
+const applyAttempts = 25
 
 // Kind is the job's name in River.
 func (Apply) Kind() string { return "import_apply" }

@@ -111,17 +111,23 @@ type Registered struct {
 	ID uuid.UUID
 }
 
-// CardsOfType reads a page of one type's cards in registration order.
-func (s *Service) CardsOfType(ctx context.Context, company, cardType uuid.UUID, after Registered, first int, enabledOnly bool) (page []*Card, more bool, err error) {
-	rows, err := s.DB.CardsOfTypePage(ctx, db.CardsOfTypePageParams{
-		CompanyID: company, CardTypeID: cardType, AfterRegisteredAt: after.At, After: after.ID,
-		EnabledOnly: enabledOnly, BatchSize: int32(first) + 1,
+// CardsOfType reads a page of a type's cards in registration order, and with it
+// those of its batch.
+func (s *Service) CardsOfType(ctx context.Context, company uuid.UUID, t *CardType, after Registered, first int, enabledOnly bool) (CardsPage, error) {
+	key := fmt.Sprintf("cards %s %s %d %t", after.At, after.ID, first, enabledOnly)
+	return loyalty.Together(t.batch, t, key, func(all []*CardType) (map[*CardType]CardsPage, error) {
+		return loyalty.Lookup(all, func(t *CardType) (uuid.UUID, bool) { return t.ID, true },
+			func(ids []uuid.UUID) (map[uuid.UUID]CardsPage, error) {
+				rows, err := s.DB.CardsByTypes(ctx, db.CardsByTypesParams{
+					CompanyID: company, CardTypeIds: ids, AfterRegisteredAt: after.At, After: after.ID,
+					EnabledOnly: enabledOnly, BatchSize: int32(first) + 1,
+				})
+				if err != nil {
+					return nil, fmt.Errorf("list card types' cards: %w", err)
+				}
+				return cardPages(cards(rows), first, func(c *Card) uuid.UUID { return c.CardTypeID }), nil
+			})
 	})
-	if err != nil {
-		return nil, false, fmt.Errorf("list a card type's cards: %w", err)
-	}
-	rows, more = last(rows, first)
-	return cards(rows), more, nil
 }
 
 // CardsPage is a page of cards and whether more follow.
@@ -139,17 +145,23 @@ func (s *Service) CardsByCustomers(ctx context.Context, company uuid.UUID, custo
 	if err != nil {
 		return nil, fmt.Errorf("list customers' cards: %w", err)
 	}
-	pages := make(map[uuid.UUID]CardsPage, len(customers))
-	for _, c := range cards(rows) {
-		page := pages[*c.CustomerID]
+	return cardPages(cards(rows), first, func(c *Card) uuid.UUID { return *c.CustomerID }), nil
+}
+
+// cardPages parts cards by their owner into pages; one more than first was read of
+// each, to know whether more follow.
+func cardPages(all []*Card, first int, owner func(*Card) uuid.UUID) map[uuid.UUID]CardsPage {
+	pages := map[uuid.UUID]CardsPage{}
+	for _, c := range all {
+		page := pages[owner(c)]
 		if len(page.Cards) == first {
 			page.More = true
 		} else {
 			page.Cards = append(page.Cards, c)
 		}
-		pages[*c.CustomerID] = page
+		pages[owner(c)] = page
 	}
-	return pages, nil
+	return pages
 }
 
 // CardsByIDs reads cards by id, for the objects of a page that name them.

@@ -100,10 +100,8 @@ func (s *Service) CardTypeCreate(ctx context.Context, who auth.Principal, in New
 		}
 		floor = in.Overdraft.Neg()
 	}
-	for field, address := range map[string]string{"customerUrl": in.CustomerURL, "redeemUrl": in.RedeemURL} {
-		if err := checkURL(address, field); err != nil {
-			return nil, err
-		}
+	if err := checkURLs(&in.CustomerURL, &in.RedeemURL); err != nil {
+		return nil, err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -164,12 +162,8 @@ func (s *Service) CardTypeUpdate(ctx context.Context, who auth.Principal, code s
 	if err := checkRule(in.Percentage, in.Ratio); err != nil {
 		return nil, err
 	}
-	for field, address := range map[string]*string{"customerUrl": in.CustomerURL, "redeemUrl": in.RedeemURL} {
-		if address != nil {
-			if err := checkURL(*address, field); err != nil {
-				return nil, err
-			}
-		}
+	if err := checkURLs(in.CustomerURL, in.RedeemURL); err != nil {
+		return nil, err
 	}
 	current, err := s.CardTypeByCode(ctx, who.CompanyID, code)
 	if err != nil {
@@ -286,6 +280,19 @@ func checkRule(percentage *decimal.Decimal, ratio *Ratio) error {
 // fits reports whether the ledger holds the amount as it is: four decimals, which
 // PostgreSQL would round silently, and fifteen digits before them.
 func fits(d decimal.Decimal) bool { return d.MinScale() <= 4 && d.Prec()-d.Scale() <= 15 }
+
+// checkURLs holds a card type's two addresses against checkURL; nil is not given.
+func checkURLs(customer, redeem *string) error {
+	if customer != nil {
+		if err := checkURL(*customer, "customerUrl"); err != nil {
+			return err
+		}
+	}
+	if redeem != nil {
+		return checkURL(*redeem, "redeemUrl")
+	}
+	return nil
+}
 
 // checkURL takes http and https addresses up to 500 characters, and "".
 func checkURL(address, field string) error {

@@ -177,7 +177,7 @@ func (a *account) loadStaff(t *testing.T, b baseline, key string, s baselineStaf
 	a.staff(t, in)
 	for _, w := range b.Wallets {
 		rights, has := s.Rights[w.key]
-		_, err := a.resolver.Company.StaffRightSet(t.Context(), a.system, number, w.key, company.Rights{
+		_, err := a.resolver.Companies.StaffRightSet(t.Context(), a.system, number, w.key, company.Rights{
 			Accrue: slices.Contains(rights, "accrue"), Redeem: slices.Contains(rights, "redeem"),
 			Adjust: slices.Contains(rights, "adjust"), Removed: !has,
 		})
@@ -186,7 +186,7 @@ func (a *account) loadStaff(t *testing.T, b baseline, key string, s baselineStaf
 		}
 	}
 	if s.Status == 0 {
-		if _, err := a.resolver.Company.StaffArchive(t.Context(), a.system, &number, ""); err != nil {
+		if _, err := a.resolver.Companies.StaffArchive(t.Context(), a.system, &number, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

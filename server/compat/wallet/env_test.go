@@ -57,7 +57,7 @@ func newEnv(t *testing.T, now time.Time) *env {
 	t.Cleanup(signIn.Wait)
 	e.resolver = &graph.Resolver{
 		Auth:      signIn,
-		Company:   &company.Service{DB: store, Now: clock, Hash: hasher.Hash, FingerprintKey: []byte(fingerprintKey)},
+		Companies: &company.Service{DB: store, Now: clock, Hash: hasher.Hash, FingerprintKey: []byte(fingerprintKey)},
 		Customers: customer.New(store, clock),
 		Ledger:    ledger.New(store, clock),
 		Feed:      db.NewFeed(store, db.FeedConfig{}),
@@ -88,7 +88,7 @@ type account struct {
 // open sets up a company whose till has the key given.
 func (e *env) open(t *testing.T, code, name, zone, apikey string) *account {
 	t.Helper()
-	c, err := e.resolver.Company.Create(t.Context(), company.NewCompany{
+	c, err := e.resolver.Companies.Create(t.Context(), company.NewCompany{
 		Code: code, Name: name, TimeZone: zone, Language: "es", Currency: "MXN", PhonePrefix: "+52",
 	})
 	if err != nil {
@@ -128,7 +128,7 @@ func (a *account) staffNumber(t *testing.T, next int64) {
 // staff takes on a collaborator, with every right on the wallets there are.
 func (a *account) staff(t *testing.T, in company.NewStaff) *company.Staff {
 	t.Helper()
-	m, err := a.resolver.Company.StaffCreate(t.Context(), a.system, in)
+	m, err := a.resolver.Companies.StaffCreate(t.Context(), a.system, in)
 	if err != nil {
 		t.Fatalf("take on staff: %v", err)
 	}
