@@ -140,15 +140,17 @@ func (a *app) server(health *ops.Health) (*server.Server, error) {
 		}
 		proxies = append(proxies, p)
 	}
-	till := wallet.New(wallet.Config{Graph: a.graph, Log: a.log, Authenticate: func(ctx context.Context, key string) (auth.Principal, error) {
+	tills := wallet.Config{Graph: a.graph, Log: a.log, Authenticate: func(ctx context.Context, key string) (auth.Principal, error) {
 		return a.auth.KeyAuthenticate(ctx, key, auth.KeyWallet)
-	}})
+	}}
 	integration := pretii.Config{
 		Imports: a.graph, Auth: a.auth, APIDomain: a.config.APIDomain, Company: a.companyByCode, Failures: server.NewLimiter(wrongKeysAMinute),
 	}
 	if a.config.RateLimit > 0 {
+		tills.Requests = server.NewLimiter(a.config.RateLimit)
 		integration.Requests = server.NewLimiter(a.config.RateLimit)
 	}
+	till := wallet.New(tills)
 	mounts := []server.Mount{
 		{Path: "/wallet", Handler: till}, {Path: "/toolusers", Handler: till}, {Path: "/employee", Handler: till},
 		{Path: pretii.Path, Handler: pretii.New(integration)},

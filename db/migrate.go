@@ -248,7 +248,7 @@ var riverVersions = sync.OnceValues(func() ([]int64, error) {
 func riverMigrator(pool *pgxpool.Pool) (*rivermigrate.Migrator[pgx.Tx], error) {
 	m, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
-		return nil, fmt.Errorf("River's migrations: %w", err)
+		return nil, fmt.Errorf("migrations of the job queue: %w", err)
 	}
 	return m, nil
 }

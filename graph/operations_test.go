@@ -241,7 +241,7 @@ func TestOperationsListed(t *testing.T) {
 		}
 		given := map[string]bool{}
 		for _, text := range op.documents(foreignNames) {
-			document, err := gqlparser.LoadQuery(schema, text)
+			document, err := gqlparser.LoadQueryWithRules(schema, text, nil)
 			if err != nil {
 				t.Fatalf("%s: %s: %v", name, text, err)
 			}

@@ -45,7 +45,7 @@ func download(ctx context.Context, dir string, major int, log *slog.Logger) (Bin
 
 	target := filepath.Join(dir, fmt.Sprint(major))
 	done := make(chan error, 1)
-	go func() { done <- fetch(dir, target, version) }() // the library takes no context
+	go func() { done <- fetch(ctx, dir, target, version) }() // the library takes no context
 	select {
 	case <-ctx.Done():
 		return Binaries{}, ctx.Err()
@@ -63,16 +63,16 @@ func download(ctx context.Context, dir string, major int, log *slog.Logger) (Bin
 // supervisor for the rest, so the data folder is one that os.RemoveAll is
 // documented to refuse (a path ending in "."): Start always returns an error,
 // and whether the binaries are there decides.
-func fetch(dir, target string, version embeddedpostgres.PostgresVersion) error {
+func fetch(ctx context.Context, dir, target string, version embeddedpostgres.PostgresVersion) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	port, err := freePort()
+	port, err := freePort(ctx)
 	if err != nil {
 		return err
 	}
 	runtimeDir := filepath.Join(dir, "unpack")
-	defer os.RemoveAll(runtimeDir) // left-overs of no use
+	defer func() { _ = os.RemoveAll(runtimeDir) }() // left-overs of no use
 	err = embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
 		Version(version).
 		Port(port).
@@ -107,8 +107,8 @@ func readable(dir string) error {
 
 // freePort satisfies the library, which insists on a free port even though we
 // let no server listen on it.
-func freePort() (uint32, error) {
-	l, err := net.Listen("tcp", "localhost:0")
+func freePort(ctx context.Context) (uint32, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "localhost:0")
 	if err != nil {
 		return 0, err
 	}

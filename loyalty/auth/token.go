@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"time"
@@ -112,5 +111,5 @@ func (t *Tokens) key(token *jwt.Token) (any, error) {
 	if !ok {
 		return nil, errToken
 	}
-	return ed25519.PublicKey(public), nil
+	return public, nil
 }

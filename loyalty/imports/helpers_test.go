@@ -200,12 +200,6 @@ func (e *env) work(t *testing.T) {
 	}
 }
 
-// balanceOf is the balance of a customer's card, as a whole number.
-func (e *env) balanceOf(t *testing.T, email string) string {
-	t.Helper()
-	return e.text(t, `SELECT trim_scale(card.balance) FROM card JOIN customer ON customer.id = card.customer_id WHERE customer.email = $1`, email)
-}
-
 // books fails where the ledger does not add up: chains gapless, balances the
 // sum and the last word of their movements, one movement an import row.
 func (e *env) books(t *testing.T) {

@@ -55,7 +55,7 @@ func (s *Service) Upload(ctx context.Context, actor auth.Principal, u Upload) (i
 	if err != nil {
 		return nil, false, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	row, err := s.newImport(ctx, actor, u, file.facts)
 	if err != nil {
 		return nil, false, err

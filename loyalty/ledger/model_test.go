@@ -55,7 +55,7 @@ func (m *model) post(p ledger.Posting, now time.Time) (seq int64, balance decima
 	if p.Action == ledger.Recharge && !c.rechargeable {
 		return 0, balance, false, loyalty.CodeCardNotRechargeable
 	}
-	amount := decimal.Zero
+	var amount decimal.Decimal
 	if p.Amount != nil {
 		amount = *p.Amount
 		if amount.MinScale() > c.scale {

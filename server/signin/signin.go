@@ -75,7 +75,7 @@ func (p *Pages) HasCookie(r *http.Request) bool {
 func (p *Pages) Authenticate(w http.ResponseWriter, r *http.Request) (who auth.Principal, access string, err error) {
 	cookie, err := r.Cookie(p.cookie)
 	if err != nil {
-		return auth.Principal{}, "", nil
+		return auth.Principal{}, "", nil //nolint:nilerr // no cookie is nobody
 	}
 	access, refresh, _ := strings.Cut(cookie.Value, separator)
 	who, err = p.cfg.Auth.VerifyAccess(r.Context(), access)

@@ -109,7 +109,7 @@ func stream(w http.ResponseWriter, rest string, read func(after *string) (page, 
 		}
 		asJSON(w)
 		if _, err := w.Write(b.Bytes()); err != nil || p.next == nil {
-			return nil // without a reader there is nobody to tell
+			return nil //nolint:nilerr // without a reader there is nobody to tell
 		}
 		b.Reset()
 		after = p.next

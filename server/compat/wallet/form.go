@@ -62,7 +62,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (form, error) {
 		return form{}, requestTooLarge
 	}
 	if err != nil {
-		return form{unreadable: true}, nil
+		return form{unreadable: true}, nil //nolint:nilerr // told as an unreadable form (spec/wallet.md 1)
 	}
 	f := form{values: map[string]string{}}
 	ok := false

@@ -14,8 +14,10 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/httprate"
 
 	"sello/loyalty/auth"
 	"sello/server/compat/wallet"
@@ -82,12 +84,21 @@ func TestRoutes(t *testing.T) {
 
 func TestRateLimited(t *testing.T) {
 	t.Parallel()
-	w := httptest.NewRecorder()
-	w.Header().Set("Retry-After", "7")
-	wallet.RateLimited(w, nil)
+	config := newEnv(t, noon).config()
+	config.Authenticate = func(context.Context, string) (auth.Principal, error) { return auth.Principal{}, nil }
+	config.Requests = httprate.NewRateLimiter(1, time.Minute)
+	h := wallet.New(config)
+	call := func() *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodPost, "/wallet/get", nil)
+		r.Header.Set("Apikey", "any")
+		return serve(h, r)
+	}
+	if w := call(); w.Code == 429 {
+		t.Fatalf("first request: got %d %s", w.Code, w.Body)
+	}
 	const want = `{"success":false,"message":"Demasiadas solicitudes","status":429,"code":"rate_limit"}`
-	if w.Code != 429 || w.Body.String() != want || w.Header().Get("Retry-After") != "7" {
-		t.Errorf("got %d %s, Retry-After %q", w.Code, w.Body, w.Header().Get("Retry-After"))
+	if w := call(); w.Code != 429 || w.Body.String() != want || w.Header().Get("Retry-After") == "" {
+		t.Errorf("second request: got %d %s, Retry-After %q, want 429 %s", w.Code, w.Body, w.Header().Get("Retry-After"), want)
 	}
 }
 

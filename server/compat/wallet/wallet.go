@@ -17,6 +17,7 @@ import (
 
 	"sello/graph"
 	"sello/loyalty/auth"
+	"sello/server/request"
 )
 
 // Config is what the shim needs of its surroundings.
@@ -26,14 +27,23 @@ type Config struct {
 	// Authenticate is who an apikey stands for. It fails with
 	// auth.ErrUnauthenticated where nobody; anything else is a fault.
 	Authenticate func(ctx context.Context, key string) (auth.Principal, error)
+	// Requests holds each key to a rate; nil for no limit.
+	Requests Limiter
 	// Log takes the faults; slog.Default() if nil.
 	Log *slog.Logger
+}
+
+// Limiter holds callers to a rate: server.NewLimiter. OnLimit sets Retry-After
+// and answers true for one request too many.
+type Limiter interface {
+	OnLimit(w http.ResponseWriter, r *http.Request, key string) bool
 }
 
 // handler serves the methods; each file beside holds one family of them.
 type handler struct {
 	graph        *graph.Resolver
 	authenticate func(ctx context.Context, key string) (auth.Principal, error)
+	requests     Limiter
 	log          *slog.Logger
 }
 
@@ -48,7 +58,7 @@ func New(c Config) http.Handler {
 	if c.Graph == nil || c.Authenticate == nil {
 		panic("wallet.New: Graph and Authenticate are required")
 	}
-	h := &handler{graph: c.Graph, authenticate: c.Authenticate, log: c.Log}
+	h := &handler{graph: c.Graph, authenticate: c.Authenticate, requests: c.Requests, log: c.Log}
 	if h.log == nil {
 		h.log = slog.Default()
 	}
@@ -69,10 +79,6 @@ func New(c Config) http.Handler {
 	return r
 }
 
-// RateLimited answers a request that comes too soon (spec/wallet.md 2.4); who
-// counts requests sets Retry-After first.
-func RateLimited(w http.ResponseWriter, _ *http.Request) { fail(w, tooManyRequests) }
-
 // method signs the caller in, before anything else is read, and decodes the
 // parameters. early is the answer to a fault before the method began, late to
 // one in it (spec/wallet.md 2.3 and 2.4).
@@ -92,12 +98,16 @@ func (h *handler) method(early, late answer, serve serve) http.HandlerFunc {
 			h.refuse(w, r, early, err)
 			return
 		}
+		if h.requests != nil && h.requests.OnLimit(w, r, who.Subject.String()) {
+			fail(w, tooManyRequests)
+			return
+		}
 		in, err := readForm(w, r)
 		if err != nil {
 			h.refuse(w, r, early, err)
 			return
 		}
-		r = r.WithContext(auth.WithPrincipal(r.Context(), who))
+		r = r.WithContext(request.SignedIn(r.Context(), who))
 		if err := serve(w, r, in); err != nil {
 			h.refuse(w, r, late, err)
 		}
