@@ -15,7 +15,6 @@ import (
 // withoutCompany are the tables that belong to no company, and why.
 var withoutCompany = map[string]string{
 	"company":            "the list of companies itself; small, a reference table in a distributed schema",
-	"schedule_run":       "what a periodic job has covered, once per cluster",
 	"goose_db_version":   "goose's list of migrations",
 	"river_client":       "River's own",
 	"river_client_queue": "River's own",

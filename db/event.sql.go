@@ -36,57 +36,62 @@ func (q *Queries) EventCreate(ctx context.Context, arg EventCreateParams) error 
 }
 
 const eventsHead = `-- name: EventsHead :one
-SELECT coalesce(max(tx), 0)::bigint AS tx, coalesce(max(id), 0)::bigint AS id
-FROM (SELECT tx, id FROM event
-      WHERE tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-      ORDER BY tx DESC, id DESC LIMIT 1) AS newest
+SELECT coalesce(max(id), 0)::bigint AS id FROM event WHERE id <= $1
 `
 
-type EventsHeadRow struct {
-	Tx int64
-	ID int64
-}
-
-// EventsHead is the place of the newest final event, where a tail starts.
+// EventsHead is the newest settled event, where a tail starts. It is not the
+// settled number itself, which a crash may let come again while it is nobody's.
 // @sqlc-vet-disable company-first
 // One reader per process serves the subscribers of all companies.
-func (q *Queries) EventsHead(ctx context.Context) (EventsHeadRow, error) {
-	row := q.db.QueryRow(ctx, eventsHead)
-	var i EventsHeadRow
-	err := row.Scan(&i.Tx, &i.ID)
-	return i, err
+func (q *Queries) EventsHead(ctx context.Context, settledID int64) (int64, error) {
+	row := q.db.QueryRow(ctx, eventsHead, settledID)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
 }
 
 const eventsKept = `-- name: EventsKept :one
-SELECT coalesce(max(oldest.tx), 0)::bigint AS oldest_tx, coalesce(max(oldest.id), 0)::bigint AS oldest_id,
-       pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next_tx
-FROM (SELECT tx, id FROM event WHERE company_id = $1 ORDER BY tx, id LIMIT 1) AS oldest
+SELECT coalesce(min(id), 0)::bigint AS oldest_id,
+       coalesce(pg_sequence_last_value('event_id_seq'), 0)::bigint AS last_id
+FROM event WHERE company_id = $1
 `
 
 type EventsKeptRow struct {
-	OldestTx int64
 	OldestID int64
-	NextTx   int64
+	LastID   int64
 }
 
-// EventsKept is the place of a company's oldest event that is kept, zero if it
-// has none, and the number that no transaction has yet: a place beyond it is of
-// another database.
+// EventsKept is a company's oldest event that is kept, zero if it has none, and
+// the number of the last event of all: a place beyond it is of another database.
 func (q *Queries) EventsKept(ctx context.Context, companyID uuid.UUID) (EventsKeptRow, error) {
 	row := q.db.QueryRow(ctx, eventsKept, companyID)
 	var i EventsKeptRow
-	err := row.Scan(&i.OldestTx, &i.OldestID, &i.NextTx)
+	err := row.Scan(&i.OldestID, &i.LastID)
 	return i, err
+}
+
+const eventsLast = `-- name: EventsLast :one
+SELECT coalesce(pg_sequence_last_value('event_id_seq'), 0)::bigint AS id
+`
+
+// EventsLast is the number of the last event, written or still being written.
+// @sqlc-vet-disable company-first
+// One reader per process serves the subscribers of all companies.
+func (q *Queries) EventsLast(ctx context.Context) (int64, error) {
+	row := q.db.QueryRow(ctx, eventsLast)
+	var id int64
+	err := row.Scan(&id)
+	return id, err
 }
 
 const eventsPrune = `-- name: EventsPrune :execrows
 DELETE FROM event
-WHERE event.company_id = $1 AND (event.tx, event.id) IN (
-    SELECT old.tx, old.id
-    FROM (SELECT e.tx, e.id, lead(e.id) OVER (ORDER BY e.tx, e.id) AS next_id
+WHERE event.company_id = $1 AND event.id IN (
+    SELECT old.id
+    FROM (SELECT e.id, lead(e.id) OVER (ORDER BY e.id) AS next_id
           FROM event e
           WHERE e.company_id = $1 AND e.recorded_at < $2
-          ORDER BY e.tx, e.id
+          ORDER BY e.id
           LIMIT $3) AS old
     WHERE old.next_id IS NOT NULL)
 `
@@ -108,22 +113,47 @@ func (q *Queries) EventsPrune(ctx context.Context, arg EventsPruneParams) (int64
 	return result.RowsAffected(), nil
 }
 
+const eventsSettling = `-- name: EventsSettling :one
+SELECT pg_snapshot_xmin(now.snapshot)::text::bigint AS oldest_tx,
+       (pg_snapshot_xmax(now.snapshot)::text::bigint
+        + ((age('3'::xid)::bigint + 3 - pg_snapshot_xmax(now.snapshot)::text::bigint) & 4294967295))::bigint AS next_tx
+FROM (SELECT pg_current_snapshot() AS snapshot) AS now
+`
+
+type EventsSettlingRow struct {
+	OldestTx int64
+	NextTx   int64
+}
+
+// EventsSettling is the number that the next transaction to write will have, and
+// that of the oldest which is still writing (or the next one's, if none is).
+// Every event of before this statement is of a transaction below next_tx, and
+// final once oldest_tx has come that far. The next one is not the snapshot's xmax,
+// which is just behind the newest that has ended: others beyond it may be writing.
+// age counts from the transaction counter as long as the asking transaction has
+// not written; the rest puts its 32 bits behind xmax.
+// @sqlc-vet-disable company-first
+// It touches no table.
+func (q *Queries) EventsSettling(ctx context.Context) (EventsSettlingRow, error) {
+	row := q.db.QueryRow(ctx, eventsSettling)
+	var i EventsSettlingRow
+	err := row.Scan(&i.OldestTx, &i.NextTx)
+	return i, err
+}
+
 const eventsSince = `-- name: EventsSince :many
-SELECT company_id, tx, id, kind, subject_id, seq, recorded_at FROM event
+SELECT company_id, id, kind, subject_id, seq, recorded_at FROM event
 WHERE company_id = $1
   AND (cardinality($2::text[]) = 0 OR kind = ANY($2))
-  AND (tx, id) > ($3::bigint, $4::bigint)
-  AND (tx, id) <= ($5::bigint, $6::bigint)
-ORDER BY tx, id
-LIMIT $7
+  AND id > $3 AND id <= $4
+ORDER BY id
+LIMIT $5
 `
 
 type EventsSinceParams struct {
 	CompanyID uuid.UUID
 	Kinds     []string
-	AfterTx   int64
 	AfterID   int64
-	UptoTx    int64
 	UptoID    int64
 	BatchSize int32
 }
@@ -134,9 +164,7 @@ func (q *Queries) EventsSince(ctx context.Context, arg EventsSinceParams) ([]Eve
 	rows, err := q.db.Query(ctx, eventsSince,
 		arg.CompanyID,
 		arg.Kinds,
-		arg.AfterTx,
 		arg.AfterID,
-		arg.UptoTx,
 		arg.UptoID,
 		arg.BatchSize,
 	)
@@ -149,7 +177,6 @@ func (q *Queries) EventsSince(ctx context.Context, arg EventsSinceParams) ([]Eve
 		var i Event
 		if err := rows.Scan(
 			&i.CompanyID,
-			&i.Tx,
 			&i.ID,
 			&i.Kind,
 			&i.SubjectID,
@@ -167,25 +194,24 @@ func (q *Queries) EventsSince(ctx context.Context, arg EventsSinceParams) ([]Eve
 }
 
 const eventsTail = `-- name: EventsTail :many
-SELECT company_id, tx, id, kind, subject_id, seq, recorded_at FROM event
-WHERE (tx, id) > ($1::bigint, $2::bigint)
-  AND tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
-ORDER BY tx, id
+SELECT company_id, id, kind, subject_id, seq, recorded_at FROM event
+WHERE id > $1 AND id <= $2
+ORDER BY id
 LIMIT $3
 `
 
 type EventsTailParams struct {
-	AfterTx   int64
 	AfterID   int64
+	SettledID int64
 	BatchSize int32
 }
 
-// EventsTail reads what every company has told since the place given, as far as
-// it is final: below the oldest transaction that still runs.
+// EventsTail reads what every company has told since the event given, as far as
+// it is settled.
 // @sqlc-vet-disable company-first
 // One reader per process serves the subscribers of all companies.
 func (q *Queries) EventsTail(ctx context.Context, arg EventsTailParams) ([]Event, error) {
-	rows, err := q.db.Query(ctx, eventsTail, arg.AfterTx, arg.AfterID, arg.BatchSize)
+	rows, err := q.db.Query(ctx, eventsTail, arg.AfterID, arg.SettledID, arg.BatchSize)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +221,6 @@ func (q *Queries) EventsTail(ctx context.Context, arg EventsTailParams) ([]Event
 		var i Event
 		if err := rows.Scan(
 			&i.CompanyID,
-			&i.Tx,
 			&i.ID,
 			&i.Kind,
 			&i.SubjectID,

@@ -20,22 +20,28 @@ import (
 // while nobody subscribes. The price is up to one poll of delay; Nudge takes it
 // away where the writer is in the same process.
 //
-// Nothing is skipped: the reader goes by (tx, id) and stops below the oldest
-// transaction that still runs, under which every row is final. So a transaction
-// that stays open holds back the events that follow it, of all companies. And
-// writers commit with synchronous_commit on: after a crash that loses commits
-// their transaction ids come again, below places that were given away.
+// Nothing is skipped, and the events of one card come in order of seq: the reader
+// goes by number and stops where numbers are not settled (settler). So a
+// transaction that stays open after it has written holds back the events that
+// follow it, of all companies. And writers commit with synchronous_commit on:
+// after a crash that loses commits their numbers come again, below places that
+// were given away.
 type Feed struct {
 	store  *Store
 	config FeedConfig
 	wake   chan struct{} // something may be there to read
+	// placing is held by the one subscriber that finds a place for the feed.
+	placing chan struct{}
+	// settler is Run's.
+	settler *settler
 
 	mu sync.Mutex
 	// interest counts the subscribers, and those that still read what was before;
 	// while it is zero the feed rests and has no place.
 	interest int
 	placed   bool
-	// place is how far live events have been handed out.
+	// place is how far live events have been handed out: always an event that was
+	// read, so that no crash makes its number come again.
 	place Place
 	live  map[uuid.UUID]map[*Subscription]struct{}
 	ended bool
@@ -66,7 +72,10 @@ const (
 	// feedBatch is how many events one statement reads.
 	feedBatch = 500
 	// A nudge is followed at once, but a flood of them reads no oftener than this.
+	// What is not settled yet is looked at again after it, and then ever more seldom.
 	feedGap     = 5 * time.Millisecond
+	feedLookMin = time.Millisecond
+	feedLookMax = 50 * time.Millisecond
 	feedTimeout = 5 * time.Second
 	// After an error the reader waits, twice as long each time.
 	feedBackoffMin = 50 * time.Millisecond
@@ -102,8 +111,9 @@ func NewFeed(store *Store, config FeedConfig) *Feed {
 	}
 	return &Feed{
 		store: store, config: config,
-		wake: make(chan struct{}, 1), done: make(chan struct{}),
-		live: map[uuid.UUID]map[*Subscription]struct{}{},
+		wake: make(chan struct{}, 1), placing: make(chan struct{}, 1), done: make(chan struct{}),
+		settler: newSettler(),
+		live:    map[uuid.UUID]map[*Subscription]struct{}{},
 	}
 }
 
@@ -129,16 +139,21 @@ func (f *Feed) Subscribers() int {
 // called once.
 func (f *Feed) Run(ctx context.Context) error {
 	defer f.end()
-	backoff := time.Duration(0)
+	var backoff, look time.Duration
+	fresh, polled := true, time.Time{}
 	for {
 		if !f.rest(ctx) {
 			return nil
 		}
-		more, err := f.read(ctx)
+		if fresh {
+			polled = time.Now()
+		}
+		more, err := f.read(ctx, fresh)
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err != nil:
+			fresh = true
 			if backoff == 0 {
 				slog.WarnContext(ctx, "event feed cannot read, will try again", "error", err)
 			}
@@ -152,16 +167,26 @@ func (f *Feed) Run(ctx context.Context) error {
 			backoff = 0
 		}
 		if more {
+			fresh = true
 			continue
 		}
 		if !pause(ctx, feedGap) {
 			return nil
 		}
+		wait := time.Until(polled.Add(f.config.Poll))
+		if len(f.settler.pending) > 0 {
+			wait = min(wait, look)
+			look = 2*look + feedGap
+		} else {
+			look = 0
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-f.wake:
-		case <-time.After(f.config.Poll - feedGap):
+			fresh, look = true, 0
+		case <-time.After(wait):
+			fresh = time.Since(polled) >= f.config.Poll
 		}
 	}
 }
@@ -195,8 +220,9 @@ func pause(ctx context.Context, d time.Duration) bool {
 }
 
 // read reads one batch behind the feed's place and hands it out; more means that
-// the next one is waiting already.
-func (f *Feed) read(ctx context.Context) (more bool, err error) {
+// the next one is waiting already. With fresh it looks for new events, without
+// only for those that were not settled before.
+func (f *Feed) read(ctx context.Context, fresh bool) (more bool, err error) {
 	f.mu.Lock()
 	from := f.place
 	f.mu.Unlock()
@@ -204,12 +230,9 @@ func (f *Feed) read(ctx context.Context) (more bool, err error) {
 	// A connection that went silent must not hold up everybody for ever.
 	ctx, cancel := context.WithTimeout(ctx, feedTimeout)
 	defer cancel()
-	events, err := f.store.EventsTail(ctx, EventsTailParams{AfterTx: from.Tx, AfterID: from.ID, BatchSize: feedBatch})
-	if err != nil {
-		return false, fmt.Errorf("read events: %w", err)
-	}
-	if len(events) == 0 {
-		return false, nil
+	events, err := f.tail(ctx, from, fresh)
+	if err != nil || len(events) == 0 {
+		return false, err
 	}
 
 	f.mu.Lock()
@@ -228,30 +251,44 @@ func (f *Feed) read(ctx context.Context) (more bool, err error) {
 	return len(events) == feedBatch, nil
 }
 
+// tail reads on one connection, which cannot outlive the server that told what is
+// settled.
+func (f *Feed) tail(ctx context.Context, from Place, fresh bool) ([]Event, error) {
+	conn, err := f.store.Pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	defer conn.Release()
+	advanced, err := f.settler.look(ctx, conn.Conn(), fresh)
+	if err != nil {
+		return nil, err
+	}
+	if !fresh && !advanced || f.settler.settled <= from.ID {
+		return nil, nil
+	}
+	events, err := New(conn).EventsTail(ctx, EventsTailParams{
+		AfterID: from.ID, SettledID: f.settler.settled, BatchSize: feedBatch,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	return events, nil
+}
+
 // join keeps the feed from resting and gives it a place if it has none.
 func (f *Feed) join(ctx context.Context) error {
 	f.mu.Lock()
 	f.interest++
-	ended, placed := f.ended, f.placed
+	ended := f.ended
 	f.mu.Unlock()
 	if ended {
 		f.leave(nil)
 		return ErrFeedEnded
 	}
-	if placed {
-		return nil
-	}
-	head, err := f.store.EventsHead(ctx)
-	if err != nil {
+	if err := f.begin(ctx); err != nil {
 		f.leave(nil)
-		return fmt.Errorf("find where the events end: %w", err)
+		return err
 	}
-	f.mu.Lock()
-	if !f.placed {
-		f.place, f.placed = Place{Tx: head.Tx, ID: head.ID}, true
-	}
-	f.mu.Unlock()
-	f.Nudge()
 	return nil
 }
 
@@ -303,8 +340,9 @@ func (f *Feed) end() {
 // Subscribe gives a company's events of the kinds named (none: of all kinds), in
 // order, each once, until ctx ends.
 //
-// Without a place it begins now: what is committed after Subscribe returns is
-// given, and it may begin a poll earlier. With one it first replays what follows
+// Without a place it begins about now: what is committed after Subscribe returns is
+// given, and it may begin a little earlier. The first subscriber of a process waits
+// here for the transactions that are writing when it comes. With a place it first replays what follows
 // that place from the table and goes on live without a gap or a repeat. The zero
 // Place replays all that is kept. It fails with ErrPlaceGone, ErrFeedEnded, or
 // because the database is away.
@@ -350,9 +388,8 @@ func (f *Feed) reaches(ctx context.Context, company uuid.UUID, p Place) (any boo
 	if err != nil {
 		return false, fmt.Errorf("find the oldest event: %w", err)
 	}
-	oldest := Place{Tx: kept.OldestTx, ID: kept.OldestID}
-	if p.Compare(oldest) < 0 || p.Tx >= kept.NextTx {
+	if p.ID < kept.OldestID || p.ID > kept.LastID {
 		return false, ErrPlaceGone
 	}
-	return oldest != Place{}, nil
+	return kept.OldestID > 0, nil
 }

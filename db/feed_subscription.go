@@ -184,8 +184,8 @@ func (s *Subscription) send(ctx context.Context, e Event) error {
 // fill the buffer.
 func (s *Subscription) replay(ctx context.Context) error {
 	from := s.after
-	for live, near := false, false; ; {
-		live = near
+	for near := false; ; {
+		live := near
 		upto := s.feed.handOver(s, live)
 		n := 0
 		for from.Compare(upto) < 0 {
@@ -237,7 +237,7 @@ func (s *Subscription) tryReadSince(ctx context.Context, from, upto Place) ([]Ev
 	ctx, cancel := context.WithTimeout(ctx, feedTimeout)
 	defer cancel()
 	events, err := s.feed.store.EventsSince(ctx, EventsSinceParams{
-		CompanyID: s.company, AfterTx: from.Tx, AfterID: from.ID, UptoTx: upto.Tx, UptoID: upto.ID,
+		CompanyID: s.company, AfterID: from.ID, UptoID: upto.ID,
 		Kinds: s.kinds, BatchSize: feedBatch,
 	})
 	if err != nil {

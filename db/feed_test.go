@@ -42,6 +42,8 @@ func TestFeed(t *testing.T) {
 		"drops the slow only":        feedDropsTheSlowOnly,
 		"tells that a place is gone": feedTellsThatAPlaceIsGone,
 		"is nudged":                  feedIsNudged,
+		"begins in front":            feedBeginsInFrontOfWhatIsWritten,
+		"looks again":                feedLooksAgainForWhatIsHeldBack,
 		"ends its subscriptions":     feedEndsItsSubscriptions,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -106,7 +108,7 @@ func (e *feedEnv) mustTell(t *testing.T, company uuid.UUID, kinds ...string) {
 func (e *feedEnv) written(t *testing.T, company uuid.UUID, kinds ...string) []int64 {
 	t.Helper()
 	rows, err := e.store.Pool.Query(t.Context(),
-		"SELECT seq FROM event WHERE company_id = $1 AND ($2::text[] IS NULL OR kind = ANY ($2)) ORDER BY tx, id", company, kinds)
+		"SELECT seq FROM event WHERE company_id = $1 AND ($2::text[] IS NULL OR kind = ANY ($2)) ORDER BY id", company, kinds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -411,7 +413,7 @@ func feedTellsThatAPlaceIsGone(t *testing.T, pool *pgxpool.Pool) {
 			t.Errorf("Subscribe behind event %d of 4, of which the last is kept: got %v, error %v", i+1, s, err)
 		}
 	}
-	if _, err := env.feed.Subscribe(t.Context(), env.one, &db.Place{Tx: 1 << 60}); !errors.Is(err, db.ErrPlaceGone) {
+	if _, err := env.feed.Subscribe(t.Context(), env.one, &db.Place{ID: 1 << 60}); !errors.Is(err, db.ErrPlaceGone) {
 		t.Errorf("Subscribe behind a place of another database: got error %v, want ErrPlaceGone", err)
 	}
 	// A company without events never had any, so that nothing of it is missing.

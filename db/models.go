@@ -127,7 +127,6 @@ type Customer struct {
 
 type Event struct {
 	CompanyID  uuid.UUID
-	Tx         int64
 	ID         int64
 	Kind       string
 	SubjectID  uuid.UUID
@@ -257,12 +256,6 @@ type OperatorSession struct {
 	ExpiresAt    time.Time
 	EndedAt      *time.Time
 	CreatedAt    time.Time
-}
-
-type ScheduleRun struct {
-	Kind   string
-	Period string
-	At     time.Time
 }
 
 type Staff struct {

@@ -7,17 +7,14 @@ import (
 	"errors"
 )
 
-// Place is where an event stands in the order that readers see: by the
-// transaction that wrote it, then by its number.
-type Place struct{ Tx, ID int64 }
+// Place is where an event stands in the order that readers see: its number.
+type Place struct{ ID int64 }
 
 // Place is where the event stands: what a subscriber gives to go on behind it.
-func (e Event) Place() Place { return Place{Tx: e.Tx, ID: e.ID} }
+func (e Event) Place() Place { return Place{ID: e.ID} }
 
 // Compare is below zero if p comes before q, zero if they are the same place.
-func (p Place) Compare(q Place) int {
-	return cmp.Or(cmp.Compare(p.Tx, q.Tx), cmp.Compare(p.ID, q.ID))
-}
+func (p Place) Compare(q Place) int { return cmp.Compare(p.ID, q.ID) }
 
 // placeForm is the first byte of a place as text, so that another form can come
 // after this one without a client's kept cursor being read wrongly.
@@ -28,9 +25,8 @@ var ErrPlaceInvalid = errors.New("not a place in the events")
 
 // String is the place as clients keep it: opaque, safe in a URL.
 func (p Place) String() string {
-	raw := make([]byte, 1, 1+2*binary.MaxVarintLen64)
+	raw := make([]byte, 1, 1+binary.MaxVarintLen64)
 	raw[0] = placeForm
-	raw = binary.AppendUvarint(raw, uint64(p.Tx))
 	raw = binary.AppendUvarint(raw, uint64(p.ID))
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
@@ -44,14 +40,10 @@ func ParsePlace(text string) (Place, error) {
 	if err != nil || len(raw) == 0 || raw[0] != placeForm {
 		return Place{}, ErrPlaceInvalid
 	}
-	tx, n := binary.Uvarint(raw[1:])
-	if n <= 0 {
-		return Place{}, ErrPlaceInvalid
-	}
-	id, m := binary.Uvarint(raw[1+n:])
-	p := Place{Tx: int64(tx), ID: int64(id)}
+	id, n := binary.Uvarint(raw[1:])
+	p := Place{ID: int64(id)}
 	// One place has one text, whatever padding an encoding lets through.
-	if m <= 0 || p.Tx < 0 || p.ID < 0 || p.String() != text {
+	if n <= 0 || p.ID < 0 || p.String() != text {
 		return Place{}, ErrPlaceInvalid
 	}
 	return p, nil

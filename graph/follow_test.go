@@ -162,10 +162,7 @@ func TestMovementPostedFromNow(t *testing.T) {
 
 // TestMovementPostedResumes: while several tills post at once, a client that
 // loses its connection again and again, and goes on behind the last cursor it
-// has, gets every movement, each once. Their order is that of the transactions'
-// ids, which for postings on one card at the same moment may differ from seq by
-// a place or two; postings that follow each other come in order
-// (TestMovementPosted).
+// has, gets every movement, each once, and those of a card in order of seq.
 func TestMovementPostedResumes(t *testing.T) {
 	t.Parallel()
 	const tills, each = 6, 60
@@ -192,7 +189,7 @@ func TestMovementPostedResumes(t *testing.T) {
 		})
 	}
 	defer posting.Wait()
-	seen := map[string]bool{}
+	seen, last := map[string]bool{}, map[string]int{}
 	cursor := beginning
 	names := []string{"server-sent events", "graphql-transport-ws"}
 	for len(seen) < before+tills*each {
@@ -209,6 +206,10 @@ func TestMovementPostedResumes(t *testing.T) {
 				t.Fatalf("%s came twice", what)
 			}
 			seen[what] = true
+			code, number, _ := strings.Cut(what, " ")
+			if last[code]++; number != fmt.Sprint(last[code]) {
+				t.Fatalf("movement %s of card %s came, want %d", number, code, last[code])
+			}
 		}
 		stream.Close()
 	}

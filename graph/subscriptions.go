@@ -26,20 +26,19 @@ const eventsTogether = 100
 const queuesEvery = time.Second
 
 func eventCursor(p db.Place) string {
-	return cursor("events", strconv.FormatInt(p.Tx, 10), strconv.FormatInt(p.ID, 10))
+	return cursor("events", strconv.FormatInt(p.ID, 10))
 }
 
 func afterEvent(after *string) (*db.Place, error) {
-	key, err := parseCursor("events", after, 2)
+	key, err := parseCursor("events", after, 1)
 	if err != nil || key == nil {
 		return nil, err
 	}
-	tx, err1 := strconv.ParseInt(key[0], 10, 64)
-	id, err2 := strconv.ParseInt(key[1], 10, 64)
-	if err1 != nil || err2 != nil {
+	id, err := strconv.ParseInt(key[0], 10, 64)
+	if err != nil {
 		return nil, badInput("after is not a cursor of this subscription")
 	}
-	return &db.Place{Tx: tx, ID: id}, nil
+	return &db.Place{ID: id}, nil
 }
 
 // followMovements sends a company's movements, or one card's, as they are posted.

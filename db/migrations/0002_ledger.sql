@@ -180,20 +180,27 @@ CREATE TABLE idempotency_key (
 );
 
 -- What somebody outside may care about, written in the transaction that does it.
--- tx is the writer's transaction id: all rows below the oldest running one are
--- final, so reading in the order (tx, id) up to there skips nothing.
+-- Readers go by id. It is taken while the row that it tells of is locked, so the
+-- events of one card, or of one import, have it in their order; what stands up to
+-- an id is final when every transaction that had begun to write by the time the id
+-- was taken has ended (EventsSettling). For that, three things have to hold: the
+-- writer has its transaction id before it takes the number, which is why the
+-- default asks for it first (CASE keeps the order; an insert alone would do it the
+-- other way round); numbers are given out one by one (CACHE 1): a session that
+-- keeps some in stock would use them late; and nobody names an id.
+CREATE SEQUENCE event_id_seq CACHE 1;
 CREATE TABLE event (
     company_id  uuid NOT NULL,
-    tx          bigint NOT NULL DEFAULT (pg_current_xact_id()::text::bigint),
-    id          bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    id          bigint NOT NULL DEFAULT (CASE WHEN pg_current_xact_id() IS NOT NULL THEN nextval('event_id_seq') END),
     kind        text NOT NULL,
     subject_id  uuid NOT NULL,
     -- Number of the movement on its card, or of the import's progress step.
     seq         bigint NOT NULL DEFAULT 0,
     recorded_at timestamptz NOT NULL,
-    PRIMARY KEY (company_id, tx, id)
+    PRIMARY KEY (company_id, id)
 );
-CREATE INDEX event_tail_idx ON event (tx, id);
+ALTER SEQUENCE event_id_seq OWNED BY event.id;
+CREATE INDEX event_tail_idx ON event (id);
 
 -- +goose Down
 DROP TABLE event, idempotency_key, movement, card, staff_right, card_type, customer;

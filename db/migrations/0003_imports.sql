@@ -1,4 +1,4 @@
--- Imports, what they tell by mail, and the periods that periodic jobs have run.
+-- Imports, and what they tell by mail.
 -- +goose Up
 
 CREATE TABLE import (
@@ -94,13 +94,5 @@ CREATE TABLE notification (
     CONSTRAINT notification_subject_key UNIQUE (company_id, kind, subject_id, attempt, channel)
 );
 
--- Periods that a periodic job has covered, once per cluster.
-CREATE TABLE schedule_run (
-    kind   text NOT NULL,
-    period text NOT NULL,
-    at     timestamptz NOT NULL,
-    PRIMARY KEY (kind, period)
-);
-
 -- +goose Down
-DROP TABLE schedule_run, notification, import_row, import;
+DROP TABLE notification, import_row, import;

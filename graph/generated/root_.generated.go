@@ -4090,8 +4090,9 @@ type QueuePayload {
 
 extend type Subscription {
   """
-  Movements as they are posted, in order: of one card, or of all the company's.
+  Movements as they are posted: of one card, or of all the company's. Those of a card come in order of ` + "`" + `seq` + "`" + `.
   With ` + "`" + `after` + "`" + `, first those behind that cursor, then the new ones: nothing is missed or repeated.
+  Without, it begins at about now: movements of the last moments may come first.
   """
   movementPosted("Only this card's." cardCode: String, "Cursor of the last movement received." after: String): MovementEvent!
 }
