@@ -63,9 +63,10 @@ func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(hasAll(vars, "GRAPHQL_URL", "DATABASE_URL", "COMPANY", "OPERATOR_EMAIL", "OPERATOR_PASSWORD", "SERVER_APIKEY",
 		"WALLET_APIKEY", "WALLET_KEY", "WALLET_USERTOOL_ID", "ANTCRM_APIKEY", "PRETII_TOKEN", "PRETII_HOST", "SECOND_COMPANY_APIKEY"))
 	for name, value := range vars {
-		if name != "DATABASE_URL" { // the next dev would take it for a setting
-			ts.Setenv(name, value)
+		if name == "DATABASE_URL" {
+			name = "DEV_DATABASE_URL" // the next dev would take it for a setting
 		}
+		ts.Setenv(name, value)
 	}
 }
 

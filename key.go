@@ -19,13 +19,9 @@ import (
 // withCompany runs fn on the database of the environment, as the program itself
 // acting for a company.
 func withCompany(ctx context.Context, code string, fn func(*app, auth.Principal) error) error {
-	config, log, err := fromEnvironment()
+	a, err := administration(ctx)
 	if err != nil {
 		return err
-	}
-	a, err := newApp(ctx, config, log, role{})
-	if err != nil {
-		return exitError{exitUnavailable, err}
 	}
 	defer a.close()
 	row, err := a.store.CompanyByCode(ctx, code)
@@ -36,6 +32,25 @@ func withCompany(ctx context.Context, code string, fn func(*app, auth.Principal)
 		return fmt.Errorf("read the company: %w", err)
 	}
 	return fn(a, auth.System(row.ID))
+}
+
+// administration is the domain for a command that changes the database and
+// answers nobody: it needs DATABASE_URL alone, and a signing key of its own that
+// signs nothing.
+func administration(ctx context.Context) (*app, error) {
+	config, err := readConfig()
+	if err != nil {
+		return nil, exitError{exitUsage, err}
+	}
+	if config.DatabaseURL == "" {
+		return nil, exitError{exitUsage, errors.New("DATABASE_URL is required")}
+	}
+	config.JWTKeys, config.BaseURL = auth.NewKey(), "http://localhost"
+	a, err := newApp(ctx, config, config.logTo(), role{})
+	if err != nil {
+		return nil, exitError{exitUnavailable, err}
+	}
+	return a, nil
 }
 
 type companyCommand struct {
@@ -54,17 +69,13 @@ type companyCreateCommand struct {
 }
 
 func (c companyCreateCommand) Run(ctx context.Context) error {
-	config, log, err := fromEnvironment()
-	if err != nil {
-		return err
-	}
 	var password string
 	if _, err := fmt.Fscanln(os.Stdin, &password); err != nil {
 		return exitError{exitUsage, errors.New("give the operator's password on standard input")}
 	}
-	a, err := newApp(ctx, config, log, role{})
+	a, err := administration(ctx)
 	if err != nil {
-		return exitError{exitUnavailable, err}
+		return err
 	}
 	defer a.close()
 	created, err := a.graph.Companies.Create(ctx, company.NewCompany{
