@@ -128,14 +128,11 @@ func TestCodesListsEveryCode(t *testing.T) {
 	}
 }
 
-type thing struct {
-	name  string
-	owner int
-}
+type thing struct{ owner int }
 
 func TestTogetherReadsOnce(t *testing.T) {
 	t.Parallel()
-	all := []*thing{{"a", 10}, {"b", 10}, {"c", 20}, {"d", 0}}
+	all := []*thing{{10}, {10}, {20}, {0}}
 	batch := loyalty.NewBatch(all)
 	var reads atomic.Int64
 	load := func(all []*thing) (map[*thing]string, error) {
@@ -189,7 +186,7 @@ func TestTogetherReadsOnce(t *testing.T) {
 
 func TestLookupAsksNothingForNothing(t *testing.T) {
 	t.Parallel()
-	got, err := loyalty.Lookup([]*thing{{"a", 0}}, func(o *thing) (int, bool) { return 0, false }, func([]int) (map[int]string, error) {
+	got, err := loyalty.Lookup([]*thing{{0}}, func(o *thing) (int, bool) { return 0, false }, func([]int) (map[int]string, error) {
 		t.Error("read without ids")
 		return nil, nil
 	})
