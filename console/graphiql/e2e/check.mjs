@@ -140,11 +140,13 @@ async function look(name, device) {
       const models = globalThis.__MONACO.editor.getModels();
       models.find((model) => model.uri.path.endsWith('operation.graphql')).setValue('{ __typename }');
     });
+    // Until the page has taken the text in, its button offers the examples.
+    await page.getByRole('tab', { name: '<untitled>' }).waitFor();
     await page.getByRole('button', { name: /^Execute query/ }).click();
     await page.locator('.graphiql-response .view-line').getByText('"Query"').waitFor();
     await picture('answer');
     await page.getByRole('button', { name: 'Sign out' }).click();
-    await page.getByText('to load the schema and run operations').waitFor();
+    await page.getByRole('button', { name: 'Sign in', exact: true }).locator('visible=true').first().waitFor();
   }
   await context.close();
 }
