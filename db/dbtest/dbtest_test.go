@@ -50,11 +50,17 @@ func TestDatabaseGoesWithItsTest(t *testing.T) {
 	}
 }
 
-// TestKilledRunLeavesNothing plays a run of its own in another process, which
-// ends it by SIGKILL.
+// TestKilledRunLeavesNothing runs itself in another process, which it ends by
+// SIGKILL.
 func TestKilledRunLeavesNothing(t *testing.T) {
 	t.Parallel()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestPlayKilledRun$")
+	if os.Getenv("DBTEST_PLAY") != "" {
+		pool := dbtest.New(t)
+		fmt.Println(pool.Config().ConnConfig.Database)
+		bufio.NewReader(os.Stdin).ReadString('\n') // until killed
+		return
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKilledRunLeavesNothing$")
 	cmd.Env = append(os.Environ(), "DBTEST_PLAY=1")
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
@@ -95,16 +101,6 @@ func TestKilledRunLeavesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-}
-
-// TestPlayKilledRun is not a test but the other process of the one above.
-func TestPlayKilledRun(t *testing.T) {
-	if os.Getenv("DBTEST_PLAY") == "" {
-		t.Skip("only as a part of TestKilledRunLeavesNothing")
-	}
-	pool := dbtest.New(t)
-	fmt.Println(pool.Config().ConnConfig.Database)
-	bufio.NewReader(os.Stdin).ReadString('\n') // until killed
 }
 
 func TestServerSurvivesFaults(t *testing.T) {

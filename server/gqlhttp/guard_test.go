@@ -165,7 +165,7 @@ func FuzzGuard(f *testing.F) {
 	h := gqlhttp.New(testschema.Schema(&testschema.Resolver{}), gqlhttp.Config{Introspection: allow})
 	f.Fuzz(func(t *testing.T, document string) {
 		if strings.Contains(document, "slow") || strings.Contains(document, "panics") {
-			t.Skip() // waits, or logs, by design
+			return // it waits, or logs, by design
 		}
 		body, err := json.Marshal(map[string]any{"query": document})
 		if err != nil {
