@@ -50,7 +50,7 @@ type role struct {
 // newApp connects and builds. Nothing runs yet.
 func newApp(ctx context.Context, config Config, log *slog.Logger, r role) (*app, error) {
 	metrics := ops.NewMetrics()
-	pool, err := connect(ctx, config, metrics.Tracer())
+	pool, err := connect(ctx, config, metrics.Tracer(), r)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 
 // connect makes the pool with the limits that keep a stuck network or a forgotten
 // transaction from holding everybody (hardening.md 3.3).
-func connect(ctx context.Context, config Config, tracer pgx.QueryTracer) (*pgxpool.Pool, error) {
+func connect(ctx context.Context, config Config, tracer pgx.QueryTracer, r role) (*pgxpool.Pool, error) {
 	c, err := pgxpool.ParseConfig(config.DatabaseURL)
 	if err != nil {
 		// pgx leaves the password out of its text.
@@ -124,7 +124,7 @@ func connect(ctx context.Context, config Config, tracer pgx.QueryTracer) (*pgxpo
 	c.ConnConfig.ConnectTimeout = 5 * time.Second
 	c.ConnConfig.Tracer = tracer
 	for name, value := range map[string]string{
-		"application_name": "sello", "statement_timeout": "60s", "lock_timeout": "10s",
+		"application_name": "sello", "statement_timeout": "60s", "lock_timeout": lockTimeout(r),
 		"idle_in_transaction_session_timeout": "30s", "tcp_user_timeout": "15s",
 	} {
 		if _, set := c.ConnConfig.RuntimeParams[name]; !set {
@@ -140,6 +140,15 @@ func connect(ctx context.Context, config Config, tracer pgx.QueryTracer) (*pgxpo
 		return nil, fmt.Errorf("connect to the database: %w", err)
 	}
 	return pool, nil
+}
+
+// lockTimeout is how long a statement waits for a row. A request gives up soon and
+// says so (hardening.md 3.1); a worker's batch has time.
+func lockTimeout(r role) string {
+	if r.works {
+		return "10s"
+	}
+	return "2s"
 }
 
 func mailer(config Config) (notify.Mailer, error) {

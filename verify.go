@@ -27,7 +27,7 @@ func (c verifyCommand) Run(ctx context.Context) error {
 	if config.DatabaseURL == "" {
 		return exitError{exitUsage, errors.New("DATABASE_URL is required")}
 	}
-	pool, err := connect(ctx, config, nil)
+	pool, err := connect(ctx, config, nil, role{works: true})
 	if err != nil {
 		return exitError{exitUnavailable, err}
 	}

@@ -96,6 +96,12 @@ func Violates(err error, constraint string) bool {
 	return ok && pg.ConstraintName == constraint
 }
 
+// LockTimedOut reports whether a statement waited for a row longer than it may.
+func LockTimedOut(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.Code == "55P03"
+}
+
 // OutOfRange reports whether a number did not fit its column.
 func OutOfRange(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)

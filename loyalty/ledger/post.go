@@ -86,8 +86,9 @@ type Posted struct {
 }
 
 // Post posts one movement in one statement and one round trip (design.md, "The
-// ledger"). It refuses, in this order, with IDEMPOTENCY_MISMATCH, the rules of
-// the fields, CARD_TYPE_NOT_FOUND, CARD_TYPE_ARCHIVED, TICKET_REQUIRED,
+// ledger"). It refuses with IDEMPOTENCY_IN_PROGRESS where the card stays locked for
+// longer than a request waits, else, in this order, with IDEMPOTENCY_MISMATCH, the
+// rules of the fields, CARD_TYPE_NOT_FOUND, CARD_TYPE_ARCHIVED, TICKET_REQUIRED,
 // CARD_NOT_FOUND, CARD_NOT_ENABLED, STAFF_NOT_FOUND, STAFF_ARCHIVED,
 // STAFF_NO_PERMISSION, STAFF_RIGHT_MISSING, STORE_NOT_FOUND,
 // CARD_NOT_RECHARGEABLE, ACCRUAL_RULE_MISSING, AMOUNT_TOO_PRECISE,
@@ -122,6 +123,10 @@ func (s *Service) post(ctx context.Context, who auth.Principal, p Posting) (Post
 			return Posted{}, loyalty.Refuse(loyalty.CodeAmountTooLarge, sizeField(p))
 		case db.Violates(err, "card_available_check"):
 			return Posted{}, loyalty.Refuse(loyalty.CodeInsufficientBalance, amountField(p))
+		case db.LockTimedOut(err) && p.Key != nil:
+			// Whoever holds the card may be the first request with the key: only the
+			// same key again tells, and is safe either way.
+			return Posted{}, loyalty.Refuse(loyalty.CodeIdempotencyInProgress, "idempotencyKey")
 		case errors.Is(err, pgx.ErrNoRows), db.Violates(err, "idempotency_key_pkey"):
 			posted, err := s.why(ctx, params, p)
 			if err != nil || posted.Movement != nil {

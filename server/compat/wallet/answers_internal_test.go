@@ -21,8 +21,11 @@ var unreachable = []loyalty.Code{
 	loyalty.CodeSignInFailed, loyalty.CodeSessionEnded, loyalty.CodeScopeExceeded, loyalty.CodeImportNotFound,
 	loyalty.CodeImportNotFinished, loyalty.CodeNothingToReprocess, loyalty.CodeJobNotFound, loyalty.CodeQueueNotFound,
 	loyalty.CodeStateConflict,
-	// The shim always gives a key, and the ledger waits for a first call that runs.
-	loyalty.CodeIdempotencyKeyRequired, loyalty.CodeIdempotencyInProgress,
+	// The shim always gives a key.
+	loyalty.CodeIdempotencyKeyRequired,
+	// A card that stays locked for seconds has no documented code: it is answered as
+	// a fault, after which nothing was written.
+	loyalty.CodeIdempotencyInProgress,
 	// A wallet without a rule gives no points by itself: the documents know no such
 	// wallet, it is answered as a fault.
 	loyalty.CodeAccrualRuleMissing,
