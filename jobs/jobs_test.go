@@ -198,9 +198,11 @@ func TestFailureIsLogged(t *testing.T) {
 		if err := json.Unmarshal([]byte(line), &v); err != nil {
 			t.Fatal(err)
 		}
-		lines = append(lines, v)
+		if v["msg"] == "job failed" { // River has words of its own when it is stopped amid its work
+			lines = append(lines, v)
+		}
 	}
-	if len(lines) != 1 || lines[0]["msg"] != "job failed" || lines[0]["kind"] != "import_apply" ||
+	if len(lines) != 1 || lines[0]["kind"] != "import_apply" ||
 		lines[0]["job_id"] != float64(inserted.Job.ID) || lines[0]["attempt"] != 1.0 || lines[0]["level"] != "WARN" {
 		t.Errorf("log: got %s", log)
 	}
