@@ -62,7 +62,7 @@ type Server struct {
 	log     *slog.Logger
 
 	mu   sync.Mutex
-	lock *os.File // nil once stopped
+	lock *folderLock // nil once stopped
 }
 
 // Start runs the server on a data folder, creating the cluster if there is

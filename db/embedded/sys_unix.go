@@ -22,6 +22,9 @@ func lockFile(f *os.File) (ok bool, err error) {
 	return err == nil, err
 }
 
+// unlockFile gives the lock back at once, whoever else has the open file.
+func unlockFile(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
+
 func ownerOf(info os.FileInfo) int {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		return int(st.Uid)
