@@ -31,5 +31,5 @@ func NewSchema(r *Resolver) graphql.ExecutableSchema {
 	c.Import.Errors = paged
 	// Rights are as many as there are card types: a handful.
 	c.Staff.Rights = func(child int) int { return list(child, new(5)) }
-	return generated.NewExecutableSchema(config)
+	return generated.Lean(generated.NewExecutableSchema(config))
 }
