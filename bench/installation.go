@@ -28,6 +28,9 @@ type InstallOptions struct {
 	Env []string
 	// Log, if set, gets the processes' standard error.
 	Log io.Writer
+	// Unread leaves what processes say to nobody: they log as they do by default, and
+	// it costs the harness nothing.
+	Unread bool
 }
 
 // Installation is Sello in production form on a database of its own: set up by
@@ -98,8 +101,12 @@ func (i *Installation) configure(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make a signing key: %w", err)
 	}
+	level := "warn"
+	if i.options.Unread {
+		level = "info"
+	}
 	i.env = append(i.env,
-		"DATABASE_URL="+i.options.DatabaseURL, "JWT_KEYS="+keys, "SECRET="+strings.Repeat("not a secret ", 4), "LOG_LEVEL=warn", "RATE_LIMIT=100000000",
+		"DATABASE_URL="+i.options.DatabaseURL, "JWT_KEYS="+keys, "SECRET="+strings.Repeat("not a secret ", 4), "LOG_LEVEL="+level, "RATE_LIMIT=100000000",
 		// A killed worker's job is taken up again within seconds, not a minute.
 		"JOB_TIMEOUT=4s", "JOB_RESCUE_AFTER=5s",
 	)
@@ -143,7 +150,7 @@ func (i *Installation) Serve(ctx context.Context) (*Process, error) {
 func (i *Installation) Worker() (*Process, error) { return i.start("worker") }
 
 func (i *Installation) start(command string) (*Process, error) {
-	p, err := startProcess(command, i.options.Binary, []string{command}, i.env, i.options.Log)
+	p, err := startProcess(command, i.options.Binary, []string{command}, i.env, i.options.Log, i.options.Unread)
 	if err == nil {
 		i.processes = append(i.processes, p)
 	}

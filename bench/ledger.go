@@ -133,7 +133,7 @@ func (o LedgerOptions) bank(ctx context.Context, d *Database, url string, moveme
 	if o.Pool > 0 {
 		env = append(env, "DATABASE_POOL="+strconv.Itoa(o.Pool))
 	}
-	i, err := Install(ctx, InstallOptions{Binary: o.Binary, DatabaseURL: url, DatabasePID: d.PID, Env: env})
+	i, err := Install(ctx, InstallOptions{Binary: o.Binary, DatabaseURL: url, DatabasePID: d.PID, Env: env, Unread: true})
 	if err != nil {
 		return nil, err
 	}
