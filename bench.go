@@ -81,6 +81,7 @@ type benchLedgerCommand struct {
 	Movements    int      `default:"100000" help:"Movements laid in on them before."`
 	Grown        int      `help:"Compare with a second database of so many movements: 10000000 takes some minutes to lay in."`
 	Distribution []string `default:"uniform,zipf" enum:"uniform,zipf" help:"How cards are drawn: uniform, zipf."`
+	Ways         []string `default:"graphql,wallet,statement,bare" enum:"graphql,wallet,statement,bare" help:"Ways to measure: graphql, wallet, statement, bare."`
 	Redeem       int      `default:"33" help:"Percentage of redemptions; the others are accruals."`
 	Pool         int      `help:"The server's database connections (DATABASE_POOL); left out, its default."`
 	Beside       string   `type:"existingfile" help:"Another build of sello, whose GraphQL is measured in the same rounds."`
@@ -99,7 +100,7 @@ func (c benchLedgerCommand) Run(ctx context.Context) error {
 		return err
 	}
 	o := bench.LedgerOptions{
-		Binary: binary, PostgresBin: config.PostgresBin, Beside: c.Beside, Clients: c.Clients, Rounds: c.Rounds,
+		Binary: binary, PostgresBin: config.PostgresBin, Beside: c.Beside, Ways: c.Ways, Clients: c.Clients, Rounds: c.Rounds,
 		Each: time.Duration(c.Seconds * float64(time.Second)), Cards: c.Cards, Movements: c.Movements, Grown: c.Grown,
 		RedeemPercent: c.Redeem, Pool: c.Pool, Seed: seedOr(c.Seed), Say: sayAside,
 	}

@@ -18,7 +18,9 @@ type LedgerOptions struct {
 	Binary, PostgresBin string
 	// Beside, if set, is another build of the program: its GraphQL is measured in
 	// the same rounds on the same database.
-	Beside        string
+	Beside string
+	// Ways are those to measure: graphql, wallet, statement, bare.
+	Ways          []string
 	Clients       []int
 	Distributions []Distribution
 	Rounds        int
@@ -59,7 +61,10 @@ func ledgerPlan(o LedgerOptions, ways []string, round int) []LedgerCase {
 			}
 		}
 		if clients == hotClients {
-			for _, w := range []string{wayGraphQL, wayBare} {
+			for _, w := range ways {
+				if w != wayGraphQL && w != wayBare {
+					continue
+				}
 				cases = append(cases, LedgerCase{w, clients, OneCard})
 			}
 		}
@@ -88,9 +93,13 @@ func MeasureLedger(ctx context.Context, o LedgerOptions) (r LedgerReport, err er
 		return r, err
 	}
 	defer func() { err = errors.Join(err, bank.Close()) }()
-	ways := []way{
-		graphqlWay(wayGraphQL, bank.Installation, bank.Server), walletWay(bank.Installation, bank.Server),
-		pgxWay(wayStatement, postStatement), pgxWay(wayBare, postBareCTE),
+	all := map[string]way{
+		"graphql": graphqlWay(wayGraphQL, bank.Installation, bank.Server), "wallet": walletWay(bank.Installation, bank.Server),
+		"statement": pgxWay(wayStatement, postStatement), "bare": pgxWay(wayBare, postBareCTE),
+	}
+	var ways []way
+	for _, name := range o.Ways {
+		ways = append(ways, all[name])
 	}
 	if o.Beside != "" {
 		other, err := bank.beside(o.Beside)
