@@ -101,6 +101,7 @@ func MeasureLedger(ctx context.Context, o LedgerOptions) (r LedgerReport, err er
 	for _, name := range o.Ways {
 		ways = append(ways, all[name])
 	}
+	servers := []*Process{bank.Server}
 	if o.Beside != "" {
 		other, err := bank.beside(o.Beside)
 		if err != nil {
@@ -112,6 +113,7 @@ func MeasureLedger(ctx context.Context, o LedgerOptions) (r LedgerReport, err er
 			return r, err
 		}
 		ways = append(ways, graphqlWay(wayBeside, other, process))
+		servers = append(servers, process)
 	}
 	var grown *LedgerBank
 	if o.Grown > 0 {
@@ -134,7 +136,7 @@ func MeasureLedger(ctx context.Context, o LedgerOptions) (r LedgerReport, err er
 		}
 	}
 	o.say("proving the books")
-	return r, o.prove(ctx, &r, bank, grown)
+	return r, o.prove(ctx, &r, servers, bank, grown)
 }
 
 func (o LedgerOptions) bank(ctx context.Context, d *Database, url string, movements int) (*LedgerBank, error) {
@@ -211,7 +213,7 @@ func (o LedgerOptions) tell(r LedgerRun) {
 
 // prove ends the servers, so that the database knows all its updates, and checks
 // everything.
-func (o LedgerOptions) prove(ctx context.Context, r *LedgerReport, banks ...*LedgerBank) error {
+func (o LedgerOptions) prove(ctx context.Context, r *LedgerReport, servers []*Process, banks ...*LedgerBank) error {
 	for _, b := range banks {
 		if b == nil {
 			continue
@@ -229,14 +231,14 @@ func (o LedgerOptions) prove(ctx context.Context, r *LedgerReport, banks ...*Led
 	if r.BytesAfter, err = first.bytesAMovement(ctx); err != nil {
 		return err
 	}
-	if err := first.Server.Stop(syscall.SIGTERM); err != nil {
+	for _, server := range servers {
+		if err := server.Stop(syscall.SIGTERM); err != nil {
+			return err
+		}
+	}
+	if err := first.awaitAlone(ctx); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, errors.New("the database does not know all updates of cards"))
-	defer cancel()
-	return Await(ctx, func() (bool, error) {
-		all, hot, err := first.updates(ctx)
-		r.Updates, r.HotUpdates = all, hot
-		return all >= first.posted, err
-	})
+	r.Updates, r.HotUpdates, err = first.updates(ctx)
+	return err
 }

@@ -187,6 +187,16 @@ func (b *LedgerBank) bytesAMovement(ctx context.Context) (bytes float64, err err
 	return bytes, err
 }
 
+// awaitAlone waits until the connections of all servers have ended.
+func (b *LedgerBank) awaitAlone(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, 30*time.Second, errors.New("connections of a server that has ended are still open"))
+	defer cancel()
+	return Await(ctx, func() (alone bool, err error) {
+		err = b.Pool.QueryRow(ctx, `SELECT NOT EXISTS (SELECT 1 FROM pg_stat_activity WHERE application_name = 'sello' AND datname = current_database())`).Scan(&alone)
+		return alone, err
+	})
+}
+
 // updates are those of cards so far, and the heap-only ones among them. The
 // database learns of a connection's when that ends.
 func (b *LedgerBank) updates(ctx context.Context) (all, hot int64, err error) {
