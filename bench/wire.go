@@ -27,8 +27,10 @@ func dialWire(ctx context.Context, addr string) (*wire, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the server: %w", err)
 	}
-	return &wire{conn: conn, in: bufio.NewReaderSize(conn, 8<<10)}, nil
+	return newWire(conn), nil
 }
+
+func newWire(conn net.Conn) *wire { return &wire{conn: conn, in: bufio.NewReaderSize(conn, 8<<10)} }
 
 func (w *wire) close() error { return w.conn.Close() }
 
