@@ -99,8 +99,8 @@ func (w *wire) exchange(request []byte) (wireAnswer, error) {
 
 // wireRequest is a POST whose head is the same each time but for the length.
 type wireRequest struct {
-	head      []byte // up to and with "Content-Length: "
-	out, body []byte
+	head []byte // up to and with "Content-Length: "
+	out  []byte
 }
 
 func newWireRequest(host, path string, header http.Header) *wireRequest {

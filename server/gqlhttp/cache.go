@@ -74,7 +74,7 @@ func (c *documentCache) find(text string) *cached {
 // Get implements graphql.Cache. The guard has looked the document up already, if
 // there is one.
 func (c *documentCache) Get(ctx context.Context, text string) (*ast.QueryDocument, bool) {
-	found := (*cached)(nil)
+	var found *cached
 	if op := operationOf(ctx); op != nil {
 		found = op.known
 	} else {
