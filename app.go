@@ -123,6 +123,7 @@ func connect(ctx context.Context, config Config, tracer pgx.QueryTracer, r role)
 	c.MinIdleConns = min(2, config.DatabasePool)
 	c.ConnConfig.ConnectTimeout = 5 * time.Second
 	c.ConnConfig.Tracer = tracer
+	c.AfterConnect = db.RegisterTypes
 	for name, value := range map[string]string{
 		"application_name": "sello", "statement_timeout": "60s", "lock_timeout": lockTimeout(r),
 		"idle_in_transaction_session_timeout": "30s", "tcp_user_timeout": "15s",

@@ -57,6 +57,11 @@ type Config struct {
 		TLS string `env:"TLS" envDefault:"mandatory"`
 	} `envPrefix:"SMTP_"`
 
+	// GCPercent and MemoryLimit are Go's own variables; they are read here to know
+	// whether they are set (see tuneMemory).
+	GCPercent   string `env:"GOGC"`
+	MemoryLimit string `env:"GOMEMLIMIT"`
+
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info"`
 
 	// JobTimeout and JobRescueAfter: a job that ran out of the one is stopped, one

@@ -45,6 +45,9 @@ func runProcess(ctx context.Context, serves, works bool) error {
 	if err != nil {
 		return err
 	}
+	if serves {
+		tuneMemory(config)
+	}
 	a, err := newApp(ctx, config, log, role{works: works, stopping: ctx.Done()})
 	if err != nil {
 		return exitError{exitUnavailable, err}

@@ -1,6 +1,9 @@
 package graph
 
 import (
+	"reflect"
+	"strings"
+
 	"github.com/99designs/gqlgen/graphql"
 
 	"sello/graph/generated"
@@ -31,5 +34,35 @@ func NewSchema(r *Resolver) graphql.ExecutableSchema {
 	c.Import.Errors = paged
 	// Rights are as many as there are card types: a handful.
 	c.Staff.Rights = func(child int) int { return list(child, new(5)) }
-	return generated.NewExecutableSchema(config)
+	return schema{generated.Lean(generated.NewExecutableSchema(config)), priced(config.Complexity)}
+}
+
+// schema also knows which fields have a cost function, by their spelling.
+type schema struct {
+	graphql.ExecutableSchema
+	priced map[string]bool
+}
+
+// PricedByArguments implements gqlhttp.ArgumentPricer: only a cost function sees
+// arguments.
+func (s schema) PricedByArguments(object, field string) bool {
+	return s.priced[spelling(object, field)]
+}
+
+func spelling(object, field string) string {
+	return strings.ToLower(strings.ReplaceAll(object+"."+field, "_", ""))
+}
+
+// priced lists the fields with a cost function. The generated structs spell names
+// in Go's way, which differs from GraphQL's in case and underscores only.
+func priced(costs generated.ComplexityRoot) map[string]bool {
+	found := map[string]bool{}
+	for object, fields := range reflect.ValueOf(costs).Fields() {
+		for field, function := range fields.Fields() {
+			if !function.IsNil() {
+				found[spelling(object.Name, field.Name)] = true
+			}
+		}
+	}
+	return found
 }

@@ -152,6 +152,7 @@ func pool(tb testing.TB, tracer pgx.QueryTracer) *pgxpool.Pool {
 		tb.Fatalf("graphtest: %v", err)
 	}
 	config.MaxConns, config.ConnConfig.Tracer = 8, tracer
+	config.AfterConnect = db.RegisterTypes
 	p, err := pgxpool.NewWithConfig(tb.Context(), config)
 	if err != nil {
 		tb.Fatalf("graphtest: %v", err)
