@@ -73,12 +73,50 @@ func prepareFollow(s *story) {
 	s.saved["import"] = imp.GlobalID()
 }
 
+// prepareReports leaves figures of some days, and a row that somebody altered.
+func prepareReports(s *story) {
+	s.Fill(s.t, 2)
+	s.saved["cardsOnly"] = s.KeyWith(s.t, auth.CardsRead)
+	s.hooks["count"] = func(s *story) {
+		s.t.Helper()
+		for done := false; !done; {
+			var err error
+			if done, err = s.Resolver.Reports.Step(s.t.Context(), s.ID); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+	s.hooks["work"] = func(s *story) { s.Work(s.t) }
+	s.hooks["alter"] = func(s *story) {
+		s.t.Helper()
+		conn, err := s.Pool.Acquire(s.t.Context())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		defer conn.Release()
+		for _, sql := range []string{
+			`SET session_replication_role = replica`,
+			`UPDATE movement SET amount = 20 WHERE seq = 2 AND card_id = '` + s.Names.Cards[0].ID.String() + `'`,
+			`UPDATE idempotency_key SET seq = 90 WHERE card_id = '` + s.Names.Cards[1].ID.String() + `'`,
+			`RESET session_replication_role`,
+		} {
+			if _, err := conn.Exec(s.t.Context(), sql); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+}
+
 // nodeIDs are the opaque ids of one object of each type of a filled company. It
 // imports a file, which leaves a notification and a job.
 func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 	t.Helper()
 	imp := c.Import(t, "nodes-"+c.Code+".csv", goodRow)
 	c.Apply(t, imp.ID)
+	check, err := c.Resolver.Reports.CheckStart(t.Context(), c.System, "books of "+c.Code)
+	if err != nil {
+		t.Fatal(err)
+	}
 	a := c.Query(t, `query($card: String!, $store: String!, $staff: Int!) {
 		company { id }
 		store(code: $store) { id }
@@ -95,6 +133,7 @@ func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 		"Customer": first("customers"), "Card": a.Text("card", "id"), "CardType": a.Text("card", "cardType", "id"),
 		"Movement": a.Text("card", "movements", "edges", 0, "node", "id"), "ApiKey": first("apiKeys"),
 		"Import": (&imports.Import{Import: imp.Import}).GlobalID(), "Notification": first("notifications"), "Job": first("jobs"),
+		"LedgerCheck": check.GlobalID(),
 	}
 	for kind, id := range ids {
 		if id == "" {

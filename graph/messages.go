@@ -76,4 +76,9 @@ var messages = map[loyalty.Code]words{
 	loyalty.CodeNothingToReprocess: {"No row of the import failed.", "Ninguna fila de la importación falló.", "Nenhuma linha da importação falhou.", "Không có dòng nào bị lỗi."},
 	loyalty.CodeJobNotFound:        {"The job does not exist.", "El trabajo no existe.", "O trabalho não existe.", "Công việc không tồn tại."},
 	loyalty.CodeQueueNotFound:      {"The queue does not exist.", "La cola no existe.", "A fila não existe.", "Hàng đợi không tồn tại."},
+
+	// report
+	loyalty.CodeRangeTooLong:       {"At most {days} days can be asked for.", "Se pueden pedir como máximo {days} días.", "É possível pedir no máximo {days} dias.", "Chỉ có thể yêu cầu tối đa {days} ngày."},
+	loyalty.CodeReportRebuilding:   {"The figures are being counted anew already.", "Las cifras ya se están recalculando.", "Os números já estão sendo recalculados.", "Số liệu đang được tính lại."},
+	loyalty.CodeLedgerCheckRunning: {"The books are being checked already.", "Los libros ya se están verificando.", "Os livros já estão sendo verificados.", "Sổ sách đang được kiểm tra."},
 }

@@ -99,6 +99,7 @@ var short = map[string]string{
 	"Job.errors":                 "one for each attempt, of which there are at most maxAttempts",
 	"Query.queues":               "the queues that the program has",
 	"Subscription.queuesChanged": "the queues that the program has",
+	"InsightDaily.days":          "one for each day, of which at most 400 are asked for",
 }
 
 // TestListsAreConnections: what can grow is read by pages, whose sizes have a

@@ -85,6 +85,14 @@ const (
 	CodeNothingToReprocess Code = "NOTHING_TO_REPROCESS"
 	CodeJobNotFound        Code = "JOB_NOT_FOUND"
 	CodeQueueNotFound      Code = "QUEUE_NOT_FOUND"
+
+	// report
+	// CodeRangeTooLong: more days are asked for than one answer holds.
+	CodeRangeTooLong Code = "RANGE_TOO_LONG"
+	// CodeReportRebuilding: the figures are being counted anew already.
+	CodeReportRebuilding Code = "REPORT_REBUILDING"
+	// CodeLedgerCheckRunning: the books are being checked already.
+	CodeLedgerCheckRunning Code = "LEDGER_CHECK_RUNNING"
 )
 
 // Codes lists every code: tests hold the GraphQL enum, the messages in all
@@ -99,6 +107,7 @@ func Codes() []Code {
 		CodeBirthdateRequired, CodePasswordTaken, CodeIdempotencyKeyRequired, CodeIdempotencyMismatch,
 		CodeIdempotencyInProgress, CodeSignInFailed, CodeSessionEnded, CodeScopeExceeded, CodeImportNotFound,
 		CodeImportNotFinished, CodeNothingToReprocess, CodeJobNotFound, CodeQueueNotFound,
+		CodeRangeTooLong, CodeReportRebuilding, CodeLedgerCheckRunning, // report
 	}
 }
 

@@ -1599,4 +1599,38 @@ func (ec *executionContext) marshalOMovement2ᚖselloᚋloyaltyᚋledgerᚐMovem
 	return ec._Movement(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction(ctx context.Context, v any) (*ledger.Action, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction[tmp]
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction(ctx context.Context, sel ast.SelectionSet, v *ledger.Action) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(marshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction[*v])
+	return res
+}
+
+var (
+	unmarshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction = map[string]ledger.Action{
+		"ACCRUE":   ledger.Accrue,
+		"REDEEM":   ledger.Redeem,
+		"ADJUST":   ledger.Adjust,
+		"RECHARGE": ledger.Recharge,
+	}
+	marshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction = map[ledger.Action]string{
+		ledger.Accrue:   "ACCRUE",
+		ledger.Redeem:   "REDEEM",
+		ledger.Adjust:   "ADJUST",
+		ledger.Recharge: "RECHARGE",
+	}
+)
+
 // endregion ***************************** type.gotpl *****************************
