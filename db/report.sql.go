@@ -558,6 +558,83 @@ func (q *Queries) LedgerFindingsCreate(ctx context.Context, arg LedgerFindingsCr
 	return err
 }
 
+const liability = `-- name: Liability :one
+SELECT company.time_zone, card_type.id AS card_type_id,
+       (CASE WHEN pg_is_in_recovery() THEN coalesce(least($1::timestamptz, pg_last_xact_replay_timestamp()), 'epoch')
+             ELSE $1::timestamptz END)::timestamptz AS known_to,
+       coalesce(owed.cards, 0)::bigint AS cards, coalesce(owed.balance, 0)::text AS balance,
+       coalesce(owed.held, 0)::text AS held, coalesce(owed.overdrawn, 0)::text AS overdrawn,
+       coalesce(ends.months, '{}')::date[] AS months, coalesce(ends.amounts, '{}')::text[] AS amounts,
+       coalesce(waits.pending, 0)::text AS pending
+FROM company
+LEFT JOIN card_type ON card_type.company_id = company.id AND card_type.code = $2
+LEFT JOIN LATERAL (
+    SELECT count(*) AS cards, sum(card.balance) AS balance, sum(card.held) AS held,
+           -sum(card.balance - card.held) FILTER (WHERE card.balance < card.held) AS overdrawn
+    FROM card
+    WHERE card.company_id = $3 AND card.card_type_id = card_type.id
+) AS owed ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(by_month.month ORDER BY by_month.month) AS months,
+           array_agg(by_month.amount::text ORDER BY by_month.month) AS amounts
+    FROM (SELECT date_trunc('month', lot.expires_on::timestamp)::date AS month, sum(lot.remaining) AS amount
+          FROM lot
+          JOIN card ON card.company_id = $3 AND card.id = lot.card_id
+          WHERE lot.company_id = $3 AND lot.state = 'open' AND lot.expires_on IS NOT NULL
+            AND card.card_type_id = card_type.id
+          GROUP BY 1) AS by_month
+) AS ends ON true
+LEFT JOIN LATERAL (
+    SELECT sum(lot.remaining) AS pending
+    FROM lot
+    JOIN card ON card.company_id = $3 AND card.id = lot.card_id
+    WHERE lot.company_id = $3 AND lot.state = 'pending' AND card.card_type_id = card_type.id
+) AS waits ON true
+WHERE company.id = $3
+`
+
+type LiabilityParams struct {
+	Now          time.Time
+	CardTypeCode string
+	CompanyID    uuid.UUID
+}
+
+type LiabilityRow struct {
+	TimeZone   string
+	CardTypeID *uuid.UUID
+	KnownTo    time.Time
+	Cards      int64
+	Balance    string
+	Held       string
+	Overdrawn  string
+	Months     []time.Time
+	Amounts    []string
+	Pending    string
+}
+
+// Liability is what a card type's members are owed, on one snapshot: the balances
+// and what holds reserve of them, and of the lots, which stand for what is available,
+// those that have an end and those that cannot be used yet, which are no part of
+// the balances. overdrawn is what less than nothing is available. A card type that
+// there is not has no id. On a replica known_to is the last transaction's time.
+func (q *Queries) Liability(ctx context.Context, arg LiabilityParams) (LiabilityRow, error) {
+	row := q.db.QueryRow(ctx, liability, arg.Now, arg.CardTypeCode, arg.CompanyID)
+	var i LiabilityRow
+	err := row.Scan(
+		&i.TimeZone,
+		&i.CardTypeID,
+		&i.KnownTo,
+		&i.Cards,
+		&i.Balance,
+		&i.Held,
+		&i.Overdrawn,
+		&i.Months,
+		&i.Amounts,
+		&i.Pending,
+	)
+	return i, err
+}
+
 const reportBuildBegin = `-- name: ReportBuildBegin :execrows
 UPDATE report_state
 SET build_generation = report_state.generation + 1, build_time_zone = company.time_zone, build_event_id = NULL,

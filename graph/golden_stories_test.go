@@ -87,6 +87,12 @@ func prepareReports(s *story) {
 		}
 	}
 	s.hooks["work"] = func(s *story) { s.Work(s.t) }
+	s.hooks["lots"] = func(s *story) { // the programme's points begin to end
+		s.Exec(s.t, `UPDATE card_type SET tracks_lots = true WHERE company_id = $1 AND code = $2`, s.ID, s.Names.Programme)
+		s.Exec(s.t, `INSERT INTO lot (company_id, card_id, seq, part, state, amount, remaining, earned_on, expires_on, vests_on, priority)
+			VALUES ($1, $2, 1, 0, 'open', 5, 4, '2026-03-01', '2026-12-31', NULL, 100), ($1, $3, 1, 0, 'open', 3, 3, '2026-03-01', '2026-06-30', NULL, 100),
+			       ($1, $3, 2, 0, 'pending', 7, 7, '2026-03-01', '2027-01-31', '2026-04-01', 100)`, s.ID, s.Names.Cards[0].ID, s.Names.Cards[1].ID)
+	}
 	s.hooks["alter"] = func(s *story) {
 		s.t.Helper()
 		conn, err := s.Pool.Acquire(s.t.Context())

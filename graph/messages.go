@@ -77,6 +77,27 @@ var messages = map[loyalty.Code]words{
 	loyalty.CodeJobNotFound:        {"The job does not exist.", "El trabajo no existe.", "O trabalho não existe.", "Công việc không tồn tại."},
 	loyalty.CodeQueueNotFound:      {"The queue does not exist.", "La cola no existe.", "A fila não existe.", "Hàng đợi không tồn tại."},
 
+	// Ledger.
+	loyalty.CodeAmountOverLimit:    {"The amount is over the limit of {limit}.", "El importe supera el límite de {limit}.", "O valor ultrapassa o limite de {limit}.", "Số lượng vượt giới hạn {limit}."},
+	loyalty.CodeCardNotValid:       {"The card is not valid today.", "La tarjeta no está vigente hoy.", "O cartão não está válido hoje.", "Thẻ không có hiệu lực hôm nay."},
+	loyalty.CodeCVVWrong:           {"The CVV is wrong.", "El CVV no es correcto.", "O CVV não está correto.", "Mã CVV không đúng."},
+	loyalty.CodeHoldNotFound:       {"The hold does not exist.", "La retención no existe.", "A retenção não existe.", "Khoản giữ không tồn tại."},
+	loyalty.CodeHoldEnded:          {"The hold has ended.", "La retención ya terminó.", "A retenção já terminou.", "Khoản giữ đã kết thúc."},
+	loyalty.CodeHoldOpen:           {"A hold is open on the card.", "La tarjeta tiene una retención abierta.", "O cartão tem uma retenção aberta.", "Thẻ đang có khoản giữ."},
+	loyalty.CodeTransferNotAllowed: {"This transfer is not allowed.", "Esta transferencia no está permitida.", "Esta transferência não é permitida.", "Không được phép chuyển."},
+	loyalty.CodeMovementNotFound:   {"The movement does not exist.", "El movimiento no existe.", "O movimento não existe.", "Giao dịch không tồn tại."},
+	loyalty.CodeNotReversible:      {"This movement cannot be reversed.", "Este movimiento no se puede revertir.", "Este movimento não pode ser revertido.", "Giao dịch này không thể hoàn lại."},
+	loyalty.CodeReturnTooLarge:     {"Only {left} is left to return.", "Solo queda {left} por devolver.", "Só resta {left} a devolver.", "Chỉ còn {left} để hoàn lại."},
+	loyalty.CodeLinesMismatch:      {"The lines do not match the movement.", "Las líneas no coinciden con el movimiento.", "As linhas não correspondem ao movimento.", "Các dòng không khớp với giao dịch."},
+	loyalty.CodeLotNotFound:        {"The lot does not exist.", "El lote no existe.", "O lote não existe.", "Lô điểm không tồn tại."},
+	loyalty.CodeLotsNotKept:        {"Points of this card type do not expire.", "Los puntos de este tipo de tarjeta no vencen.", "Os pontos deste tipo de cartão não expiram.", "Điểm của loại thẻ này không hết hạn."},
+	loyalty.CodeNotPending:         {"The points are not pending.", "Los puntos no están pendientes.", "Os pontos não estão pendentes.", "Điểm không ở trạng thái chờ."},
+	loyalty.CodePolicyApplying:     {"An earlier change of the policy is still being applied.", "Todavía se aplica un cambio anterior de la política.", "Uma mudança anterior da política ainda está sendo aplicada.", "Thay đổi chính sách trước vẫn đang được áp dụng."},
+	loyalty.CodeCustomerRequired:   {"Cards of this type need a customer.", "Las tarjetas de este tipo requieren un cliente.", "Cartões deste tipo exigem um cliente.", "Thẻ loại này cần có khách hàng."},
+	loyalty.CodeActiveCardExists:   {"The customer already has an enabled card of this type.", "El cliente ya tiene una tarjeta habilitada de este tipo.", "O cliente já tem um cartão habilitado deste tipo.", "Khách hàng đã có thẻ đang hoạt động loại này."},
+	loyalty.CodeCardHasCustomer:    {"The card belongs to another customer.", "La tarjeta pertenece a otro cliente.", "O cartão pertence a outro cliente.", "Thẻ thuộc về khách hàng khác."},
+	loyalty.CodeNumbersUsedUp:      {"No card number is left in the ranges.", "No quedan números de tarjeta en los rangos.", "Não restam números de cartão nas faixas.", "Không còn số thẻ trong dải."},
+
 	// report
 	loyalty.CodeRangeTooLong:       {"At most {days} days can be asked for.", "Se pueden pedir como máximo {days} días.", "É possível pedir no máximo {days} dias.", "Chỉ có thể yêu cầu tối đa {days} ngày."},
 	loyalty.CodeReportRebuilding:   {"The figures are being counted anew already.", "Las cifras ya se están recalculando.", "Os números já estão sendo recalculados.", "Số liệu đang được tính lại."},

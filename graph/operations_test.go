@@ -107,6 +107,8 @@ var operations = map[string]operation{
 			fmt.Sprintf(`query { insightDaily(from: "2026-03-01", to: "2026-03-02", storeCode: %q) { total { movements credits } } }`, n.Store),
 		}
 	}},
+	"Query.insightLiability": {scope: auth.ReportsRead, documents: one(
+		`query { insightLiability(cardTypeCode: %q) { cards outstanding } }`, func(n names) []any { return []any{n.CardType} })},
 	"Query.reportState":  {scope: auth.ReportsRead, documents: fixed(`query { reportState { completeTo } }`)},
 	"Query.ledgerChecks": {scope: auth.ReportsRead, documents: list("ledgerChecks", "", "id note findings { edges { node { detail } } }")},
 

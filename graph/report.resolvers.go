@@ -88,6 +88,16 @@ func (r *queryResolver) InsightDaily(ctx context.Context, from time.Time, to tim
 	return daily, asked(ctx, err)
 }
 
+// InsightLiability is the resolver for the insightLiability field.
+func (r *queryResolver) InsightLiability(ctx context.Context, cardTypeCode string) (*report.Liability, error) {
+	who, err := auth.Require(ctx, auth.ReportsRead)
+	if err != nil {
+		return nil, err
+	}
+	owed, err := r.Reports.Liability(ctx, who.CompanyID, cardTypeCode)
+	return owed, asked(ctx, err)
+}
+
 // ReportState is the resolver for the reportState field.
 func (r *queryResolver) ReportState(ctx context.Context) (*report.State, error) {
 	who, err := auth.Require(ctx, auth.ReportsRead)

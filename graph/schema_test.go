@@ -99,6 +99,7 @@ var short = map[string]string{
 	"Job.errors":                 "one for each attempt, of which there are at most maxAttempts",
 	"Query.queues":               "the queues that the program has",
 	"Subscription.queuesChanged": "the queues that the program has",
+	"InsightLiability.months":    "one for each month in which points end, of which there are some years at most",
 	"InsightDaily.days":          "one for each day, of which at most 400 are asked for",
 }
 

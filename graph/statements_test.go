@@ -101,9 +101,9 @@ var nested = []struct {
 		[]string{"LedgerChecksPage", "LedgerFindingsByChecks", "CardsByIDs", "CardTypesByIDs"},
 	},
 	{
-		"figures of days",
-		`{ insightDaily(from: "2026-03-01", to: "2026-03-%02[1]d") { completeTo days { day figures { issued redeemed } } total { movements } } reportState { completeTo } }`,
-		[]string{"DailyStats", "ReportStateRead"},
+		"figures of days and what is owed",
+		`{ insightLiability(cardTypeCode: "shop-points") { outstanding months { month amount } } insightDaily(from: "2026-03-01", to: "2026-03-%02[1]d") { completeTo days { day figures { issued redeemed } } total { movements } } reportState { completeTo } }`,
+		[]string{"DailyStats", "Liability", "ReportStateRead"},
 	},
 	{
 		"lists of one level",
@@ -169,8 +169,8 @@ func TestStatementsOfAPosting(t *testing.T) {
 		want           []string
 	}{
 		{"posted", post("1", "k"), []string{"CardPost"}},
-		{"refused", post("1000", "k2"), []string{"CardPost", "CardPostRefusal"}},
-		{"replayed", post("1", "k"), []string{"CardPost", "CardPostRefusal", "MovementBySeq"}},
+		{"refused", post("1000", "k2"), []string{"CardPost", "begin", "PostingsRead", "CardsLock", "commit"}},
+		{"replayed", post("1", "k"), []string{"CardPost", "begin", "PostingsRead", "CardsLock", "MovementBySeq", "commit"}},
 	} {
 		sent.take()
 		c.Query(t, tt.document, nil)

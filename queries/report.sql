@@ -282,3 +282,42 @@ CROSS JOIN LATERAL (
     LIMIT @batch_size
 ) AS finding
 ORDER BY finding.check_id, finding.number;
+
+-- name: Liability :one
+-- Liability is what a card type's members are owed, on one snapshot: the balances
+-- and what holds reserve of them, and of the lots, which stand for what is available,
+-- those that have an end and those that cannot be used yet, which are no part of
+-- the balances. overdrawn is what less than nothing is available. A card type that
+-- there is not has no id. On a replica known_to is the last transaction's time.
+SELECT company.time_zone, card_type.id AS card_type_id,
+       (CASE WHEN pg_is_in_recovery() THEN coalesce(least(@now::timestamptz, pg_last_xact_replay_timestamp()), 'epoch')
+             ELSE @now::timestamptz END)::timestamptz AS known_to,
+       coalesce(owed.cards, 0)::bigint AS cards, coalesce(owed.balance, 0)::text AS balance,
+       coalesce(owed.held, 0)::text AS held, coalesce(owed.overdrawn, 0)::text AS overdrawn,
+       coalesce(ends.months, '{}')::date[] AS months, coalesce(ends.amounts, '{}')::text[] AS amounts,
+       coalesce(waits.pending, 0)::text AS pending
+FROM company
+LEFT JOIN card_type ON card_type.company_id = company.id AND card_type.code = @card_type_code
+LEFT JOIN LATERAL (
+    SELECT count(*) AS cards, sum(card.balance) AS balance, sum(card.held) AS held,
+           -sum(card.balance - card.held) FILTER (WHERE card.balance < card.held) AS overdrawn
+    FROM card
+    WHERE card.company_id = @company_id AND card.card_type_id = card_type.id
+) AS owed ON true
+LEFT JOIN LATERAL (
+    SELECT array_agg(by_month.month ORDER BY by_month.month) AS months,
+           array_agg(by_month.amount::text ORDER BY by_month.month) AS amounts
+    FROM (SELECT date_trunc('month', lot.expires_on::timestamp)::date AS month, sum(lot.remaining) AS amount
+          FROM lot
+          JOIN card ON card.company_id = @company_id AND card.id = lot.card_id
+          WHERE lot.company_id = @company_id AND lot.state = 'open' AND lot.expires_on IS NOT NULL
+            AND card.card_type_id = card_type.id
+          GROUP BY 1) AS by_month
+) AS ends ON true
+LEFT JOIN LATERAL (
+    SELECT sum(lot.remaining) AS pending
+    FROM lot
+    JOIN card ON card.company_id = @company_id AND card.id = lot.card_id
+    WHERE lot.company_id = @company_id AND lot.state = 'pending' AND card.card_type_id = card_type.id
+) AS waits ON true
+WHERE company.id = @company_id;

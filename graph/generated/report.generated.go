@@ -336,6 +336,29 @@ func (ec *executionContext) fieldContext_InsightFigures_expired(_ context.Contex
 	return graphql.NewScalarFieldContext("InsightFigures", field, false, false, errors.New("field of type Decimal does not have child fields"))
 }
 
+func (ec *executionContext) _InsightFigures_writtenOff(ctx context.Context, field graphql.CollectedField, obj *report.Figures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InsightFigures_writtenOff(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.WrittenOff, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v report.Sum) graphql.Marshaler {
+			return ec.marshalNDecimal2selloᚋloyaltyᚋreportᚐSum(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InsightFigures_writtenOff(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InsightFigures", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
 func (ec *executionContext) _InsightFigures_transferredIn(ctx context.Context, field graphql.CollectedField, obj *report.Figures) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -379,6 +402,52 @@ func (ec *executionContext) _InsightFigures_transferredOut(ctx context.Context, 
 	)
 }
 func (ec *executionContext) fieldContext_InsightFigures_transferredOut(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InsightFigures", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _InsightFigures_returnedUp(ctx context.Context, field graphql.CollectedField, obj *report.Figures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InsightFigures_returnedUp(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ReturnedUp, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v report.Sum) graphql.Marshaler {
+			return ec.marshalNDecimal2selloᚋloyaltyᚋreportᚐSum(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InsightFigures_returnedUp(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InsightFigures", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _InsightFigures_returnedDown(ctx context.Context, field graphql.CollectedField, obj *report.Figures) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InsightFigures_returnedDown(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ReturnedDown, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v report.Sum) graphql.Marshaler {
+			return ec.marshalNDecimal2selloᚋloyaltyᚋreportᚐSum(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InsightFigures_returnedDown(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("InsightFigures", field, false, false, errors.New("field of type Decimal does not have child fields"))
 }
 
@@ -564,6 +633,245 @@ func (ec *executionContext) _InsightFigures_breakageRate(ctx context.Context, fi
 }
 func (ec *executionContext) fieldContext_InsightFigures_breakageRate(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("InsightFigures", field, true, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _InsightLiability_knownTo(ctx context.Context, field graphql.CollectedField, obj *report.Liability) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InsightLiability_knownTo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.KnownTo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDateTime2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InsightLiability_knownTo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InsightLiability", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func (ec *executionContext) _InsightLiability_cards(ctx context.Context, field graphql.CollectedField, obj *report.Liability) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InsightLiability_cards(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cards, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int64) graphql.Marshaler {
+			return ec.marshalNInt2int64(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InsightLiability_cards(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InsightLiability", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _InsightLiability_outstanding(ctx context.Context, field graphql.CollectedField, obj *report.Liability) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InsightLiability_outstanding(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Outstanding, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v report.Sum) graphql.Marshaler {
+			return ec.marshalNDecimal2selloᚋloyaltyᚋreportᚐSum(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InsightLiability_outstanding(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InsightLiability", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _InsightLiability_held(ctx context.Context, field graphql.CollectedField, obj *report.Liability) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InsightLiability_held(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Held, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v report.Sum) graphql.Marshaler {
+			return ec.marshalNDecimal2selloᚋloyaltyᚋreportᚐSum(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InsightLiability_held(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InsightLiability", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _InsightLiability_overdrawn(ctx context.Context, field graphql.CollectedField, obj *report.Liability) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InsightLiability_overdrawn(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Overdrawn, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v report.Sum) graphql.Marshaler {
+			return ec.marshalNDecimal2selloᚋloyaltyᚋreportᚐSum(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InsightLiability_overdrawn(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InsightLiability", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _InsightLiability_neverExpires(ctx context.Context, field graphql.CollectedField, obj *report.Liability) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InsightLiability_neverExpires(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Never, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v report.Sum) graphql.Marshaler {
+			return ec.marshalNDecimal2selloᚋloyaltyᚋreportᚐSum(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InsightLiability_neverExpires(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InsightLiability", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _InsightLiability_months(ctx context.Context, field graphql.CollectedField, obj *report.Liability) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InsightLiability_months(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Months, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*report.Month) graphql.Marshaler {
+			return ec.marshalNInsightLiabilityMonth2ᚕᚖselloᚋloyaltyᚋreportᚐMonthᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InsightLiability_months(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "InsightLiability",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_InsightLiabilityMonth(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _InsightLiability_pending(ctx context.Context, field graphql.CollectedField, obj *report.Liability) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InsightLiability_pending(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Pending, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v report.Sum) graphql.Marshaler {
+			return ec.marshalNDecimal2selloᚋloyaltyᚋreportᚐSum(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InsightLiability_pending(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InsightLiability", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _InsightLiabilityMonth_month(ctx context.Context, field graphql.CollectedField, obj *report.Month) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InsightLiabilityMonth_month(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Month, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return ec.marshalNDate2timeᚐTime(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InsightLiabilityMonth_month(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InsightLiabilityMonth", field, false, false, errors.New("field of type Date does not have child fields"))
+}
+
+func (ec *executionContext) _InsightLiabilityMonth_amount(ctx context.Context, field graphql.CollectedField, obj *report.Month) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_InsightLiabilityMonth_amount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v report.Sum) graphql.Marshaler {
+			return ec.marshalNDecimal2selloᚋloyaltyᚋreportᚐSum(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_InsightLiabilityMonth_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("InsightLiabilityMonth", field, false, false, errors.New("field of type Decimal does not have child fields"))
 }
 
 func (ec *executionContext) _LedgerCheck_id(ctx context.Context, field graphql.CollectedField, obj *report.LedgerCheck) (ret graphql.Marshaler) {
@@ -1834,6 +2142,11 @@ func (ec *executionContext) _InsightFigures(ctx context.Context, sel ast.Selecti
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "writtenOff":
+			out.Values[i] = ec._InsightFigures_writtenOff(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "transferredIn":
 			out.Values[i] = ec._InsightFigures_transferredIn(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -1841,6 +2154,16 @@ func (ec *executionContext) _InsightFigures(ctx context.Context, sel ast.Selecti
 			}
 		case "transferredOut":
 			out.Values[i] = ec._InsightFigures_transferredOut(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "returnedUp":
+			out.Values[i] = ec._InsightFigures_returnedUp(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "returnedDown":
+			out.Values[i] = ec._InsightFigures_returnedDown(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -1882,6 +2205,122 @@ func (ec *executionContext) _InsightFigures(ctx context.Context, sel ast.Selecti
 		case "breakageRate":
 			out.Values[i] = ec._InsightFigures_breakageRate(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var insightLiabilityImplementors = []string{"InsightLiability"}
+
+func (ec *executionContext) _InsightLiability(ctx context.Context, sel ast.SelectionSet, obj *report.Liability) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, insightLiabilityImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InsightLiability")
+		case "knownTo":
+			out.Values[i] = ec._InsightLiability_knownTo(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "cards":
+			out.Values[i] = ec._InsightLiability_cards(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "outstanding":
+			out.Values[i] = ec._InsightLiability_outstanding(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "held":
+			out.Values[i] = ec._InsightLiability_held(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "overdrawn":
+			out.Values[i] = ec._InsightLiability_overdrawn(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "neverExpires":
+			out.Values[i] = ec._InsightLiability_neverExpires(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "months":
+			out.Values[i] = ec._InsightLiability_months(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "pending":
+			out.Values[i] = ec._InsightLiability_pending(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var insightLiabilityMonthImplementors = []string{"InsightLiabilityMonth"}
+
+func (ec *executionContext) _InsightLiabilityMonth(ctx context.Context, sel ast.SelectionSet, obj *report.Month) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, insightLiabilityMonthImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("InsightLiabilityMonth")
+		case "month":
+			out.Values[i] = ec._InsightLiabilityMonth_month(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "amount":
+			out.Values[i] = ec._InsightLiabilityMonth_amount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		default:
@@ -2507,6 +2946,32 @@ func (ec *executionContext) marshalNInsightFigures2selloᚋloyaltyᚋreportᚐFi
 	return ec._InsightFigures(ctx, sel, &v)
 }
 
+func (ec *executionContext) marshalNInsightLiabilityMonth2ᚕᚖselloᚋloyaltyᚋreportᚐMonthᚄ(ctx context.Context, sel ast.SelectionSet, v []*report.Month) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNInsightLiabilityMonth2ᚖselloᚋloyaltyᚋreportᚐMonth(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNInsightLiabilityMonth2ᚖselloᚋloyaltyᚋreportᚐMonth(ctx context.Context, sel ast.SelectionSet, v *report.Month) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._InsightLiabilityMonth(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNLedgerCheck2ᚖselloᚋloyaltyᚋreportᚐLedgerCheck(ctx context.Context, sel ast.SelectionSet, v *report.LedgerCheck) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -2688,6 +3153,13 @@ func (ec *executionContext) marshalOInsightDaily2ᚖselloᚋloyaltyᚋreportᚐD
 		return graphql.Null
 	}
 	return ec._InsightDaily(ctx, sel, v)
+}
+
+func (ec *executionContext) marshalOInsightLiability2ᚖselloᚋloyaltyᚋreportᚐLiability(ctx context.Context, sel ast.SelectionSet, v *report.Liability) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return ec._InsightLiability(ctx, sel, v)
 }
 
 func (ec *executionContext) marshalOLedgerCheck2ᚖselloᚋloyaltyᚋreportᚐLedgerCheck(ctx context.Context, sel ast.SelectionSet, v *report.LedgerCheck) graphql.Marshaler {

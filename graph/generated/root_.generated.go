@@ -288,9 +288,28 @@ type ComplexityRoot struct {
 		Recharged      func(childComplexity int) int
 		Redeemed       func(childComplexity int) int
 		RedemptionRate func(childComplexity int) int
+		ReturnedDown   func(childComplexity int) int
+		ReturnedUp     func(childComplexity int) int
 		Spent          func(childComplexity int) int
 		TransferredIn  func(childComplexity int) int
 		TransferredOut func(childComplexity int) int
+		WrittenOff     func(childComplexity int) int
+	}
+
+	InsightLiability struct {
+		Cards       func(childComplexity int) int
+		Held        func(childComplexity int) int
+		KnownTo     func(childComplexity int) int
+		Months      func(childComplexity int) int
+		Never       func(childComplexity int) int
+		Outstanding func(childComplexity int) int
+		Overdrawn   func(childComplexity int) int
+		Pending     func(childComplexity int) int
+	}
+
+	InsightLiabilityMonth struct {
+		Amount func(childComplexity int) int
+		Month  func(childComplexity int) int
 	}
 
 	Job struct {
@@ -490,27 +509,28 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		APIKeys       func(childComplexity int, first *int, after *string) int
-		Card          func(childComplexity int, code *string, walletKey *string, phone *string) int
-		CardType      func(childComplexity int, code *string, walletKey *string) int
-		CardTypes     func(childComplexity int, first *int, after *string, walletsOnly *bool, withArchived *bool) int
-		Cards         func(childComplexity int, first *int, after *string) int
-		Company       func(childComplexity int) int
-		Customer      func(childComplexity int, email *string, document *string, qrCode *string, phone *string) int
-		Customers     func(childComplexity int, search *string, first *int, after *string) int
-		Imports       func(childComplexity int, first *int, after *string) int
-		InsightDaily  func(childComplexity int, from time.Time, to time.Time, cardTypeCode *string, storeCode *string, action *ledger.Action) int
-		Jobs          func(childComplexity int, state *queue.State, kind *string, first *int, after *string) int
-		LedgerChecks  func(childComplexity int, first *int, after *string) int
-		Node          func(childComplexity int, id string) int
-		Notifications func(childComplexity int, first *int, after *string) int
-		Queues        func(childComplexity int) int
-		ReportState   func(childComplexity int) int
-		StaffMember   func(childComplexity int, number int) int
-		StaffMembers  func(childComplexity int, first *int, after *string) int
-		Store         func(childComplexity int, code string) int
-		Stores        func(childComplexity int, first *int, after *string) int
-		Viewer        func(childComplexity int) int
+		APIKeys          func(childComplexity int, first *int, after *string) int
+		Card             func(childComplexity int, code *string, walletKey *string, phone *string) int
+		CardType         func(childComplexity int, code *string, walletKey *string) int
+		CardTypes        func(childComplexity int, first *int, after *string, walletsOnly *bool, withArchived *bool) int
+		Cards            func(childComplexity int, first *int, after *string) int
+		Company          func(childComplexity int) int
+		Customer         func(childComplexity int, email *string, document *string, qrCode *string, phone *string) int
+		Customers        func(childComplexity int, search *string, first *int, after *string) int
+		Imports          func(childComplexity int, first *int, after *string) int
+		InsightDaily     func(childComplexity int, from time.Time, to time.Time, cardTypeCode *string, storeCode *string, action *ledger.Action) int
+		InsightLiability func(childComplexity int, cardTypeCode string) int
+		Jobs             func(childComplexity int, state *queue.State, kind *string, first *int, after *string) int
+		LedgerChecks     func(childComplexity int, first *int, after *string) int
+		Node             func(childComplexity int, id string) int
+		Notifications    func(childComplexity int, first *int, after *string) int
+		Queues           func(childComplexity int) int
+		ReportState      func(childComplexity int) int
+		StaffMember      func(childComplexity int, number int) int
+		StaffMembers     func(childComplexity int, first *int, after *string) int
+		Store            func(childComplexity int, code string) int
+		Stores           func(childComplexity int, first *int, after *string) int
+		Viewer           func(childComplexity int) int
 	}
 
 	Queue struct {
@@ -1606,6 +1626,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InsightFigures.RedemptionRate(childComplexity), true
+	case "InsightFigures.returnedDown":
+		if e.ComplexityRoot.InsightFigures.ReturnedDown == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.ReturnedDown(childComplexity), true
+	case "InsightFigures.returnedUp":
+		if e.ComplexityRoot.InsightFigures.ReturnedUp == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.ReturnedUp(childComplexity), true
 	case "InsightFigures.spent":
 		if e.ComplexityRoot.InsightFigures.Spent == nil {
 			break
@@ -1624,6 +1656,74 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.InsightFigures.TransferredOut(childComplexity), true
+	case "InsightFigures.writtenOff":
+		if e.ComplexityRoot.InsightFigures.WrittenOff == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.WrittenOff(childComplexity), true
+
+	case "InsightLiability.cards":
+		if e.ComplexityRoot.InsightLiability.Cards == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Cards(childComplexity), true
+	case "InsightLiability.held":
+		if e.ComplexityRoot.InsightLiability.Held == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Held(childComplexity), true
+	case "InsightLiability.knownTo":
+		if e.ComplexityRoot.InsightLiability.KnownTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.KnownTo(childComplexity), true
+	case "InsightLiability.months":
+		if e.ComplexityRoot.InsightLiability.Months == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Months(childComplexity), true
+	case "InsightLiability.neverExpires":
+		if e.ComplexityRoot.InsightLiability.Never == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Never(childComplexity), true
+	case "InsightLiability.outstanding":
+		if e.ComplexityRoot.InsightLiability.Outstanding == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Outstanding(childComplexity), true
+	case "InsightLiability.overdrawn":
+		if e.ComplexityRoot.InsightLiability.Overdrawn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Overdrawn(childComplexity), true
+	case "InsightLiability.pending":
+		if e.ComplexityRoot.InsightLiability.Pending == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Pending(childComplexity), true
+
+	case "InsightLiabilityMonth.amount":
+		if e.ComplexityRoot.InsightLiabilityMonth.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiabilityMonth.Amount(childComplexity), true
+	case "InsightLiabilityMonth.month":
+		if e.ComplexityRoot.InsightLiabilityMonth.Month == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiabilityMonth.Month(childComplexity), true
 
 	case "Job.attempt":
 		if e.ComplexityRoot.Job.Attempt == nil {
@@ -2670,6 +2770,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.InsightDaily(childComplexity, args["from"].(time.Time), args["to"].(time.Time), args["cardTypeCode"].(*string), args["storeCode"].(*string), args["action"].(*ledger.Action)), true
+	case "Query.insightLiability":
+		if e.ComplexityRoot.Query.InsightLiability == nil {
+			break
+		}
+
+		args, err := ec.field_Query_insightLiability_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.InsightLiability(childComplexity, args["cardTypeCode"].(string)), true
 
 	case "Query.jobs":
 		if e.ComplexityRoot.Query.Jobs == nil {
@@ -3474,6 +3585,44 @@ enum UserErrorCode {
   JOB_NOT_FOUND
   "There is no such queue."
   QUEUE_NOT_FOUND
+  "More than the card type lets one posting move."
+  AMOUNT_OVER_LIMIT
+  "Today is outside the card's validity."
+  CARD_NOT_VALID
+  "The card type asks for the card's CVV, and it is missing or another."
+  CVV_WRONG
+  "There is no such hold."
+  HOLD_NOT_FOUND
+  "The hold was captured or released, or its time was up."
+  HOLD_ENDED
+  "A hold is open on the card."
+  HOLD_OPEN
+  "The card type's transfer policy forbids it."
+  TRANSFER_NOT_ALLOWED
+  "There is no such movement."
+  MOVEMENT_NOT_FOUND
+  "A movement of this kind is not taken back."
+  NOT_REVERSIBLE
+  "More than is left of the movement or the line."
+  RETURN_TOO_LARGE
+  "The lines do not add up to the whole, or name one that is not there."
+  LINES_MISMATCH
+  "There is no such lot."
+  LOT_NOT_FOUND
+  "The card type's points do not end, so there are no lots."
+  LOTS_NOT_KEPT
+  "The points are usable already, or taken back."
+  NOT_PENDING
+  "An earlier change of the expiry policy still runs."
+  POLICY_APPLYING
+  "Enabled cards of this type belong to a customer."
+  CUSTOMER_REQUIRED
+  "The customer has an enabled card of this type."
+  ACTIVE_CARD_EXISTS
+  "The card is another customer's."
+  CARD_HAS_CUSTOMER
+  "No number is left in the card type's ranges."
+  NUMBERS_USED_UP
   # report
   "More days are asked for than one answer holds."
   RANGE_TOO_LONG
@@ -4675,6 +4824,38 @@ enum MovementAction {
   ADJUST
   "Value bought by the customer."
   RECHARGE
+  "Points that have ended; positive where a return says they were never earned."
+  EXPIRE
+  "Moved to another card."
+  TRANSFER_OUT
+  "Moved here from another card."
+  TRANSFER_IN
+  "A movement, or a part of it, taken back: a return."
+  REVERSE
+  "Given up by the programme, or what a return could not take back."
+  WRITE_OFF
+  "A part of the balance is kept; the balance stays."
+  HOLD
+  "A hold let go; the balance stays."
+  RELEASE
+  "Points earned that become usable later; the balance stays."
+  PEND
+  "Pending points taken back; the balance stays."
+  UNPEND
+  "Ends of points moved; the balance stays."
+  EXTEND
+  "The card came into use."
+  ACTIVATE
+  "The card became a customer's."
+  ASSIGN
+  "The card can be used again."
+  ENABLE
+  "The card was set aside."
+  DISABLE
+  "The card was ended for good."
+  CANCEL
+  "Another card took its place."
+  REPLACE
 }
 
 "One line of a card's ledger: never changed, never deleted."
@@ -4853,6 +5034,8 @@ type MovementPayload {
   their business time in the company's time zone, also those that were dated back.
   """
   insightDaily("The first day." from: Date!, "The last day, at most 399 later." to: Date!, "Only cards of this type; without, amounts of all types are added whatever their unit." cardTypeCode: String, "Only what happened at this store." storeCode: String, "Only movements that do this." action: MovementAction): InsightDaily
+  "What the members of a card type are owed now, and when it ends."
+  insightLiability("The card type." cardTypeCode: String!): InsightLiability
   "How far the figures of insightDaily are."
   reportState: ReportState
   "Checks of the company's books, newest first."
@@ -4902,7 +5085,7 @@ type InsightDay {
   figures: InsightFigures!
 }
 
-"Sums over movements, without a sign but for net. Amounts are in the card type's unit."
+"Sums over movements, without a sign where nothing else is said. Amounts are in the card type's unit."
 type InsightFigures {
   "How many movements."
   movements: Int!
@@ -4912,12 +5095,18 @@ type InsightFigures {
   recharged: Decimal!
   "Points used (REDEEM)."
   redeemed: Decimal!
-  "Points that lapsed: breakage."
+  "Points that lapsed (EXPIRE): breakage, less what was taken back of it; below zero where more was."
   expired: Decimal!
-  "What transfers brought."
+  "What the programme gave up (WRITE_OFF), less what was taken back of it; below zero where more was."
+  writtenOff: Decimal!
+  "What transfers brought (TRANSFER_IN)."
   transferredIn: Decimal!
-  "What transfers took."
+  "What transfers took (TRANSFER_OUT)."
   transferredOut: Decimal!
+  "What returns gave back (REVERSE of a redemption)."
+  returnedUp: Decimal!
+  "What returns took back (REVERSE of an accrual)."
+  returnedDown: Decimal!
   "What corrections added (ADJUST)."
   correctedUp: Decimal!
   "What corrections removed (ADJUST)."
@@ -4934,6 +5123,34 @@ type InsightFigures {
   redemptionRate: Decimal
   "Expired over issued, 4 decimals, rounded half to even; null where nothing was issued."
   breakageRate: Decimal
+}
+
+"What the members of a card type are owed: outstanding is the sum of months, neverExpires and held, less overdrawn."
+type InsightLiability {
+  "Every posting that was answered before this instant is in it."
+  knownTo: DateTime!
+  "How many cards."
+  cards: Int!
+  "The sum of the balances, to the last decimal."
+  outstanding: Decimal!
+  "What open holds reserve of it."
+  held: Decimal!
+  "What cards owe that have less than nothing available."
+  overdrawn: Decimal!
+  "What is available and does not end."
+  neverExpires: Decimal!
+  "What is available and ends, by month, soonest first. A month that is over holds what has ended and is not posted yet."
+  months: [InsightLiabilityMonth!]!
+  "Points that are earned and cannot be used yet: no part of the balances."
+  pending: Decimal!
+}
+
+"What ends in a month."
+type InsightLiabilityMonth {
+  "The first day of the month in the company's calendar."
+  month: Date!
+  "How much ends in it."
+  amount: Decimal!
 }
 
 "How far the figures per day are."
@@ -5555,10 +5772,16 @@ func (ec *executionContext) childFields_InsightFigures(ctx context.Context, fiel
 		return ec.fieldContext_InsightFigures_redeemed(ctx, field)
 	case "expired":
 		return ec.fieldContext_InsightFigures_expired(ctx, field)
+	case "writtenOff":
+		return ec.fieldContext_InsightFigures_writtenOff(ctx, field)
 	case "transferredIn":
 		return ec.fieldContext_InsightFigures_transferredIn(ctx, field)
 	case "transferredOut":
 		return ec.fieldContext_InsightFigures_transferredOut(ctx, field)
+	case "returnedUp":
+		return ec.fieldContext_InsightFigures_returnedUp(ctx, field)
+	case "returnedDown":
+		return ec.fieldContext_InsightFigures_returnedDown(ctx, field)
 	case "correctedUp":
 		return ec.fieldContext_InsightFigures_correctedUp(ctx, field)
 	case "correctedDown":
@@ -5577,6 +5800,38 @@ func (ec *executionContext) childFields_InsightFigures(ctx context.Context, fiel
 		return ec.fieldContext_InsightFigures_breakageRate(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type InsightFigures", field.Name)
+}
+
+func (ec *executionContext) childFields_InsightLiability(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "knownTo":
+		return ec.fieldContext_InsightLiability_knownTo(ctx, field)
+	case "cards":
+		return ec.fieldContext_InsightLiability_cards(ctx, field)
+	case "outstanding":
+		return ec.fieldContext_InsightLiability_outstanding(ctx, field)
+	case "held":
+		return ec.fieldContext_InsightLiability_held(ctx, field)
+	case "overdrawn":
+		return ec.fieldContext_InsightLiability_overdrawn(ctx, field)
+	case "neverExpires":
+		return ec.fieldContext_InsightLiability_neverExpires(ctx, field)
+	case "months":
+		return ec.fieldContext_InsightLiability_months(ctx, field)
+	case "pending":
+		return ec.fieldContext_InsightLiability_pending(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InsightLiability", field.Name)
+}
+
+func (ec *executionContext) childFields_InsightLiabilityMonth(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "month":
+		return ec.fieldContext_InsightLiabilityMonth_month(ctx, field)
+	case "amount":
+		return ec.fieldContext_InsightLiabilityMonth_amount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InsightLiabilityMonth", field.Name)
 }
 
 func (ec *executionContext) childFields_Job(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -83,6 +83,7 @@ type QueryResolver interface {
 	Jobs(ctx context.Context, state *queue.State, kind *string, first *int, after *string) (*model.JobConnection, error)
 	Queues(ctx context.Context) ([]*queue.Queue, error)
 	InsightDaily(ctx context.Context, from time.Time, to time.Time, cardTypeCode *string, storeCode *string, action *ledger.Action) (*report.Daily, error)
+	InsightLiability(ctx context.Context, cardTypeCode string) (*report.Liability, error)
 	ReportState(ctx context.Context) (*report.State, error)
 	LedgerChecks(ctx context.Context, first *int, after *string) (*model.LedgerCheckConnection, error)
 }
@@ -797,6 +798,20 @@ func (ec *executionContext) field_Query_insightDaily_args(ctx context.Context, r
 		return nil, err
 	}
 	args["action"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_insightLiability_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "cardTypeCode",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["cardTypeCode"] = arg0
 	return args, nil
 }
 
@@ -3206,6 +3221,50 @@ func (ec *executionContext) fieldContext_Query_insightDaily(ctx context.Context,
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_insightLiability(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_insightLiability(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().InsightLiability(ctx, fc.Args["cardTypeCode"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *report.Liability) graphql.Marshaler {
+			return ec.marshalOInsightLiability2ᚖselloᚋloyaltyᚋreportᚐLiability(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_insightLiability(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_InsightLiability(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_insightLiability_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_reportState(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4449,6 +4508,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "insightLiability":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_insightLiability(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "reportState":
 			field := field
 
@@ -4853,6 +4934,25 @@ var (
 		"NOTHING_TO_REPROCESS":     loyalty.CodeNothingToReprocess,
 		"JOB_NOT_FOUND":            loyalty.CodeJobNotFound,
 		"QUEUE_NOT_FOUND":          loyalty.CodeQueueNotFound,
+		"AMOUNT_OVER_LIMIT":        loyalty.CodeAmountOverLimit,
+		"CARD_NOT_VALID":           loyalty.CodeCardNotValid,
+		"CVV_WRONG":                loyalty.CodeCVVWrong,
+		"HOLD_NOT_FOUND":           loyalty.CodeHoldNotFound,
+		"HOLD_ENDED":               loyalty.CodeHoldEnded,
+		"HOLD_OPEN":                loyalty.CodeHoldOpen,
+		"TRANSFER_NOT_ALLOWED":     loyalty.CodeTransferNotAllowed,
+		"MOVEMENT_NOT_FOUND":       loyalty.CodeMovementNotFound,
+		"NOT_REVERSIBLE":           loyalty.CodeNotReversible,
+		"RETURN_TOO_LARGE":         loyalty.CodeReturnTooLarge,
+		"LINES_MISMATCH":           loyalty.CodeLinesMismatch,
+		"LOT_NOT_FOUND":            loyalty.CodeLotNotFound,
+		"LOTS_NOT_KEPT":            loyalty.CodeLotsNotKept,
+		"NOT_PENDING":              loyalty.CodeNotPending,
+		"POLICY_APPLYING":          loyalty.CodePolicyApplying,
+		"CUSTOMER_REQUIRED":        loyalty.CodeCustomerRequired,
+		"ACTIVE_CARD_EXISTS":       loyalty.CodeActiveCardExists,
+		"CARD_HAS_CUSTOMER":        loyalty.CodeCardHasCustomer,
+		"NUMBERS_USED_UP":          loyalty.CodeNumbersUsedUp,
 		"RANGE_TOO_LONG":           loyalty.CodeRangeTooLong,
 		"REPORT_REBUILDING":        loyalty.CodeReportRebuilding,
 		"LEDGER_CHECK_RUNNING":     loyalty.CodeLedgerCheckRunning,
@@ -4896,6 +4996,25 @@ var (
 		loyalty.CodeNothingToReprocess:     "NOTHING_TO_REPROCESS",
 		loyalty.CodeJobNotFound:            "JOB_NOT_FOUND",
 		loyalty.CodeQueueNotFound:          "QUEUE_NOT_FOUND",
+		loyalty.CodeAmountOverLimit:        "AMOUNT_OVER_LIMIT",
+		loyalty.CodeCardNotValid:           "CARD_NOT_VALID",
+		loyalty.CodeCVVWrong:               "CVV_WRONG",
+		loyalty.CodeHoldNotFound:           "HOLD_NOT_FOUND",
+		loyalty.CodeHoldEnded:              "HOLD_ENDED",
+		loyalty.CodeHoldOpen:               "HOLD_OPEN",
+		loyalty.CodeTransferNotAllowed:     "TRANSFER_NOT_ALLOWED",
+		loyalty.CodeMovementNotFound:       "MOVEMENT_NOT_FOUND",
+		loyalty.CodeNotReversible:          "NOT_REVERSIBLE",
+		loyalty.CodeReturnTooLarge:         "RETURN_TOO_LARGE",
+		loyalty.CodeLinesMismatch:          "LINES_MISMATCH",
+		loyalty.CodeLotNotFound:            "LOT_NOT_FOUND",
+		loyalty.CodeLotsNotKept:            "LOTS_NOT_KEPT",
+		loyalty.CodeNotPending:             "NOT_PENDING",
+		loyalty.CodePolicyApplying:         "POLICY_APPLYING",
+		loyalty.CodeCustomerRequired:       "CUSTOMER_REQUIRED",
+		loyalty.CodeActiveCardExists:       "ACTIVE_CARD_EXISTS",
+		loyalty.CodeCardHasCustomer:        "CARD_HAS_CUSTOMER",
+		loyalty.CodeNumbersUsedUp:          "NUMBERS_USED_UP",
 		loyalty.CodeRangeTooLong:           "RANGE_TOO_LONG",
 		loyalty.CodeReportRebuilding:       "REPORT_REBUILDING",
 		loyalty.CodeLedgerCheckRunning:     "LEDGER_CHECK_RUNNING",

@@ -24,16 +24,23 @@ type Range struct {
 	Action                  *ledger.Action
 }
 
-// Figures are sums over movements, by what movements do. All but Net are without
-// a sign.
+// Figures are sums over movements, by what movements do. They are without a sign
+// where nothing else is said.
 type Figures struct {
 	Movements int64
 	// Issued was accrued, Recharged bought by customers.
 	Issued, Recharged Sum
-	// Redeemed was used, Expired lapsed (breakage).
-	Redeemed, Expired Sum
-	// What transfers brought and took, and corrections gave and took.
-	TransferredIn, TransferredOut, CorrectedUp, CorrectedDown Sum
+	// Redeemed was used.
+	Redeemed Sum
+	// Expired lapsed (breakage), WrittenOff was given up: less what was taken back of
+	// either, so below zero where more was.
+	Expired, WrittenOff Sum
+	// What transfers brought and took.
+	TransferredIn, TransferredOut Sum
+	// What returns gave back and took back.
+	ReturnedUp, ReturnedDown Sum
+	// What corrections gave and took.
+	CorrectedUp, CorrectedDown Sum
 	// Credits and Debits are everything above and below zero.
 	Credits, Debits Sum
 	// Spent is what customers spent, as movements say, in currency.
@@ -60,6 +67,16 @@ func (f *Figures) add(action ledger.Action, movements int64, credits, debits, sp
 		f.Recharged = f.Recharged.Add(credits)
 	case ledger.Redeem:
 		f.Redeemed = f.Redeemed.Add(debits)
+	case ledger.Expire:
+		f.Expired = f.Expired.Add(debits).Sub(credits)
+	case ledger.WriteOff:
+		f.WrittenOff = f.WrittenOff.Add(debits).Sub(credits)
+	case ledger.TransferIn:
+		f.TransferredIn = f.TransferredIn.Add(credits)
+	case ledger.TransferOut:
+		f.TransferredOut = f.TransferredOut.Add(debits)
+	case ledger.Reverse:
+		f.ReturnedUp, f.ReturnedDown = f.ReturnedUp.Add(credits), f.ReturnedDown.Add(debits)
 	case ledger.Adjust:
 		f.CorrectedUp, f.CorrectedDown = f.CorrectedUp.Add(credits), f.CorrectedDown.Add(debits)
 	}
