@@ -67,50 +67,54 @@ func (q *Queries) CardBalancesAsOf(ctx context.Context, arg CardBalancesAsOfPara
 }
 
 const dailyStats = `-- name: DailyStats :many
-SELECT company.time_zone AS company_time_zone, report_state.time_zone,
-       coalesce(report_state.generation, 0)::integer AS generation,
-       coalesce(CASE WHEN EXISTS (SELECT 1 FROM event
-                                  WHERE event.company_id = $1 AND event.id > report_state.event_id)
-                     THEN report_state.complete_to
-                     WHEN pg_is_in_recovery()
-                     THEN greatest(report_state.complete_to, least($2::timestamptz, pg_last_xact_replay_timestamp()))
-                     ELSE greatest(report_state.complete_to, $2::timestamptz)
-                END, 'epoch')::timestamptz AS complete_to,
-       card_type.id AS card_type_id, store.id AS store_id,
-       coalesce(stat.day, $3)::date AS day, coalesce(stat.action, '') AS action,
+WITH place AS MATERIALIZED (
+    SELECT company.time_zone AS company_time_zone, coalesce(report_state.time_zone, '') AS time_zone,
+           coalesce(report_state.generation, 0) AS generation,
+           coalesce(CASE WHEN (SELECT max(event.id) FROM event WHERE event.company_id = $2) > report_state.event_id
+                         THEN report_state.complete_to
+                         WHEN pg_is_in_recovery()
+                         THEN greatest(report_state.complete_to, least($7::timestamptz, pg_last_xact_replay_timestamp()))
+                         ELSE greatest(report_state.complete_to, $7::timestamptz)
+                    END, 'epoch') AS complete_to,
+           card_type.id AS card_type_id, store.id AS store_id
+    FROM company
+    LEFT JOIN report_state ON report_state.company_id = company.id
+    LEFT JOIN card_type ON card_type.company_id = company.id AND card_type.code = $4::text
+    LEFT JOIN store ON store.company_id = company.id AND store.code = $5::text
+    WHERE company.id = $2
+)
+SELECT place.company_time_zone, place.time_zone, place.generation::integer AS generation, place.complete_to::timestamptz AS complete_to,
+       place.card_type_id, place.store_id,
+       coalesce(stat.day, $1)::date AS day, coalesce(stat.action, '') AS action,
        coalesce(stat.movements, 0)::bigint AS movements, coalesce(stat.credits, 0)::text AS credits,
        coalesce(stat.debits, 0)::text AS debits, coalesce(stat.spent, 0)::text AS spent
-FROM company
-LEFT JOIN report_state ON report_state.company_id = company.id
-LEFT JOIN card_type ON card_type.company_id = company.id AND card_type.code = $4::text
-LEFT JOIN store ON store.company_id = company.id AND store.code = $5::text
+FROM place
 LEFT JOIN LATERAL (
     SELECT d.day, d.action, sum(d.movements) AS movements, sum(d.credits) AS credits, sum(d.debits) AS debits, sum(d.spent) AS spent
     FROM daily_stat AS d
-    WHERE d.company_id = $1 AND d.generation = report_state.generation
-      AND d.day BETWEEN $3::date AND $6::date
-      AND ($4::text IS NULL OR d.card_type_id = card_type.id)
-      AND ($5::text IS NULL OR d.store_id = store.id)
-      AND ($7::text IS NULL OR d.action = $7::text)
+    WHERE d.company_id = $2 AND d.generation = place.generation
+      AND d.day BETWEEN $1::date AND $3::date
+      AND ($4::text IS NULL OR d.card_type_id = place.card_type_id)
+      AND ($5::text IS NULL OR d.store_id = place.store_id)
+      AND ($6::text IS NULL OR d.action = $6::text)
     GROUP BY d.day, d.action
 ) AS stat ON true
-WHERE company.id = $1
 ORDER BY day, action
 `
 
 type DailyStatsParams struct {
-	CompanyID    uuid.UUID
-	Now          time.Time
 	FromDay      time.Time
+	CompanyID    uuid.UUID
+	ToDay        time.Time
 	CardTypeCode *string
 	StoreCode    *string
-	ToDay        time.Time
 	Action       *string
+	Now          time.Time
 }
 
 type DailyStatsRow struct {
 	CompanyTimeZone string
-	TimeZone        *string
+	TimeZone        string
 	Generation      int32
 	CompleteTo      time.Time
 	CardTypeID      *uuid.UUID
@@ -130,13 +134,13 @@ type DailyStatsRow struct {
 // there is no figure. A card type or store that there is not is told by its id.
 func (q *Queries) DailyStats(ctx context.Context, arg DailyStatsParams) ([]DailyStatsRow, error) {
 	rows, err := q.db.Query(ctx, dailyStats,
-		arg.CompanyID,
-		arg.Now,
 		arg.FromDay,
+		arg.CompanyID,
+		arg.ToDay,
 		arg.CardTypeCode,
 		arg.StoreCode,
-		arg.ToDay,
 		arg.Action,
+		arg.Now,
 	)
 	if err != nil {
 		return nil, err
@@ -564,8 +568,8 @@ SELECT company.time_zone, card_type.id AS card_type_id,
              ELSE $1::timestamptz END)::timestamptz AS known_to,
        coalesce(owed.cards, 0)::bigint AS cards, coalesce(owed.balance, 0)::text AS balance,
        coalesce(owed.held, 0)::text AS held, coalesce(owed.overdrawn, 0)::text AS overdrawn,
-       coalesce(ends.months, '{}')::date[] AS months, coalesce(ends.amounts, '{}')::text[] AS amounts,
-       coalesce(waits.pending, 0)::text AS pending
+       coalesce(lots.months, '{}')::date[] AS months, coalesce(lots.amounts, '{}')::text[] AS amounts,
+       coalesce(lots.pending, 0)::text AS pending
 FROM company
 LEFT JOIN card_type ON card_type.company_id = company.id AND card_type.code = $2
 LEFT JOIN LATERAL (
@@ -575,21 +579,17 @@ LEFT JOIN LATERAL (
     WHERE card.company_id = $3 AND card.card_type_id = card_type.id
 ) AS owed ON true
 LEFT JOIN LATERAL (
-    SELECT array_agg(by_month.month ORDER BY by_month.month) AS months,
-           array_agg(by_month.amount::text ORDER BY by_month.month) AS amounts
-    FROM (SELECT date_trunc('month', lot.expires_on::timestamp)::date AS month, sum(lot.remaining) AS amount
+    SELECT array_agg(part.month ORDER BY part.month) FILTER (WHERE part.state = 'open') AS months,
+           array_agg(part.amount::text ORDER BY part.month) FILTER (WHERE part.state = 'open') AS amounts,
+           sum(part.amount) FILTER (WHERE part.state = 'pending') AS pending
+    FROM (SELECT lot.state, CASE lot.state WHEN 'open' THEN date_trunc('month', lot.expires_on::timestamp)::date END AS month,
+                 sum(lot.remaining) AS amount
           FROM lot
           JOIN card ON card.company_id = $3 AND card.id = lot.card_id
-          WHERE lot.company_id = $3 AND lot.state = 'open' AND lot.expires_on IS NOT NULL
-            AND card.card_type_id = card_type.id
-          GROUP BY 1) AS by_month
-) AS ends ON true
-LEFT JOIN LATERAL (
-    SELECT sum(lot.remaining) AS pending
-    FROM lot
-    JOIN card ON card.company_id = $3 AND card.id = lot.card_id
-    WHERE lot.company_id = $3 AND lot.state = 'pending' AND card.card_type_id = card_type.id
-) AS waits ON true
+          WHERE lot.company_id = $3 AND card.card_type_id = card_type.id
+            AND (lot.state = 'pending' OR (lot.state = 'open' AND lot.expires_on IS NOT NULL))
+          GROUP BY 1, 2) AS part
+) AS lots ON true
 WHERE company.id = $3
 `
 
@@ -659,6 +659,9 @@ WITH chunk AS MATERIALIZED (
     WHERE card.company_id = $1 AND ($2::uuid IS NULL OR card.id > $2::uuid)
     ORDER BY card.id
     LIMIT $3
+), edge AS MATERIALIZED (
+    SELECT (SELECT low.id FROM chunk AS low ORDER BY low.id LIMIT 1) AS first_id,
+           (SELECT high.id FROM chunk AS high ORDER BY high.id DESC LIMIT 1) AS last_id
 ), counted AS (
     SELECT (movement.posted_at AT TIME ZONE $4::text)::date AS day, chunk.card_type_id,
            coalesce(movement.store_id, '00000000-0000-0000-0000-000000000000') AS store_id, movement.action,
@@ -668,6 +671,7 @@ WITH chunk AS MATERIALIZED (
            coalesce(sum(movement.spent), 0) AS spent
     FROM chunk
     JOIN movement ON movement.company_id = $1 AND movement.card_id = chunk.id
+        AND movement.card_id BETWEEN (SELECT edge.first_id FROM edge) AND (SELECT edge.last_id FROM edge)
     WHERE NOT EXISTS (SELECT 1 FROM event
                       WHERE event.company_id = $1 AND event.id > $5 AND event.kind = 'movement_posted'
                         AND event.subject_id = movement.card_id AND event.seq = movement.seq)
@@ -683,8 +687,7 @@ WITH chunk AS MATERIALIZED (
         debits = daily_stat.debits + excluded.debits, spent = daily_stat.spent + excluded.spent
 )
 SELECT count(*)::integer AS cards,
-       coalesce((SELECT last.id FROM chunk AS last ORDER BY last.id DESC LIMIT 1),
-                '00000000-0000-0000-0000-000000000000')::uuid AS last_id
+       coalesce((SELECT edge.last_id FROM edge), '00000000-0000-0000-0000-000000000000')::uuid AS last_id
 FROM chunk
 `
 
@@ -707,6 +710,7 @@ type ReportBuildChunkRow struct {
 // generation is answered from. Movement and event appear together, so this holds
 // at whatever moment a chunk is read; a card that comes later with a number below
 // has such movements only. No lock and no transaction id is held while it reads.
+// The edges keep a merge join from the movements of all cards before.
 func (q *Queries) ReportBuildChunk(ctx context.Context, arg ReportBuildChunkParams) (ReportBuildChunkRow, error) {
 	row := q.db.QueryRow(ctx, reportBuildChunk,
 		arg.CompanyID,
@@ -888,13 +892,14 @@ LEFT JOIN report_state ON report_state.company_id = company.id
 WHERE report_state.company_id IS NULL
    OR report_state.build_generation IS NOT NULL
    OR report_state.time_zone <> company.time_zone
-   OR EXISTS (SELECT 1 FROM event WHERE event.company_id = company.id AND event.id > report_state.event_id)
+   OR (SELECT max(event.id) FROM event WHERE event.company_id = company.id) > report_state.event_id
    OR EXISTS (SELECT 1 FROM daily_stat WHERE daily_stat.company_id = company.id AND daily_stat.generation < report_state.generation)
 ORDER BY company.id
 `
 
 // ReportDue lists the companies whose figures have something to do: events behind
 // the place, a rebuild, a new time zone, or rows of an old generation.
+// max is one probe of the primary key; EXISTS may become a walk over all events.
 // @sqlc-vet-disable company-first
 // One planner enqueues the jobs of all companies, each by its own index probe.
 func (q *Queries) ReportDue(ctx context.Context) ([]uuid.UUID, error) {

@@ -17,6 +17,7 @@ ORDER BY wanted.id;
 -- name: ReportDue :many
 -- ReportDue lists the companies whose figures have something to do: events behind
 -- the place, a rebuild, a new time zone, or rows of an old generation.
+-- max is one probe of the primary key; EXISTS may become a walk over all events.
 -- @sqlc-vet-disable company-first
 -- One planner enqueues the jobs of all companies, each by its own index probe.
 SELECT company.id
@@ -25,7 +26,7 @@ LEFT JOIN report_state ON report_state.company_id = company.id
 WHERE report_state.company_id IS NULL
    OR report_state.build_generation IS NOT NULL
    OR report_state.time_zone <> company.time_zone
-   OR EXISTS (SELECT 1 FROM event WHERE event.company_id = company.id AND event.id > report_state.event_id)
+   OR (SELECT max(event.id) FROM event WHERE event.company_id = company.id) > report_state.event_id
    OR EXISTS (SELECT 1 FROM daily_stat WHERE daily_stat.company_id = company.id AND daily_stat.generation < report_state.generation)
 ORDER BY company.id;
 
@@ -108,12 +109,16 @@ WHERE report_state.company_id = @company_id AND report_state.build_generation = 
 -- generation is answered from. Movement and event appear together, so this holds
 -- at whatever moment a chunk is read; a card that comes later with a number below
 -- has such movements only. No lock and no transaction id is held while it reads.
+-- The edges keep a merge join from the movements of all cards before.
 WITH chunk AS MATERIALIZED (
     SELECT card.id, card.card_type_id
     FROM card
     WHERE card.company_id = @company_id AND (sqlc.narg('after')::uuid IS NULL OR card.id > sqlc.narg('after')::uuid)
     ORDER BY card.id
     LIMIT @batch_size
+), edge AS MATERIALIZED (
+    SELECT (SELECT low.id FROM chunk AS low ORDER BY low.id LIMIT 1) AS first_id,
+           (SELECT high.id FROM chunk AS high ORDER BY high.id DESC LIMIT 1) AS last_id
 ), counted AS (
     SELECT (movement.posted_at AT TIME ZONE @time_zone::text)::date AS day, chunk.card_type_id,
            coalesce(movement.store_id, '00000000-0000-0000-0000-000000000000') AS store_id, movement.action,
@@ -123,6 +128,7 @@ WITH chunk AS MATERIALIZED (
            coalesce(sum(movement.spent), 0) AS spent
     FROM chunk
     JOIN movement ON movement.company_id = @company_id AND movement.card_id = chunk.id
+        AND movement.card_id BETWEEN (SELECT edge.first_id FROM edge) AND (SELECT edge.last_id FROM edge)
     WHERE NOT EXISTS (SELECT 1 FROM event
                       WHERE event.company_id = @company_id AND event.id > @place_id AND event.kind = 'movement_posted'
                         AND event.subject_id = movement.card_id AND event.seq = movement.seq)
@@ -138,8 +144,7 @@ WITH chunk AS MATERIALIZED (
         debits = daily_stat.debits + excluded.debits, spent = daily_stat.spent + excluded.spent
 )
 SELECT count(*)::integer AS cards,
-       coalesce((SELECT last.id FROM chunk AS last ORDER BY last.id DESC LIMIT 1),
-                '00000000-0000-0000-0000-000000000000')::uuid AS last_id
+       coalesce((SELECT edge.last_id FROM edge), '00000000-0000-0000-0000-000000000000')::uuid AS last_id
 FROM chunk;
 
 -- name: ReportBuildMove :execrows
@@ -175,34 +180,38 @@ WHERE daily_stat.company_id = @company_id AND daily_stat.ctid = ANY (ARRAY(
 -- else when the place was looked for. On a replica it is not later than the last
 -- transaction that has arrived there. There is one row at least, with no action if
 -- there is no figure. A card type or store that there is not is told by its id.
-SELECT company.time_zone AS company_time_zone, report_state.time_zone,
-       coalesce(report_state.generation, 0)::integer AS generation,
-       coalesce(CASE WHEN EXISTS (SELECT 1 FROM event
-                                  WHERE event.company_id = @company_id AND event.id > report_state.event_id)
-                     THEN report_state.complete_to
-                     WHEN pg_is_in_recovery()
-                     THEN greatest(report_state.complete_to, least(@now::timestamptz, pg_last_xact_replay_timestamp()))
-                     ELSE greatest(report_state.complete_to, @now::timestamptz)
-                END, 'epoch')::timestamptz AS complete_to,
-       card_type.id AS card_type_id, store.id AS store_id,
+WITH place AS MATERIALIZED (
+    SELECT company.time_zone AS company_time_zone, coalesce(report_state.time_zone, '') AS time_zone,
+           coalesce(report_state.generation, 0) AS generation,
+           coalesce(CASE WHEN (SELECT max(event.id) FROM event WHERE event.company_id = @company_id) > report_state.event_id
+                         THEN report_state.complete_to
+                         WHEN pg_is_in_recovery()
+                         THEN greatest(report_state.complete_to, least(@now::timestamptz, pg_last_xact_replay_timestamp()))
+                         ELSE greatest(report_state.complete_to, @now::timestamptz)
+                    END, 'epoch') AS complete_to,
+           card_type.id AS card_type_id, store.id AS store_id
+    FROM company
+    LEFT JOIN report_state ON report_state.company_id = company.id
+    LEFT JOIN card_type ON card_type.company_id = company.id AND card_type.code = sqlc.narg('card_type_code')::text
+    LEFT JOIN store ON store.company_id = company.id AND store.code = sqlc.narg('store_code')::text
+    WHERE company.id = @company_id
+)
+SELECT place.company_time_zone, place.time_zone, place.generation::integer AS generation, place.complete_to::timestamptz AS complete_to,
+       place.card_type_id, place.store_id,
        coalesce(stat.day, @from_day)::date AS day, coalesce(stat.action, '') AS action,
        coalesce(stat.movements, 0)::bigint AS movements, coalesce(stat.credits, 0)::text AS credits,
        coalesce(stat.debits, 0)::text AS debits, coalesce(stat.spent, 0)::text AS spent
-FROM company
-LEFT JOIN report_state ON report_state.company_id = company.id
-LEFT JOIN card_type ON card_type.company_id = company.id AND card_type.code = sqlc.narg('card_type_code')::text
-LEFT JOIN store ON store.company_id = company.id AND store.code = sqlc.narg('store_code')::text
+FROM place
 LEFT JOIN LATERAL (
     SELECT d.day, d.action, sum(d.movements) AS movements, sum(d.credits) AS credits, sum(d.debits) AS debits, sum(d.spent) AS spent
     FROM daily_stat AS d
-    WHERE d.company_id = @company_id AND d.generation = report_state.generation
+    WHERE d.company_id = @company_id AND d.generation = place.generation
       AND d.day BETWEEN @from_day::date AND @to_day::date
-      AND (sqlc.narg('card_type_code')::text IS NULL OR d.card_type_id = card_type.id)
-      AND (sqlc.narg('store_code')::text IS NULL OR d.store_id = store.id)
+      AND (sqlc.narg('card_type_code')::text IS NULL OR d.card_type_id = place.card_type_id)
+      AND (sqlc.narg('store_code')::text IS NULL OR d.store_id = place.store_id)
       AND (sqlc.narg('action')::text IS NULL OR d.action = sqlc.narg('action')::text)
     GROUP BY d.day, d.action
 ) AS stat ON true
-WHERE company.id = @company_id
 ORDER BY day, action;
 
 -- name: LedgerCheckCreate :one
@@ -294,8 +303,8 @@ SELECT company.time_zone, card_type.id AS card_type_id,
              ELSE @now::timestamptz END)::timestamptz AS known_to,
        coalesce(owed.cards, 0)::bigint AS cards, coalesce(owed.balance, 0)::text AS balance,
        coalesce(owed.held, 0)::text AS held, coalesce(owed.overdrawn, 0)::text AS overdrawn,
-       coalesce(ends.months, '{}')::date[] AS months, coalesce(ends.amounts, '{}')::text[] AS amounts,
-       coalesce(waits.pending, 0)::text AS pending
+       coalesce(lots.months, '{}')::date[] AS months, coalesce(lots.amounts, '{}')::text[] AS amounts,
+       coalesce(lots.pending, 0)::text AS pending
 FROM company
 LEFT JOIN card_type ON card_type.company_id = company.id AND card_type.code = @card_type_code
 LEFT JOIN LATERAL (
@@ -305,19 +314,15 @@ LEFT JOIN LATERAL (
     WHERE card.company_id = @company_id AND card.card_type_id = card_type.id
 ) AS owed ON true
 LEFT JOIN LATERAL (
-    SELECT array_agg(by_month.month ORDER BY by_month.month) AS months,
-           array_agg(by_month.amount::text ORDER BY by_month.month) AS amounts
-    FROM (SELECT date_trunc('month', lot.expires_on::timestamp)::date AS month, sum(lot.remaining) AS amount
+    SELECT array_agg(part.month ORDER BY part.month) FILTER (WHERE part.state = 'open') AS months,
+           array_agg(part.amount::text ORDER BY part.month) FILTER (WHERE part.state = 'open') AS amounts,
+           sum(part.amount) FILTER (WHERE part.state = 'pending') AS pending
+    FROM (SELECT lot.state, CASE lot.state WHEN 'open' THEN date_trunc('month', lot.expires_on::timestamp)::date END AS month,
+                 sum(lot.remaining) AS amount
           FROM lot
           JOIN card ON card.company_id = @company_id AND card.id = lot.card_id
-          WHERE lot.company_id = @company_id AND lot.state = 'open' AND lot.expires_on IS NOT NULL
-            AND card.card_type_id = card_type.id
-          GROUP BY 1) AS by_month
-) AS ends ON true
-LEFT JOIN LATERAL (
-    SELECT sum(lot.remaining) AS pending
-    FROM lot
-    JOIN card ON card.company_id = @company_id AND card.id = lot.card_id
-    WHERE lot.company_id = @company_id AND lot.state = 'pending' AND card.card_type_id = card_type.id
-) AS waits ON true
+          WHERE lot.company_id = @company_id AND card.card_type_id = card_type.id
+            AND (lot.state = 'pending' OR (lot.state = 'open' AND lot.expires_on IS NOT NULL))
+          GROUP BY 1, 2) AS part
+) AS lots ON true
 WHERE company.id = @company_id;

@@ -118,7 +118,8 @@ func New(tb testing.TB, options ...Options) *Env {
 		Sources: map[string]notify.Source{imports.ResultMail: importing.WriteErrorFile},
 	}
 	books := ledger.New(e.Store, e.Clock.Now)
-	reporting := &report.Service{DB: e.Store, Ledger: books, Now: e.Clock.Now}
+	// Transactions of other tests on the same server may stay open for a while.
+	reporting := &report.Service{DB: e.Store, Ledger: books, Now: e.Clock.Now, SettleWait: time.Minute}
 	log := slog.New(slog.DiscardHandler)
 	e.Jobs, err = jobs.New(jobs.Config{
 		Pool: e.Pool, Imports: importing, Notify: notifying, Work: true, Log: log, Fast: true,

@@ -246,7 +246,6 @@ func TestCountingWhileOthersPost(t *testing.T) {
 func TestCountingWaitsForOpenTransactions(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
-	e.SettleWait = 20 * time.Millisecond
 	s := e.shop(t, "UTC", 2)
 	s.post(t.Context(), t, s.cards[0], ledger.Accrue, "1")
 	s.bring(t)
@@ -260,7 +259,9 @@ func TestCountingWaitsForOpenTransactions(t *testing.T) {
 	counted := e.Now()
 	e.pass(time.Hour)
 	s.post(t.Context(), t, s.cards[0], ledger.Accrue, "2")
+	e.SettleWait = 20 * time.Millisecond
 	s.bring(t) // gives up waiting
+	e.SettleWait = time.Minute
 	today := report.Range{From: day("2026-10-04"), To: day("2026-10-04")}
 	d, err := e.Daily(t.Context(), s.id, today)
 	if err != nil || d.Total.Issued.String() != "1" || !d.CompleteTo.Equal(counted) {

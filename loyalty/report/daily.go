@@ -134,7 +134,7 @@ func (s *Service) Daily(ctx context.Context, company uuid.UUID, r Range) (*Daily
 	}
 	d := &Daily{TimeZone: rows[0].CompanyTimeZone, Days: make([]*Day, days)}
 	if rows[0].Generation > 0 {
-		d.CompleteTo, d.TimeZone = &rows[0].CompleteTo, *rows[0].TimeZone
+		d.CompleteTo, d.TimeZone = &rows[0].CompleteTo, rows[0].TimeZone
 	}
 	for i := range d.Days {
 		d.Days[i] = &Day{Day: r.From.AddDate(0, 0, i)}

@@ -46,7 +46,8 @@ func newEnv(t *testing.T) *env {
 	store, now := db.NewStore(e.pool), func() time.Time { return *e.clock.Load() }
 	e.ledger = ledger.New(store, now)
 	e.imports = &imports.Service{DB: store, Now: now, SpoolDir: t.TempDir()}
-	e.Service = &report.Service{DB: store, Ledger: e.ledger, Now: now}
+	// Transactions of other tests on the same server may stay open for a while.
+	e.Service = &report.Service{DB: store, Ledger: e.ledger, Now: now, SettleWait: time.Minute}
 	keys, err := auth.ParseKeys(auth.NewKey())
 	if err != nil {
 		t.Fatal(err)
