@@ -294,7 +294,10 @@ const ledgerCheckRows = `-- name: LedgerCheckRows :one
 SELECT ((SELECT count(*) FROM movement WHERE movement.company_id = $1)
       + (SELECT count(*) FROM card WHERE card.company_id = $1)
       + (SELECT count(*) FROM idempotency_key WHERE idempotency_key.company_id = $1)
-      + (SELECT count(*) FROM import WHERE import.company_id = $1))::bigint AS rows_read
+      + (SELECT count(*) FROM import WHERE import.company_id = $1)
+      + (SELECT count(*) FROM lot WHERE lot.company_id = $1)
+      + (SELECT count(*) FROM lot_entry WHERE lot_entry.company_id = $1)
+      + (SELECT count(*) FROM hold WHERE hold.company_id = $1))::bigint AS rows_read
 `
 
 // LedgerCheckRows counts the rows that a check of the books reads.

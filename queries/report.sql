@@ -266,7 +266,10 @@ ORDER BY company_id, id;
 SELECT ((SELECT count(*) FROM movement WHERE movement.company_id = @company_id)
       + (SELECT count(*) FROM card WHERE card.company_id = @company_id)
       + (SELECT count(*) FROM idempotency_key WHERE idempotency_key.company_id = @company_id)
-      + (SELECT count(*) FROM import WHERE import.company_id = @company_id))::bigint AS rows_read;
+      + (SELECT count(*) FROM import WHERE import.company_id = @company_id)
+      + (SELECT count(*) FROM lot WHERE lot.company_id = @company_id)
+      + (SELECT count(*) FROM lot_entry WHERE lot_entry.company_id = @company_id)
+      + (SELECT count(*) FROM hold WHERE hold.company_id = @company_id))::bigint AS rows_read;
 
 -- name: LedgerFindingsCreate :exec
 -- LedgerFindingsCreate keeps what a check found; empty members do not apply.

@@ -4840,8 +4840,6 @@ enum MovementAction {
   RELEASE
   "Points earned that become usable later; the balance stays."
   PEND
-  "Pending points taken back; the balance stays."
-  UNPEND
   "Ends of points moved; the balance stays."
   EXTEND
   "The card came into use."
@@ -5199,7 +5197,7 @@ type LedgerCheck implements Node {
   stepsTotal: Int!
   "Parts that are done."
   stepsDone: Int!
-  "Movements, cards, idempotency keys and imports that it reads, in proportion to the parts that are done."
+  "Movements, cards, lots, holds, idempotency keys and imports that it reads, in proportion to the parts that are done."
   rowsRead: Int!
   "How many rows are wrong. At most 1,000 of each kind are named."
   findingsCount: Int!
