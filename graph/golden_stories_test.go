@@ -4,10 +4,13 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/govalues/decimal"
+
 	"sello/graph/graphtest"
 	"sello/loyalty"
 	"sello/loyalty/auth"
 	"sello/loyalty/imports"
+	"sello/loyalty/ledger"
 )
 
 // rows of a points file.
@@ -87,12 +90,7 @@ func prepareReports(s *story) {
 		}
 	}
 	s.hooks["work"] = func(s *story) { s.Work(s.t) }
-	s.hooks["lots"] = func(s *story) { // the programme's points begin to end
-		s.Exec(s.t, `UPDATE card_type SET tracks_lots = true WHERE company_id = $1 AND code = $2`, s.ID, s.Names.Programme)
-		s.Exec(s.t, `INSERT INTO lot (company_id, card_id, seq, part, state, amount, remaining, earned_on, expires_on, vests_on, priority)
-			VALUES ($1, $2, 1, 0, 'open', 5, 4, '2026-03-01', '2026-12-31', NULL, 100), ($1, $3, 1, 0, 'open', 3, 3, '2026-03-01', '2026-06-30', NULL, 100),
-			       ($1, $3, 2, 0, 'pending', 7, 7, '2026-03-01', '2027-01-31', '2026-04-01', 100)`, s.ID, s.Names.Cards[0].ID, s.Names.Cards[1].ID)
-	}
+	s.hooks["lots"] = endingPoints
 	s.hooks["alter"] = func(s *story) {
 		s.t.Helper()
 		conn, err := s.Pool.Acquire(s.t.Context())
@@ -109,6 +107,40 @@ func prepareReports(s *story) {
 			if _, err := conn.Exec(s.t.Context(), sql); err != nil {
 				s.t.Fatal(err)
 			}
+		}
+	}
+}
+
+// endingPoints leaves a card whose points end on two days, and some that wait.
+func endingPoints(s *story) {
+	s.t.Helper()
+	code, books, ctx := s.Code+"-ending", s.Resolver.Ledger, s.t.Context()
+	_, err := books.CardTypeCreate(ctx, s.System, ledger.NewCardType{Code: code, Name: "Ending", Unit: ledger.Points})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	card, err := books.CardCreate(ctx, s.System, ledger.NewCard{CardTypeCode: code, Code: "ending-1"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.Exec(s.t, `UPDATE card SET expiry_version = 1 WHERE company_id = $1 AND id = $2`, s.ID, card.ID)
+	for _, step := range []struct {
+		rule   string
+		action ledger.Action
+		points string
+	}{
+		{"tracks_lots = true, expiry_version = 1, expiry_policy = 'fixed_date', expiry_date = '2026-12-31'", ledger.Accrue, "5"},
+		{"expiry_date = '2026-06-30'", ledger.Accrue, "3"},
+		{"expiry_policy = 'never'", ledger.Accrue, "2"},
+		{"pending_days = 30", ledger.Accrue, "7"},
+		{"pending_days = NULL", ledger.Redeem, "-1"},
+	} {
+		s.Exec(s.t, `UPDATE card_type SET `+step.rule+` WHERE company_id = $1 AND code = $2`, s.ID, code)
+		_, err := books.Post(ctx, s.System, ledger.Posting{
+			Card: ledger.CardRef{Code: card.Code}, Action: step.action, Amount: new(decimal.MustParse(step.points)), Source: "graphql",
+		})
+		if err != nil {
+			s.t.Fatal(err)
 		}
 	}
 }

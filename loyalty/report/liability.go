@@ -22,7 +22,8 @@ type Liability struct {
 	// Held is what open holds reserve, Overdrawn what cards owe.
 	Held, Overdrawn Sum
 	// Never is available and does not end, Months is what ends, by month. A month
-	// that is over holds what has ended and is not posted yet.
+	// that is over holds what has ended and is not posted yet; cards that a new expiry
+	// policy has not reached have no lots yet, and so no ends.
 	Never  Sum
 	Months []*Month
 	// Pending is earned and cannot be used yet: no part of the balances.

@@ -61,7 +61,7 @@ func TestLiabilityIsTheSumOfBalances(t *testing.T) {
 		case k < 2 && available.Cmp(amount) > 0:
 			s.enter(t, s.cards[i], ledger.Entry{Action: ledger.Redeem, Amount: amount.Neg()})
 		case k == 2 && available.Cmp(amount) > 0:
-			s.enter(t, s.cards[i], ledger.Entry{Action: ledger.Hold, Held: amount})
+			s.enter(t, s.cards[i], ledger.Entry{Action: ledger.Reserve, Held: amount})
 			e.exec(t, `INSERT INTO hold (company_id, id, card_id, seq, status, amount, expires_at, created_at)
 				SELECT company_id, gen_random_uuid(), id, seq, 'open', $3, $4, $5 FROM card WHERE company_id = $1 AND id = $2`,
 				s.id, s.cards[i].ID, amount, start.AddDate(1, 0, 0), start)
@@ -180,7 +180,7 @@ func TestFiguresOfAllActions(t *testing.T) {
 	for _, in := range []ledger.Entry{
 		{Action: ledger.Accrue, Amount: dec("100")}, {Action: ledger.Expire, Amount: dec("-30")}, {Action: ledger.Expire, Amount: dec("5")},
 		{Action: ledger.WriteOff, Amount: dec("-2")}, {Action: ledger.TransferIn, Amount: dec("7")}, {Action: ledger.TransferOut, Amount: dec("-3")},
-		{Action: ledger.Reverse, Amount: dec("4")}, {Action: ledger.Reverse, Amount: dec("-6")}, {Action: ledger.Hold, Held: dec("1")},
+		{Action: ledger.Reverse, Amount: dec("4")}, {Action: ledger.Reverse, Amount: dec("-6")}, {Action: ledger.Reserve, Held: dec("1")},
 		{Action: ledger.Release, Held: dec("-1")}, {Action: ledger.Enable},
 	} {
 		s.enter(t, s.cards[0], in)
