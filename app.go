@@ -20,6 +20,7 @@ import (
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
 	"sello/server/ops"
 )
@@ -27,9 +28,11 @@ import (
 // app is one process: the domain on its pool, the job queue's client and the
 // event feed. Everything is made here, by plain calls.
 type app struct {
-	config  Config
-	log     *slog.Logger
-	pool    *pgxpool.Pool
+	config Config
+	log    *slog.Logger
+	pool   *pgxpool.Pool
+	// replica answers reports; nil without one.
+	replica *pgxpool.Pool
 	store   *db.Store
 	feed    *db.Feed
 	auth    *auth.Service
@@ -54,15 +57,26 @@ func newApp(ctx context.Context, config Config, log *slog.Logger, r role) (*app,
 	if err != nil {
 		return nil, err
 	}
-	a, err := build(config, log, pool, metrics, r)
+	var replica *pgxpool.Pool
+	if config.DatabaseReadURL != "" {
+		// It may be away: reports are then read from the main pool.
+		if replica, err = open(ctx, "DATABASE_READ_URL", config.DatabaseReadURL, config.DatabasePool, metrics.Tracer(), r); err != nil {
+			pool.Close()
+			return nil, err
+		}
+	}
+	a, err := build(config, log, pool, replica, metrics, r)
 	if err != nil {
 		pool.Close()
+		if replica != nil {
+			replica.Close()
+		}
 		return nil, err
 	}
 	return a, nil
 }
 
-func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Metrics, r role) (*app, error) {
+func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics *ops.Metrics, r role) (*app, error) {
 	keys, err := auth.ParseKeys(config.JWTKeys)
 	if err != nil {
 		return nil, fmt.Errorf("JWT_KEYS: %w", err)
@@ -71,15 +85,20 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 	if err != nil {
 		return nil, err
 	}
-	a := &app{config: config, log: log, pool: pool, store: db.NewStore(pool), works: r.works, metrics: metrics}
+	a := &app{config: config, log: log, pool: pool, replica: replica, store: db.NewStore(pool), works: r.works, metrics: metrics}
 	a.feed = db.NewFeed(a.store, db.FeedConfig{})
 	hasher := auth.NewHasher(auth.DefaultParams, 4)
 	a.auth = auth.New(auth.Config{DB: a.store, Keys: keys, Now: time.Now, Issuer: config.BaseURL, Hasher: hasher, Failed: metrics.SignInFailed})
 	importing := &imports.Service{DB: a.store, Now: time.Now}
 	notifying := &notify.Service{DB: a.store, Mailer: mailer, Now: time.Now, Sources: map[string]notify.Source{imports.ResultMail: importing.WriteErrorFile}}
 	keeping := &upkeep.Service{DB: a.store, Auth: a.auth, Imports: importing, Now: time.Now}
+	books := ledger.New(a.store, time.Now)
+	reporting := &report.Service{DB: a.store, Ledger: books, Now: time.Now}
+	if replica != nil {
+		reporting.Read = db.NewStore(replica)
+	}
 	a.jobs, err = jobs.New(jobs.Config{
-		Pool: pool, Imports: importing, Notify: notifying, Upkeep: keeping, Work: r.works, Stopping: r.stopping, Log: log,
+		Pool: pool, Imports: importing, Notify: notifying, Upkeep: keeping, Reports: reporting, Work: r.works, Stopping: r.stopping, Log: log,
 		JobTimeout: config.JobTimeout, RescueAfter: config.JobRescueAfter,
 	})
 	if err != nil {
@@ -89,13 +108,15 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 		Auth:      a.auth,
 		Companies: &company.Service{DB: a.store, Now: time.Now, Hash: hasher.Hash, FingerprintKey: []byte(config.Secret)},
 		Customers: customer.New(a.store, time.Now),
-		Ledger:    ledger.New(a.store, time.Now),
+		Ledger:    books,
 		Imports:   importing,
 		Notify:    notifying,
 		Queue: &queue.Service{DB: a.store, River: a.jobs, Now: time.Now, OnCancel: map[string]func(context.Context, []byte) error{
 			imports.Apply{}.Kind(): importing.JobCancelled,
+			report.Check{}.Kind():  reporting.CheckJobCancelled,
 		}},
-		Feed: a.feed,
+		Reports: reporting,
+		Feed:    a.feed,
 	}
 	a.graph.Ledger.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
 	a.graph.Ledger.Refused = metrics.Refused
@@ -111,16 +132,30 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 	return a, nil
 }
 
-// connect makes the pool with the limits that keep a stuck network or a forgotten
-// transaction from holding everybody (hardening.md 3.3).
+// connect makes the main pool.
 func connect(ctx context.Context, config Config, tracer pgx.QueryTracer, r role) (*pgxpool.Pool, error) {
-	c, err := pgxpool.ParseConfig(config.DatabaseURL)
+	pool, err := open(ctx, "DATABASE_URL", config.DatabaseURL, config.DatabasePool, tracer, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	return pool, nil
+}
+
+// open makes a pool with the limits that keep a stuck network or a forgotten
+// transaction from holding everybody (hardening.md 3.3). name is the setting that
+// the address comes from.
+func open(ctx context.Context, name, address string, size int32, tracer pgx.QueryTracer, r role) (*pgxpool.Pool, error) {
+	c, err := pgxpool.ParseConfig(address)
 	if err != nil {
 		// pgx leaves the password out of its text.
-		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	c.MaxConns = config.DatabasePool
-	c.MinIdleConns = min(2, config.DatabasePool)
+	c.MaxConns = size
+	c.MinIdleConns = min(2, size)
 	c.ConnConfig.ConnectTimeout = 5 * time.Second
 	c.ConnConfig.Tracer = tracer
 	c.AfterConnect = db.RegisterTypes
@@ -134,11 +169,7 @@ func connect(ctx context.Context, config Config, tracer pgx.QueryTracer, r role)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, c)
 	if err != nil {
-		return nil, fmt.Errorf("connect to the database: %w", err)
-	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("connect to the database: %w", err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return pool, nil
 }
@@ -170,4 +201,7 @@ func mailer(config Config) (notify.Mailer, error) {
 func (a *app) close() {
 	a.auth.Wait()
 	a.pool.Close()
+	if a.replica != nil {
+		a.replica.Close()
+	}
 }

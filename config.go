@@ -22,6 +22,9 @@ type Config struct {
 	// DatabasePool is the most connections of a process: two or three a core of the
 	// database serve best; requests queue for them.
 	DatabasePool int32 `env:"DATABASE_POOL" envDefault:"12"`
+	// DatabaseReadURL is a streaming replica for reports; without it they are read
+	// where everything is.
+	DatabaseReadURL string `env:"DATABASE_READ_URL"`
 
 	// Addr is where HTTP is served; OpsAddr, if set, a listener of its own for
 	// /metrics and the health checks.

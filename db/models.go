@@ -169,6 +169,19 @@ type Customer struct {
 	UpdatedAt   time.Time
 }
 
+type DailyStat struct {
+	CompanyID  uuid.UUID
+	Generation int32
+	Day        time.Time
+	CardTypeID uuid.UUID
+	StoreID    uuid.UUID
+	Action     string
+	Movements  int64
+	Credits    decimal.Decimal
+	Debits     decimal.Decimal
+	Spent      decimal.Decimal
+}
+
 type Event struct {
 	CompanyID  uuid.UUID
 	ID         int64
@@ -261,6 +274,36 @@ type ImportRow struct {
 	ErrorValue *string
 	ErrorLine  *int32
 	Raw        string
+}
+
+type LedgerCheck struct {
+	CompanyID  uuid.UUID
+	ID         uuid.UUID
+	Status     string
+	Note       *string
+	ActorKind  string
+	ActorID    *uuid.UUID
+	StepsTotal int32
+	StepsDone  int32
+	RowsRead   int64
+	Findings   int32
+	CreatedAt  time.Time
+	StartedAt  *time.Time
+	FinishedAt *time.Time
+	UpdatedAt  time.Time
+}
+
+type LedgerCheckFinding struct {
+	CompanyID  uuid.UUID
+	CheckID    uuid.UUID
+	Number     int32
+	Rule       string
+	CardID     *uuid.UUID
+	Seq        *int64
+	KeyID      *uuid.UUID
+	ImportID   *uuid.UUID
+	ImportLine *int32
+	Detail     string
 }
 
 type Lot struct {
@@ -358,6 +401,22 @@ type OperatorSession struct {
 	ExpiresAt    time.Time
 	EndedAt      *time.Time
 	CreatedAt    time.Time
+}
+
+type ReportState struct {
+	CompanyID       uuid.UUID
+	Generation      int32
+	TimeZone        string
+	EventID         int64
+	CompleteTo      *time.Time
+	RebuiltAt       *time.Time
+	BuildGeneration *int32
+	BuildTimeZone   *string
+	BuildEventID    *int64
+	BuildCompleteTo *time.Time
+	BuildCardID     *uuid.UUID
+	BuildCards      int64
+	UpdatedAt       time.Time
 }
 
 type Staff struct {

@@ -4,10 +4,13 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/govalues/decimal"
+
 	"sello/graph/graphtest"
 	"sello/loyalty"
 	"sello/loyalty/auth"
 	"sello/loyalty/imports"
+	"sello/loyalty/ledger"
 )
 
 // rows of a points file.
@@ -73,12 +76,85 @@ func prepareFollow(s *story) {
 	s.saved["import"] = imp.GlobalID()
 }
 
+// prepareReports leaves figures of some days, and a row that somebody altered.
+func prepareReports(s *story) {
+	s.Fill(s.t, 2)
+	s.saved["cardsOnly"] = s.KeyWith(s.t, auth.CardsRead)
+	s.hooks["count"] = func(s *story) {
+		s.t.Helper()
+		for done := false; !done; {
+			var err error
+			if done, err = s.Resolver.Reports.Step(s.t.Context(), s.ID); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+	s.hooks["work"] = func(s *story) { s.Work(s.t) }
+	s.hooks["lots"] = endingPoints
+	s.hooks["alter"] = func(s *story) {
+		s.t.Helper()
+		conn, err := s.Pool.Acquire(s.t.Context())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		defer conn.Release()
+		for _, sql := range []string{
+			`SET session_replication_role = replica`,
+			`UPDATE movement SET amount = 20 WHERE seq = 2 AND card_id = '` + s.Names.Cards[0].ID.String() + `'`,
+			`UPDATE idempotency_key SET seq = 90 WHERE card_id = '` + s.Names.Cards[1].ID.String() + `'`,
+			`RESET session_replication_role`,
+		} {
+			if _, err := conn.Exec(s.t.Context(), sql); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// endingPoints leaves a card whose points end on two days, and some that wait.
+func endingPoints(s *story) {
+	s.t.Helper()
+	code, books, ctx := s.Code+"-ending", s.Resolver.Ledger, s.t.Context()
+	_, err := books.CardTypeCreate(ctx, s.System, ledger.NewCardType{Code: code, Name: "Ending", Unit: ledger.Points})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	card, err := books.CardCreate(ctx, s.System, ledger.NewCard{CardTypeCode: code, Code: "ending-1"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.Exec(s.t, `UPDATE card SET expiry_version = 1 WHERE company_id = $1 AND id = $2`, s.ID, card.ID)
+	for _, step := range []struct {
+		rule   string
+		action ledger.Action
+		points string
+	}{
+		{"tracks_lots = true, expiry_version = 1, expiry_policy = 'fixed_date', expiry_date = '2026-12-31'", ledger.Accrue, "5"},
+		{"expiry_date = '2026-06-30'", ledger.Accrue, "3"},
+		{"expiry_policy = 'never'", ledger.Accrue, "2"},
+		{"pending_days = 30", ledger.Accrue, "7"},
+		{"pending_days = NULL", ledger.Redeem, "-1"},
+	} {
+		s.Exec(s.t, `UPDATE card_type SET `+step.rule+` WHERE company_id = $1 AND code = $2`, s.ID, code)
+		_, err := books.Post(ctx, s.System, ledger.Posting{
+			Card: ledger.CardRef{Code: card.Code}, Action: step.action, Amount: new(decimal.MustParse(step.points)), Source: "graphql",
+		})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
 // nodeIDs are the opaque ids of one object of each type of a filled company. It
 // imports a file, which leaves a notification and a job.
 func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 	t.Helper()
 	imp := c.Import(t, "nodes-"+c.Code+".csv", goodRow)
 	c.Apply(t, imp.ID)
+	check, err := c.Resolver.Reports.CheckStart(t.Context(), c.System, "books of "+c.Code)
+	if err != nil {
+		t.Fatal(err)
+	}
 	a := c.Query(t, `query($card: String!, $store: String!, $staff: Int!) {
 		company { id }
 		store(code: $store) { id }
@@ -95,6 +171,7 @@ func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 		"Customer": first("customers"), "Card": a.Text("card", "id"), "CardType": a.Text("card", "cardType", "id"),
 		"Movement": a.Text("card", "movements", "edges", 0, "node", "id"), "ApiKey": first("apiKeys"),
 		"Import": (&imports.Import{Import: imp.Import}).GlobalID(), "Notification": first("notifications"), "Job": first("jobs"),
+		"LedgerCheck": check.GlobalID(),
 	}
 	for kind, id := range ids {
 		if id == "" {

@@ -116,6 +116,7 @@ var stories = map[string]func(*story){
 	"jobs":      prepareJobs,
 	"nodes":     prepareNodes,
 	"follow":    prepareFollow,
+	"reports":   prepareReports,
 }
 
 func TestGolden(t *testing.T) {

@@ -97,4 +97,9 @@ var messages = map[loyalty.Code]words{
 	loyalty.CodeActiveCardExists:   {"The customer already has an enabled card of this type.", "El cliente ya tiene una tarjeta habilitada de este tipo.", "O cliente já tem um cartão habilitado deste tipo.", "Khách hàng đã có thẻ đang hoạt động loại này."},
 	loyalty.CodeCardHasCustomer:    {"The card belongs to another customer.", "La tarjeta pertenece a otro cliente.", "O cartão pertence a outro cliente.", "Thẻ thuộc về khách hàng khác."},
 	loyalty.CodeNumbersUsedUp:      {"No card number is left in the ranges.", "No quedan números de tarjeta en los rangos.", "Não restam números de cartão nas faixas.", "Không còn số thẻ trong dải."},
+
+	// report
+	loyalty.CodeRangeTooLong:       {"At most {days} days can be asked for.", "Se pueden pedir como máximo {days} días.", "É possível pedir no máximo {days} dias.", "Chỉ có thể yêu cầu tối đa {days} ngày."},
+	loyalty.CodeReportRebuilding:   {"The figures are being counted anew already.", "Las cifras ya se están recalculando.", "Os números já estão sendo recalculados.", "Số liệu đang được tính lại."},
+	loyalty.CodeLedgerCheckRunning: {"The books are being checked already.", "Los libros ya se están verificando.", "Os livros já estão sendo verificados.", "Sổ sách đang được kiểm tra."},
 }

@@ -14,6 +14,7 @@ import (
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/report"
 )
 
 // node reads any object by its opaque id. Each type asks for the scope that its
@@ -61,6 +62,8 @@ func (r *Resolver) node(ctx context.Context, id string) (model.Node, error) {
 		return found(ctx, auth.NotificationsRead, func(who auth.Principal) (*notify.Notification, error) {
 			return known(r.Notify.Get(ctx, who.CompanyID, n))
 		})
+	case "LedgerCheck":
+		return found(ctx, auth.ReportsRead, func(who auth.Principal) (*report.LedgerCheck, error) { return r.Reports.Check(ctx, who.CompanyID, n) })
 	}
 	return nil, nil
 }

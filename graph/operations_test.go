@@ -100,6 +100,18 @@ var operations = map[string]operation{
 	"Query.jobs":          {scope: auth.JobsRead, documents: list("jobs", `, state: AVAILABLE, kind: "import_apply"`, "id kind")},
 	"Query.queues":        {scope: auth.JobsRead, documents: fixed(`query { queues { name available } }`)},
 
+	"Query.insightDaily": {scope: auth.ReportsRead, documents: func(n names) []string {
+		return []string{
+			`query { insightDaily(from: "2026-03-01", to: "2026-03-02", action: ADJUST) { days { day } } }`,
+			fmt.Sprintf(`query { insightDaily(from: "2026-03-01", to: "2026-03-02", cardTypeCode: %q) { total { movements credits } } }`, n.CardType),
+			fmt.Sprintf(`query { insightDaily(from: "2026-03-01", to: "2026-03-02", storeCode: %q) { total { movements credits } } }`, n.Store),
+		}
+	}},
+	"Query.insightLiability": {scope: auth.ReportsRead, documents: one(
+		`query { insightLiability(cardTypeCode: %q) { cards outstanding } }`, func(n names) []any { return []any{n.CardType} })},
+	"Query.reportState":  {scope: auth.ReportsRead, documents: fixed(`query { reportState { completeTo } }`)},
+	"Query.ledgerChecks": {scope: auth.ReportsRead, documents: list("ledgerChecks", "", "id note findings { edges { node { detail } } }")},
+
 	"Mutation.sessionCreate": {open: true, documents: one(
 		`mutation { sessionCreate(input: { company: "beta", email: %q, password: "`+graphtest.Password+`" }) { accessToken userErrors { code } } }`,
 		func(n names) []any { return []any{n.Operator} })},
@@ -186,6 +198,11 @@ var operations = map[string]operation{
 		`mutation { queuePause(input: { name: "none" }) { queue { name } userErrors { code } } }`)},
 	"Mutation.queueResume": {scope: auth.Platform, global: true, documents: fixed(
 		`mutation { queueResume(input: { name: "none" }) { queue { name } userErrors { code } } }`)},
+
+	"Mutation.reportRebuild": {scope: auth.ReportsWrite, creates: true, documents: fixed(
+		`mutation { reportRebuild(input: { confirm: true }) { reportState { rebuilding } userErrors { code } } }`)},
+	"Mutation.ledgerCheckStart": {scope: auth.ReportsWrite, global: true, documents: fixed( // one is under way
+		`mutation { ledgerCheckStart(input: { note: "tenancy" }) { ledgerCheck { id } userErrors { code } } }`)},
 
 	"Subscription.movementPosted": {scope: auth.CardsRead, documents: one(
 		`subscription { movementPosted(cardCode: %q, after: "`+beginning+`") { movement { id } } }`, func(n names) []any { return []any{n.Card} })},

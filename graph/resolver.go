@@ -11,6 +11,7 @@ import (
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/report"
 )
 
 // Resolver holds the domain that the resolvers call; main.go fills it once.
@@ -22,5 +23,6 @@ type Resolver struct {
 	Imports   *imports.Service
 	Notify    *notify.Service
 	Queue     *queue.Service
+	Reports   *report.Service
 	Feed      *db.Feed
 }

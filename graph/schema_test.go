@@ -99,6 +99,8 @@ var short = map[string]string{
 	"Job.errors":                 "one for each attempt, of which there are at most maxAttempts",
 	"Query.queues":               "the queues that the program has",
 	"Subscription.queuesChanged": "the queues that the program has",
+	"InsightLiability.months":    "one for each month in which points end, of which there are some years at most",
+	"InsightDaily.days":          "one for each day, of which at most 400 are asked for",
 }
 
 // TestListsAreConnections: what can grow is read by pages, whose sizes have a

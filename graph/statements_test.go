@@ -91,6 +91,21 @@ var nested = []struct {
 		[]string{"ImportsPage", "ImportErrorsByImports", "ImportErrorsByImports"},
 	},
 	{
+		"cards and their balances of past instants",
+		`{ cards(first: %[1]d) { edges { node { code then: balanceAsOf(at: "2026-01-01T00:00:00Z") since: balanceAsOf(at: "2026-03-02T18:00:00Z", by: POSTED) } } } }`,
+		[]string{"CardsPage", "CardBalancesAsOf", "CardBalancesAsOf"},
+	},
+	{
+		"checks of the books, what they found and the cards",
+		`{ ledgerChecks(first: %[1]d) { edges { node { status findings(first: %[1]d) { edges { node { rule card { code cardType { code } } } } } } } } }`,
+		[]string{"LedgerChecksPage", "LedgerFindingsByChecks", "CardsByIDs", "CardTypesByIDs"},
+	},
+	{
+		"figures of days and what is owed",
+		`{ insightLiability(cardTypeCode: "shop-points") { outstanding months { month amount } } insightDaily(from: "2026-03-01", to: "2026-03-%02[1]d") { completeTo days { day figures { issued redeemed } } total { movements } } reportState { completeTo } }`,
+		[]string{"DailyStats", "Liability", "ReportStateRead"},
+	},
+	{
 		"lists of one level",
 		`{ stores(first: %[1]d) { edges { node { code } } } apiKeys(first: %[1]d) { edges { node { name } } } notifications(first: %[1]d) { edges { node { kind } } } }`,
 		[]string{"StoresPage", "APIKeysPage", "NotificationsPage"},
@@ -105,6 +120,17 @@ func TestStatements(t *testing.T) {
 	for i := range 24 {
 		imp := c.Import(t, fmt.Sprintf("%d.csv", i), fmt.Sprintf("Ana,,no-address-%d,,1", i), "Eva,,,,1")
 		c.Apply(t, imp.ID)
+	}
+	// Two checks of books in which every card is wrong.
+	c.Exec(t, `UPDATE card SET balance = balance + 1 WHERE company_id = $1`, c.ID)
+	for range 2 {
+		check, err := c.Resolver.Reports.CheckStart(t.Context(), c.System, "")
+		if err == nil {
+			err = c.Resolver.Reports.CheckRun(t.Context(), c.ID, check.ID)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	for i, tt := range nested {
 		t.Run(tt.name, func(t *testing.T) {

@@ -203,6 +203,7 @@ var nodeScopes = map[string]auth.Scope{
 	"Company": auth.CompanyRead, "Store": auth.StaffRead, "Staff": auth.StaffRead, "Customer": auth.CustomersRead,
 	"CardType": auth.CardsRead, "Card": auth.CardsRead, "Movement": auth.CardsRead, "ApiKey": auth.KeysManage,
 	"Import": auth.ImportsRead, "Notification": auth.NotificationsRead, "Job": auth.JobsRead,
+	"LedgerCheck": auth.ReportsRead,
 }
 
 func TestNodeOfAnotherCompany(t *testing.T) {
@@ -287,6 +288,8 @@ func TestScopesBelow(t *testing.T) {
 		{"Customer.cards", `query { customer(email: "maria0@beta.example") { cards { edges { node { id } } } } }`, auth.CardsRead},
 		{"Staff.rights of a mutation", `mutation { staffRightSet(input: { staffNumber: 8101, cardTypeCode: "beta-points", accrue: true, redeem: true, adjust: true }) { staffMember { rights { accrue } } userErrors { code } } }`, auth.StaffRead},
 		{"Card.movements of a mutation", `mutation { cardStatusSet(input: { code: "beta-card-0", status: ENABLED }) { card { movements { edges { node { seq } } } } userErrors { code } } }`, auth.CardsRead},
+		{"Card.balanceAsOf of a mutation", `mutation { cardStatusSet(input: { code: "beta-card-0", status: ENABLED }) { card { balanceAsOf(at: "2026-03-02T18:00:00Z") } userErrors { code } } }`, auth.CardsRead},
+		{"LedgerCheck.findings of a mutation", `mutation { ledgerCheckStart(input: {}) { ledgerCheck { findings { edges { node { rule } } } } userErrors { code } } }`, auth.ReportsRead},
 		{"Import.errors of a mutation", `mutation { importCancel(input: { id: "{{import}}" }) { import { errors { edges { node { value } } } } userErrors { code } } }`, auth.ImportsRead},
 	} {
 		document := tt.document

@@ -16,6 +16,7 @@ import (
 
 	"sello/loyalty/imports"
 	"sello/loyalty/notify"
+	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
 )
 
@@ -37,12 +38,13 @@ const (
 	DefaultSoftStop = 20 * time.Second
 )
 
-// Config is what New needs. Pool, Imports, Notify and Upkeep are required.
+// Config is what New needs. Pool, Imports, Notify, Upkeep and Reports are required.
 type Config struct {
 	Pool    *pgxpool.Pool
 	Imports *imports.Service
 	Notify  *notify.Service
 	Upkeep  *upkeep.Service
+	Reports *report.Service
 
 	// Work makes a client that can be started. Without it the client inserts,
 	// retries, cancels and pauses, for processes that only serve.
@@ -84,8 +86,8 @@ var sizes = map[string]int{
 // Every process registers every kind: the one that leads discards stuck jobs of
 // kinds that it does not know.
 func New(c Config) (*river.Client[pgx.Tx], error) {
-	if c.Pool == nil || c.Imports == nil || c.Notify == nil || c.Upkeep == nil {
-		return nil, errors.New("jobs: Pool, Imports, Notify and Upkeep are required")
+	if c.Pool == nil || c.Imports == nil || c.Notify == nil || c.Upkeep == nil || c.Reports == nil {
+		return nil, errors.New("jobs: Pool, Imports, Notify, Upkeep and Reports are required")
 	}
 	log := c.Log
 	if log == nil {
@@ -116,7 +118,7 @@ func New(c Config) (*river.Client[pgx.Tx], error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the client of the job queue: %w", err)
 	}
-	c.Imports.Jobs, c.Notify.Jobs, c.Upkeep.Jobs = client, client, client
+	c.Imports.Jobs, c.Notify.Jobs, c.Upkeep.Jobs, c.Reports.Jobs = client, client, client, client
 	return client, nil
 }
 
@@ -128,13 +130,16 @@ func workers(c Config) *river.Workers {
 	river.AddWorker(all, &Prune{Upkeep: c.Upkeep})
 	river.AddWorker(all, &UpkeepPlan{Upkeep: c.Upkeep})
 	river.AddWorker(all, &UpkeepSweep{Upkeep: c.Upkeep})
+	river.AddWorker(all, &ReportCount{Reports: c.Reports, Slice: slice(c)})
+	river.AddWorker(all, &ReportPlan{Reports: c.Reports})
+	river.AddWorker(all, &LedgerCheck{Reports: c.Reports})
 	return all
 }
 
-// slice keeps an import's run well within a time-out that was lowered; zero is
-// the worker's own.
+// slice keeps the run of a kind that works in slices well within a time-out that
+// was lowered; zero is the worker's own.
 func slice(c Config) time.Duration {
-	if c.JobTimeout > 0 && c.JobTimeout/2 < importSlice {
+	if c.JobTimeout > 0 && c.JobTimeout/2 < min(importSlice, reportSlice) {
 		return c.JobTimeout / 2
 	}
 	return 0
@@ -162,6 +167,9 @@ func periodic() []*river.PeriodicJob {
 		river.NewPeriodicJob(river.PeriodicInterval(time.Hour),
 			func() (river.JobArgs, *river.InsertOpts) { return upkeep.Plan{}, nil },
 			&river.PeriodicJobOpts{ID: "upkeep_plan", RunOnStart: true}),
+		river.NewPeriodicJob(river.PeriodicInterval(time.Minute),
+			func() (river.JobArgs, *river.InsertOpts) { return report.Plan{}, nil },
+			&river.PeriodicJobOpts{ID: "report_plan", RunOnStart: true}),
 	}
 }
 

@@ -123,6 +123,14 @@ const (
 	CodeCardHasCustomer Code = "CARD_HAS_CUSTOMER"
 	// CodeNumbersUsedUp: no number is left in the card type's ranges.
 	CodeNumbersUsedUp Code = "NUMBERS_USED_UP"
+
+	// report
+	// CodeRangeTooLong: more days are asked for than one answer holds.
+	CodeRangeTooLong Code = "RANGE_TOO_LONG"
+	// CodeReportRebuilding: the figures are being counted anew already.
+	CodeReportRebuilding Code = "REPORT_REBUILDING"
+	// CodeLedgerCheckRunning: the books are being checked already.
+	CodeLedgerCheckRunning Code = "LEDGER_CHECK_RUNNING"
 )
 
 // Codes lists every code: tests hold the GraphQL enum, the messages in all
@@ -141,6 +149,7 @@ func Codes() []Code {
 		CodeAmountOverLimit, CodeCardNotValid, CodeCVVWrong, CodeHoldNotFound, CodeHoldEnded, CodeHoldOpen, CodeTransferNotAllowed,
 		CodeMovementNotFound, CodeNotReversible, CodeReturnTooLarge, CodeLinesMismatch, CodeLotNotFound, CodeLotsNotKept,
 		CodeNotPending, CodePolicyApplying, CodeCustomerRequired, CodeActiveCardExists, CodeCardHasCustomer, CodeNumbersUsedUp,
+		CodeRangeTooLong, CodeReportRebuilding, CodeLedgerCheckRunning, // report
 	}
 }
 

@@ -30,6 +30,7 @@ import (
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
 	"sello/server"
 	"sello/server/ops"
@@ -100,6 +101,7 @@ func newEnv(t *testing.T, change ...func(*server.Config)) *env {
 	mail := &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now}
 	e.river, err = jobs.New(jobs.Config{
 		Pool: e.pool, Imports: in, Notify: mail, Upkeep: &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Now: time.Now},
+		Reports: &report.Service{DB: store, Ledger: ledger.New(store, time.Now), Now: time.Now},
 	})
 	if err != nil {
 		t.Fatal(err)

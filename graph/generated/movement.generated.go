@@ -1629,4 +1629,68 @@ func (ec *executionContext) marshalOMovement2ᚖselloᚋloyaltyᚋledgerᚐMovem
 	return ec._Movement(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction(ctx context.Context, v any) (*ledger.Action, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction[tmp]
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction(ctx context.Context, sel ast.SelectionSet, v *ledger.Action) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(marshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction[*v])
+	return res
+}
+
+var (
+	unmarshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction = map[string]ledger.Action{
+		"ACCRUE":       ledger.Accrue,
+		"REDEEM":       ledger.Redeem,
+		"ADJUST":       ledger.Adjust,
+		"RECHARGE":     ledger.Recharge,
+		"EXPIRE":       ledger.Expire,
+		"TRANSFER_OUT": ledger.TransferOut,
+		"TRANSFER_IN":  ledger.TransferIn,
+		"REVERSE":      ledger.Reverse,
+		"WRITE_OFF":    ledger.WriteOff,
+		"HOLD":         ledger.Reserve,
+		"RELEASE":      ledger.Release,
+		"PEND":         ledger.Pend,
+		"EXTEND":       ledger.Extend,
+		"ACTIVATE":     ledger.Activate,
+		"ASSIGN":       ledger.Assign,
+		"ENABLE":       ledger.Enable,
+		"DISABLE":      ledger.Disable,
+		"CANCEL":       ledger.Cancel,
+		"REPLACE":      ledger.Replace,
+	}
+	marshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction = map[ledger.Action]string{
+		ledger.Accrue:      "ACCRUE",
+		ledger.Redeem:      "REDEEM",
+		ledger.Adjust:      "ADJUST",
+		ledger.Recharge:    "RECHARGE",
+		ledger.Expire:      "EXPIRE",
+		ledger.TransferOut: "TRANSFER_OUT",
+		ledger.TransferIn:  "TRANSFER_IN",
+		ledger.Reverse:     "REVERSE",
+		ledger.WriteOff:    "WRITE_OFF",
+		ledger.Reserve:     "HOLD",
+		ledger.Release:     "RELEASE",
+		ledger.Pend:        "PEND",
+		ledger.Extend:      "EXTEND",
+		ledger.Activate:    "ACTIVATE",
+		ledger.Assign:      "ASSIGN",
+		ledger.Enable:      "ENABLE",
+		ledger.Disable:     "DISABLE",
+		ledger.Cancel:      "CANCEL",
+		ledger.Replace:     "REPLACE",
+	}
+)
+
 // endregion ***************************** type.gotpl *****************************

@@ -7,8 +7,11 @@ import (
 	"context"
 	"fmt"
 	"sello/graph/model"
+	"sello/loyalty/ledger"
 	"sello/loyalty/queue"
+	"sello/loyalty/report"
 	"sync/atomic"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	gqlparser "github.com/vektah/gqlparser/v2"
@@ -30,6 +33,8 @@ type ResolverRoot interface {
 	Customer() CustomerResolver
 	Import() ImportResolver
 	ImportError() ImportErrorResolver
+	LedgerCheck() LedgerCheckResolver
+	LedgerFinding() LedgerFindingResolver
 	Movement() MovementResolver
 	Mutation() MutationResolver
 	Query() QueryResolver
@@ -83,6 +88,7 @@ type ComplexityRoot struct {
 	Card struct {
 		Available       func(childComplexity int) int
 		Balance         func(childComplexity int) int
+		BalanceAsOf     func(childComplexity int, at time.Time, by *report.By) int
 		CardType        func(childComplexity int) int
 		Code            func(childComplexity int) int
 		CreatedAt       func(childComplexity int) int
@@ -257,6 +263,55 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	InsightDaily struct {
+		CompleteTo func(childComplexity int) int
+		Days       func(childComplexity int) int
+		TimeZone   func(childComplexity int) int
+		Total      func(childComplexity int) int
+	}
+
+	InsightDay struct {
+		Day     func(childComplexity int) int
+		Figures func(childComplexity int) int
+	}
+
+	InsightFigures struct {
+		BreakageRate   func(childComplexity int) int
+		CorrectedDown  func(childComplexity int) int
+		CorrectedUp    func(childComplexity int) int
+		Credits        func(childComplexity int) int
+		Debits         func(childComplexity int) int
+		Expired        func(childComplexity int) int
+		Issued         func(childComplexity int) int
+		Movements      func(childComplexity int) int
+		Net            func(childComplexity int) int
+		Recharged      func(childComplexity int) int
+		Redeemed       func(childComplexity int) int
+		RedemptionRate func(childComplexity int) int
+		ReturnedDown   func(childComplexity int) int
+		ReturnedUp     func(childComplexity int) int
+		Spent          func(childComplexity int) int
+		TransferredIn  func(childComplexity int) int
+		TransferredOut func(childComplexity int) int
+		WrittenOff     func(childComplexity int) int
+	}
+
+	InsightLiability struct {
+		Cards       func(childComplexity int) int
+		Held        func(childComplexity int) int
+		KnownTo     func(childComplexity int) int
+		Months      func(childComplexity int) int
+		Never       func(childComplexity int) int
+		Outstanding func(childComplexity int) int
+		Overdrawn   func(childComplexity int) int
+		Pending     func(childComplexity int) int
+	}
+
+	InsightLiabilityMonth struct {
+		Amount func(childComplexity int) int
+		Month  func(childComplexity int) int
+	}
+
 	Job struct {
 		Attempt     func(childComplexity int) int
 		AttemptedAt func(childComplexity int) int
@@ -290,6 +345,61 @@ type ComplexityRoot struct {
 	JobPayload struct {
 		Job        func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	LedgerCheck struct {
+		Clean                func(childComplexity int) int
+		CreatedAt            func(childComplexity int) int
+		DurationMilliseconds func(childComplexity int) int
+		Findings             func(childComplexity int, first *int, after *string) int
+		FindingsCount        func(childComplexity int) int
+		FinishedAt           func(childComplexity int) int
+		GlobalID             func(childComplexity int) int
+		Note                 func(childComplexity int) int
+		RequestedByID        func(childComplexity int) int
+		RequestedByKind      func(childComplexity int) int
+		RowsRead             func(childComplexity int) int
+		StartedAt            func(childComplexity int) int
+		State                func(childComplexity int) int
+		StepsDone            func(childComplexity int) int
+		StepsTotal           func(childComplexity int) int
+	}
+
+	LedgerCheckConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	LedgerCheckEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	LedgerCheckStartPayload struct {
+		LedgerCheck func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
+	}
+
+	LedgerFinding struct {
+		Card           func(childComplexity int) int
+		CardGlobalID   func(childComplexity int) int
+		Detail         func(childComplexity int) int
+		ImportGlobalID func(childComplexity int) int
+		ImportLine     func(childComplexity int) int
+		KeyGlobalID    func(childComplexity int) int
+		Number         func(childComplexity int) int
+		Rule           func(childComplexity int) int
+		Seq            func(childComplexity int) int
+	}
+
+	LedgerFindingConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	LedgerFindingEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	Movement struct {
@@ -346,6 +456,7 @@ type ComplexityRoot struct {
 		ImportReprocess  func(childComplexity int, input model.ImportReprocessInput) int
 		JobCancel        func(childComplexity int, input model.JobCancelInput) int
 		JobRetry         func(childComplexity int, input model.JobRetryInput) int
+		LedgerCheckStart func(childComplexity int, input model.LedgerCheckStartInput) int
 		MovementAccrue   func(childComplexity int, input model.MovementAccrueInput) int
 		MovementAdjust   func(childComplexity int, input model.MovementAdjustInput) int
 		MovementRecharge func(childComplexity int, input model.MovementRechargeInput) int
@@ -353,6 +464,7 @@ type ComplexityRoot struct {
 		OperatorCreate   func(childComplexity int, input model.OperatorCreateInput) int
 		QueuePause       func(childComplexity int, input model.QueuePauseInput) int
 		QueueResume      func(childComplexity int, input model.QueueResumeInput) int
+		ReportRebuild    func(childComplexity int, input model.ReportRebuildInput) int
 		SessionCreate    func(childComplexity int, input model.SessionCreateInput) int
 		SessionEnd       func(childComplexity int) int
 		SessionRefresh   func(childComplexity int, input model.SessionRefreshInput) int
@@ -397,24 +509,28 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		APIKeys       func(childComplexity int, first *int, after *string) int
-		Card          func(childComplexity int, code *string, walletKey *string, phone *string) int
-		CardType      func(childComplexity int, code *string, walletKey *string) int
-		CardTypes     func(childComplexity int, first *int, after *string, walletsOnly *bool, withArchived *bool) int
-		Cards         func(childComplexity int, first *int, after *string) int
-		Company       func(childComplexity int) int
-		Customer      func(childComplexity int, email *string, document *string, qrCode *string, phone *string) int
-		Customers     func(childComplexity int, search *string, first *int, after *string) int
-		Imports       func(childComplexity int, first *int, after *string) int
-		Jobs          func(childComplexity int, state *queue.State, kind *string, first *int, after *string) int
-		Node          func(childComplexity int, id string) int
-		Notifications func(childComplexity int, first *int, after *string) int
-		Queues        func(childComplexity int) int
-		StaffMember   func(childComplexity int, number int) int
-		StaffMembers  func(childComplexity int, first *int, after *string) int
-		Store         func(childComplexity int, code string) int
-		Stores        func(childComplexity int, first *int, after *string) int
-		Viewer        func(childComplexity int) int
+		APIKeys          func(childComplexity int, first *int, after *string) int
+		Card             func(childComplexity int, code *string, walletKey *string, phone *string) int
+		CardType         func(childComplexity int, code *string, walletKey *string) int
+		CardTypes        func(childComplexity int, first *int, after *string, walletsOnly *bool, withArchived *bool) int
+		Cards            func(childComplexity int, first *int, after *string) int
+		Company          func(childComplexity int) int
+		Customer         func(childComplexity int, email *string, document *string, qrCode *string, phone *string) int
+		Customers        func(childComplexity int, search *string, first *int, after *string) int
+		Imports          func(childComplexity int, first *int, after *string) int
+		InsightDaily     func(childComplexity int, from time.Time, to time.Time, cardTypeCode *string, storeCode *string, action *ledger.Action) int
+		InsightLiability func(childComplexity int, cardTypeCode string) int
+		Jobs             func(childComplexity int, state *queue.State, kind *string, first *int, after *string) int
+		LedgerChecks     func(childComplexity int, first *int, after *string) int
+		Node             func(childComplexity int, id string) int
+		Notifications    func(childComplexity int, first *int, after *string) int
+		Queues           func(childComplexity int) int
+		ReportState      func(childComplexity int) int
+		StaffMember      func(childComplexity int, number int) int
+		StaffMembers     func(childComplexity int, first *int, after *string) int
+		Store            func(childComplexity int, code string) int
+		Stores           func(childComplexity int, first *int, after *string) int
+		Viewer           func(childComplexity int) int
 	}
 
 	Queue struct {
@@ -432,6 +548,19 @@ type ComplexityRoot struct {
 	QueuePayload struct {
 		Queue      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	ReportRebuildPayload struct {
+		ReportState func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
+	}
+
+	ReportState struct {
+		CompleteTo   func(childComplexity int) int
+		RebuildCards func(childComplexity int) int
+		Rebuilding   func(childComplexity int) int
+		RebuiltAt    func(childComplexity int) int
+		TimeZone     func(childComplexity int) int
 	}
 
 	SessionEndPayload struct {
@@ -680,6 +809,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Card.Balance(childComplexity), true
+	case "Card.balanceAsOf":
+		if e.ComplexityRoot.Card.BalanceAsOf == nil {
+			break
+		}
+
+		args, err := ec.field_Card_balanceAsOf_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Card.BalanceAsOf(childComplexity, args["at"].(time.Time), args["by"].(*report.By)), true
 	case "Card.cardType":
 		if e.ComplexityRoot.Card.CardType == nil {
 			break
@@ -1376,6 +1516,215 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ImportPayload.UserErrors(childComplexity), true
 
+	case "InsightDaily.completeTo":
+		if e.ComplexityRoot.InsightDaily.CompleteTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightDaily.CompleteTo(childComplexity), true
+	case "InsightDaily.days":
+		if e.ComplexityRoot.InsightDaily.Days == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightDaily.Days(childComplexity), true
+	case "InsightDaily.timeZone":
+		if e.ComplexityRoot.InsightDaily.TimeZone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightDaily.TimeZone(childComplexity), true
+	case "InsightDaily.total":
+		if e.ComplexityRoot.InsightDaily.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightDaily.Total(childComplexity), true
+
+	case "InsightDay.day":
+		if e.ComplexityRoot.InsightDay.Day == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightDay.Day(childComplexity), true
+	case "InsightDay.figures":
+		if e.ComplexityRoot.InsightDay.Figures == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightDay.Figures(childComplexity), true
+
+	case "InsightFigures.breakageRate":
+		if e.ComplexityRoot.InsightFigures.BreakageRate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.BreakageRate(childComplexity), true
+	case "InsightFigures.correctedDown":
+		if e.ComplexityRoot.InsightFigures.CorrectedDown == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.CorrectedDown(childComplexity), true
+	case "InsightFigures.correctedUp":
+		if e.ComplexityRoot.InsightFigures.CorrectedUp == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.CorrectedUp(childComplexity), true
+	case "InsightFigures.credits":
+		if e.ComplexityRoot.InsightFigures.Credits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Credits(childComplexity), true
+	case "InsightFigures.debits":
+		if e.ComplexityRoot.InsightFigures.Debits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Debits(childComplexity), true
+	case "InsightFigures.expired":
+		if e.ComplexityRoot.InsightFigures.Expired == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Expired(childComplexity), true
+	case "InsightFigures.issued":
+		if e.ComplexityRoot.InsightFigures.Issued == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Issued(childComplexity), true
+	case "InsightFigures.movements":
+		if e.ComplexityRoot.InsightFigures.Movements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Movements(childComplexity), true
+	case "InsightFigures.net":
+		if e.ComplexityRoot.InsightFigures.Net == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Net(childComplexity), true
+	case "InsightFigures.recharged":
+		if e.ComplexityRoot.InsightFigures.Recharged == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Recharged(childComplexity), true
+	case "InsightFigures.redeemed":
+		if e.ComplexityRoot.InsightFigures.Redeemed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Redeemed(childComplexity), true
+	case "InsightFigures.redemptionRate":
+		if e.ComplexityRoot.InsightFigures.RedemptionRate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.RedemptionRate(childComplexity), true
+	case "InsightFigures.returnedDown":
+		if e.ComplexityRoot.InsightFigures.ReturnedDown == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.ReturnedDown(childComplexity), true
+	case "InsightFigures.returnedUp":
+		if e.ComplexityRoot.InsightFigures.ReturnedUp == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.ReturnedUp(childComplexity), true
+	case "InsightFigures.spent":
+		if e.ComplexityRoot.InsightFigures.Spent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Spent(childComplexity), true
+	case "InsightFigures.transferredIn":
+		if e.ComplexityRoot.InsightFigures.TransferredIn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.TransferredIn(childComplexity), true
+	case "InsightFigures.transferredOut":
+		if e.ComplexityRoot.InsightFigures.TransferredOut == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.TransferredOut(childComplexity), true
+	case "InsightFigures.writtenOff":
+		if e.ComplexityRoot.InsightFigures.WrittenOff == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.WrittenOff(childComplexity), true
+
+	case "InsightLiability.cards":
+		if e.ComplexityRoot.InsightLiability.Cards == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Cards(childComplexity), true
+	case "InsightLiability.held":
+		if e.ComplexityRoot.InsightLiability.Held == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Held(childComplexity), true
+	case "InsightLiability.knownTo":
+		if e.ComplexityRoot.InsightLiability.KnownTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.KnownTo(childComplexity), true
+	case "InsightLiability.months":
+		if e.ComplexityRoot.InsightLiability.Months == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Months(childComplexity), true
+	case "InsightLiability.neverExpires":
+		if e.ComplexityRoot.InsightLiability.Never == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Never(childComplexity), true
+	case "InsightLiability.outstanding":
+		if e.ComplexityRoot.InsightLiability.Outstanding == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Outstanding(childComplexity), true
+	case "InsightLiability.overdrawn":
+		if e.ComplexityRoot.InsightLiability.Overdrawn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Overdrawn(childComplexity), true
+	case "InsightLiability.pending":
+		if e.ComplexityRoot.InsightLiability.Pending == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Pending(childComplexity), true
+
+	case "InsightLiabilityMonth.amount":
+		if e.ComplexityRoot.InsightLiabilityMonth.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiabilityMonth.Amount(childComplexity), true
+	case "InsightLiabilityMonth.month":
+		if e.ComplexityRoot.InsightLiabilityMonth.Month == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiabilityMonth.Month(childComplexity), true
+
 	case "Job.attempt":
 		if e.ComplexityRoot.Job.Attempt == nil {
 			break
@@ -1500,6 +1849,222 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.JobPayload.UserErrors(childComplexity), true
+
+	case "LedgerCheck.clean":
+		if e.ComplexityRoot.LedgerCheck.Clean == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.Clean(childComplexity), true
+	case "LedgerCheck.createdAt":
+		if e.ComplexityRoot.LedgerCheck.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.CreatedAt(childComplexity), true
+	case "LedgerCheck.durationMilliseconds":
+		if e.ComplexityRoot.LedgerCheck.DurationMilliseconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.DurationMilliseconds(childComplexity), true
+	case "LedgerCheck.findings":
+		if e.ComplexityRoot.LedgerCheck.Findings == nil {
+			break
+		}
+
+		args, err := ec.field_LedgerCheck_findings_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.LedgerCheck.Findings(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "LedgerCheck.findingsCount":
+		if e.ComplexityRoot.LedgerCheck.FindingsCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.FindingsCount(childComplexity), true
+	case "LedgerCheck.finishedAt":
+		if e.ComplexityRoot.LedgerCheck.FinishedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.FinishedAt(childComplexity), true
+	case "LedgerCheck.id":
+		if e.ComplexityRoot.LedgerCheck.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.GlobalID(childComplexity), true
+	case "LedgerCheck.note":
+		if e.ComplexityRoot.LedgerCheck.Note == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.Note(childComplexity), true
+	case "LedgerCheck.requestedById":
+		if e.ComplexityRoot.LedgerCheck.RequestedByID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.RequestedByID(childComplexity), true
+	case "LedgerCheck.requestedByKind":
+		if e.ComplexityRoot.LedgerCheck.RequestedByKind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.RequestedByKind(childComplexity), true
+	case "LedgerCheck.rowsRead":
+		if e.ComplexityRoot.LedgerCheck.RowsRead == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.RowsRead(childComplexity), true
+	case "LedgerCheck.startedAt":
+		if e.ComplexityRoot.LedgerCheck.StartedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.StartedAt(childComplexity), true
+	case "LedgerCheck.status":
+		if e.ComplexityRoot.LedgerCheck.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.State(childComplexity), true
+	case "LedgerCheck.stepsDone":
+		if e.ComplexityRoot.LedgerCheck.StepsDone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.StepsDone(childComplexity), true
+	case "LedgerCheck.stepsTotal":
+		if e.ComplexityRoot.LedgerCheck.StepsTotal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.StepsTotal(childComplexity), true
+
+	case "LedgerCheckConnection.edges":
+		if e.ComplexityRoot.LedgerCheckConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheckConnection.Edges(childComplexity), true
+	case "LedgerCheckConnection.pageInfo":
+		if e.ComplexityRoot.LedgerCheckConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheckConnection.PageInfo(childComplexity), true
+
+	case "LedgerCheckEdge.cursor":
+		if e.ComplexityRoot.LedgerCheckEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheckEdge.Cursor(childComplexity), true
+	case "LedgerCheckEdge.node":
+		if e.ComplexityRoot.LedgerCheckEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheckEdge.Node(childComplexity), true
+
+	case "LedgerCheckStartPayload.ledgerCheck":
+		if e.ComplexityRoot.LedgerCheckStartPayload.LedgerCheck == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheckStartPayload.LedgerCheck(childComplexity), true
+	case "LedgerCheckStartPayload.userErrors":
+		if e.ComplexityRoot.LedgerCheckStartPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheckStartPayload.UserErrors(childComplexity), true
+
+	case "LedgerFinding.card":
+		if e.ComplexityRoot.LedgerFinding.Card == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.Card(childComplexity), true
+	case "LedgerFinding.cardId":
+		if e.ComplexityRoot.LedgerFinding.CardGlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.CardGlobalID(childComplexity), true
+	case "LedgerFinding.detail":
+		if e.ComplexityRoot.LedgerFinding.Detail == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.Detail(childComplexity), true
+	case "LedgerFinding.importId":
+		if e.ComplexityRoot.LedgerFinding.ImportGlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.ImportGlobalID(childComplexity), true
+	case "LedgerFinding.importLine":
+		if e.ComplexityRoot.LedgerFinding.ImportLine == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.ImportLine(childComplexity), true
+	case "LedgerFinding.keyId":
+		if e.ComplexityRoot.LedgerFinding.KeyGlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.KeyGlobalID(childComplexity), true
+	case "LedgerFinding.number":
+		if e.ComplexityRoot.LedgerFinding.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.Number(childComplexity), true
+	case "LedgerFinding.rule":
+		if e.ComplexityRoot.LedgerFinding.Rule == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.Rule(childComplexity), true
+	case "LedgerFinding.seq":
+		if e.ComplexityRoot.LedgerFinding.Seq == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.Seq(childComplexity), true
+
+	case "LedgerFindingConnection.edges":
+		if e.ComplexityRoot.LedgerFindingConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFindingConnection.Edges(childComplexity), true
+	case "LedgerFindingConnection.pageInfo":
+		if e.ComplexityRoot.LedgerFindingConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFindingConnection.PageInfo(childComplexity), true
+
+	case "LedgerFindingEdge.cursor":
+		if e.ComplexityRoot.LedgerFindingEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFindingEdge.Cursor(childComplexity), true
+	case "LedgerFindingEdge.node":
+		if e.ComplexityRoot.LedgerFindingEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFindingEdge.Node(childComplexity), true
 
 	case "Movement.amount":
 		if e.ComplexityRoot.Movement.Amount == nil {
@@ -1804,6 +2369,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.JobRetry(childComplexity, args["input"].(model.JobRetryInput)), true
+	case "Mutation.ledgerCheckStart":
+		if e.ComplexityRoot.Mutation.LedgerCheckStart == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_ledgerCheckStart_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.LedgerCheckStart(childComplexity, args["input"].(model.LedgerCheckStartInput)), true
 	case "Mutation.movementAccrue":
 		if e.ComplexityRoot.Mutation.MovementAccrue == nil {
 			break
@@ -1881,6 +2457,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.QueueResume(childComplexity, args["input"].(model.QueueResumeInput)), true
+	case "Mutation.reportRebuild":
+		if e.ComplexityRoot.Mutation.ReportRebuild == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reportRebuild_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReportRebuild(childComplexity, args["input"].(model.ReportRebuildInput)), true
 	case "Mutation.sessionCreate":
 		if e.ComplexityRoot.Mutation.SessionCreate == nil {
 			break
@@ -2172,6 +2759,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Imports(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Query.insightDaily":
+		if e.ComplexityRoot.Query.InsightDaily == nil {
+			break
+		}
+
+		args, err := ec.field_Query_insightDaily_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.InsightDaily(childComplexity, args["from"].(time.Time), args["to"].(time.Time), args["cardTypeCode"].(*string), args["storeCode"].(*string), args["action"].(*ledger.Action)), true
+	case "Query.insightLiability":
+		if e.ComplexityRoot.Query.InsightLiability == nil {
+			break
+		}
+
+		args, err := ec.field_Query_insightLiability_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.InsightLiability(childComplexity, args["cardTypeCode"].(string)), true
 
 	case "Query.jobs":
 		if e.ComplexityRoot.Query.Jobs == nil {
@@ -2184,6 +2793,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Jobs(childComplexity, args["state"].(*queue.State), args["kind"].(*string), args["first"].(*int), args["after"].(*string)), true
+	case "Query.ledgerChecks":
+		if e.ComplexityRoot.Query.LedgerChecks == nil {
+			break
+		}
+
+		args, err := ec.field_Query_ledgerChecks_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.LedgerChecks(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Query.node":
 		if e.ComplexityRoot.Query.Node == nil {
 			break
@@ -2212,6 +2832,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Queues(childComplexity), true
+	case "Query.reportState":
+		if e.ComplexityRoot.Query.ReportState == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.ReportState(childComplexity), true
 	case "Query.staffMember":
 		if e.ComplexityRoot.Query.StaffMember == nil {
 			break
@@ -2330,6 +2956,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.QueuePayload.UserErrors(childComplexity), true
+
+	case "ReportRebuildPayload.reportState":
+		if e.ComplexityRoot.ReportRebuildPayload.ReportState == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportRebuildPayload.ReportState(childComplexity), true
+	case "ReportRebuildPayload.userErrors":
+		if e.ComplexityRoot.ReportRebuildPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportRebuildPayload.UserErrors(childComplexity), true
+
+	case "ReportState.completeTo":
+		if e.ComplexityRoot.ReportState.CompleteTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportState.CompleteTo(childComplexity), true
+	case "ReportState.rebuildCards":
+		if e.ComplexityRoot.ReportState.RebuildCards == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportState.RebuildCards(childComplexity), true
+	case "ReportState.rebuilding":
+		if e.ComplexityRoot.ReportState.Rebuilding == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportState.Rebuilding(childComplexity), true
+	case "ReportState.rebuiltAt":
+		if e.ComplexityRoot.ReportState.RebuiltAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportState.RebuiltAt(childComplexity), true
+	case "ReportState.timeZone":
+		if e.ComplexityRoot.ReportState.TimeZone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportState.TimeZone(childComplexity), true
 
 	case "SessionEndPayload.ended":
 		if e.ComplexityRoot.SessionEndPayload.Ended == nil {
@@ -2668,6 +3338,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputImportReprocessInput,
 		ec.unmarshalInputJobCancelInput,
 		ec.unmarshalInputJobRetryInput,
+		ec.unmarshalInputLedgerCheckStartInput,
 		ec.unmarshalInputMovementAccrueInput,
 		ec.unmarshalInputMovementAdjustInput,
 		ec.unmarshalInputMovementRechargeInput,
@@ -2675,6 +3346,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputOperatorCreateInput,
 		ec.unmarshalInputQueuePauseInput,
 		ec.unmarshalInputQueueResumeInput,
+		ec.unmarshalInputReportRebuildInput,
 		ec.unmarshalInputSessionCreateInput,
 		ec.unmarshalInputSessionRefreshInput,
 		ec.unmarshalInputStaffArchiveInput,
@@ -2951,6 +3623,13 @@ enum UserErrorCode {
   CARD_HAS_CUSTOMER
   "No number is left in the card type's ranges."
   NUMBERS_USED_UP
+  # report
+  "More days are asked for than one answer holds."
+  RANGE_TOO_LONG
+  "The figures are being counted anew already."
+  REPORT_REBUILDING
+  "The books are being checked already."
+  LEDGER_CHECK_RUNNING
 }
 `, BuiltIn: false},
 	{Name: "../schema/access.graphql", Input: `extend type Query {
@@ -4347,6 +5026,275 @@ type MovementPayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../schema/report.graphql", Input: `extend type Query {
+  """
+  Sums over the movements of up to 400 business days, day by day, to the last decimal. Movements count on the day of
+  their business time in the company's time zone, also those that were dated back.
+  """
+  insightDaily("The first day." from: Date!, "The last day, at most 399 later." to: Date!, "Only cards of this type; without, amounts of all types are added whatever their unit." cardTypeCode: String, "Only what happened at this store." storeCode: String, "Only movements that do this." action: MovementAction): InsightDaily
+  "What the members of a card type are owed now, and when it ends."
+  insightLiability("The card type." cardTypeCode: String!): InsightLiability
+  "How far the figures of insightDaily are."
+  reportState: ReportState
+  "Checks of the company's books, newest first."
+  ledgerChecks("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): LedgerCheckConnection
+}
+
+extend type Mutation {
+  "Counts the figures of insightDaily anew from the movements, beside those that are answered meanwhile: a repair. Postings go on."
+  reportRebuild("What to do." input: ReportRebuildInput!): ReportRebuildPayload!
+  "Starts a check that proves the company's books from their rows alone, as ` + "`" + `sello verify` + "`" + ` does. Follow it by its id."
+  ledgerCheckStart("What to do." input: LedgerCheckStartInput!): LedgerCheckStartPayload!
+}
+
+extend type Card {
+  """
+  The balance at a past instant, that instant included: the sum of the movements up to then.
+  By RECORDED, what the books said at that instant: it never changes afterwards. By POSTED, as far as is known today: what was dated back since is in it.
+  """
+  balanceAsOf("The instant." at: DateTime!, "Which of a movement's two times counts." by: BalanceTime = RECORDED): Decimal!
+}
+
+"Which of a movement's two times counts."
+enum BalanceTime {
+  "When it was recorded."
+  RECORDED
+  "Its business time."
+  POSTED
+}
+
+"Figures day by day."
+type InsightDaily {
+  "Every movement whose posting was answered before this instant is counted; null before the first count."
+  completeTo: DateTime
+  "The IANA time zone of the days."
+  timeZone: String!
+  "All days of the range in order, also those on which nothing happened."
+  days: [InsightDay!]!
+  "The sums over all days."
+  total: InsightFigures!
+}
+
+"The figures of one business day."
+type InsightDay {
+  "The day."
+  day: Date!
+  "Its figures."
+  figures: InsightFigures!
+}
+
+"Sums over movements, without a sign where nothing else is said. Amounts are in the card type's unit."
+type InsightFigures {
+  "How many movements."
+  movements: Int!
+  "Points given (ACCRUE)."
+  issued: Decimal!
+  "Value bought by customers (RECHARGE)."
+  recharged: Decimal!
+  "Points used (REDEEM)."
+  redeemed: Decimal!
+  "Points that lapsed (EXPIRE): breakage, less what was taken back of it; below zero where more was."
+  expired: Decimal!
+  "What the programme gave up (WRITE_OFF), less what was taken back of it; below zero where more was."
+  writtenOff: Decimal!
+  "What transfers brought (TRANSFER_IN)."
+  transferredIn: Decimal!
+  "What transfers took (TRANSFER_OUT)."
+  transferredOut: Decimal!
+  "What returns gave back (REVERSE of a redemption)."
+  returnedUp: Decimal!
+  "What returns took back (REVERSE of an accrual)."
+  returnedDown: Decimal!
+  "What corrections added (ADJUST)."
+  correctedUp: Decimal!
+  "What corrections removed (ADJUST)."
+  correctedDown: Decimal!
+  "Everything above zero, whatever it does."
+  credits: Decimal!
+  "Everything below zero, whatever it does."
+  debits: Decimal!
+  "What the balances changed by: credits less debits."
+  net: Decimal!
+  "What customers spent, as the movements say, in the company's currency. A sale that gave points and took some says it twice: ask for one action."
+  spent: Decimal!
+  "Redeemed over issued, 4 decimals, rounded half to even; null where nothing was issued."
+  redemptionRate: Decimal
+  "Expired over issued, 4 decimals, rounded half to even; null where nothing was issued."
+  breakageRate: Decimal
+}
+
+"What the members of a card type are owed: outstanding is the sum of months, neverExpires and held, less overdrawn."
+type InsightLiability {
+  "Every posting that was answered before this instant is in it."
+  knownTo: DateTime!
+  "How many cards."
+  cards: Int!
+  "The sum of the balances, to the last decimal."
+  outstanding: Decimal!
+  "What open holds reserve of it."
+  held: Decimal!
+  "What cards owe that have less than nothing available."
+  overdrawn: Decimal!
+  "What is available and does not end."
+  neverExpires: Decimal!
+  "What is available and ends, by month, soonest first. A month that is over holds what has ended and is not posted yet."
+  months: [InsightLiabilityMonth!]!
+  "Points that are earned and cannot be used yet: no part of the balances."
+  pending: Decimal!
+}
+
+"What ends in a month."
+type InsightLiabilityMonth {
+  "The first day of the month in the company's calendar."
+  month: Date!
+  "How much ends in it."
+  amount: Decimal!
+}
+
+"How far the figures per day are."
+type ReportState {
+  "Every movement whose posting was answered before this instant is counted; null before the first count."
+  completeTo: DateTime
+  "The IANA time zone of the days; empty before the first count."
+  timeZone: String!
+  "When they were last counted anew from the movements."
+  rebuiltAt: DateTime
+  "Whether they are being counted anew."
+  rebuilding: Boolean!
+  "How many cards that, or the last time, has counted."
+  rebuildCards: Int!
+}
+
+"Where a check of the books stands."
+enum LedgerCheckStatus {
+  "Waiting for a worker."
+  QUEUED
+  "Being worked."
+  RUNNING
+  "Done: all rules were proved, or broken where findings say so."
+  FINISHED
+  "Given up after its last attempt; says nothing about the books."
+  FAILED
+  "Ended by a cancellation of its job; says nothing about the books."
+  CANCELLED
+}
+
+"One proof of the company's books."
+type LedgerCheck implements Node {
+  "The opaque id."
+  id: ID!
+  "Where it stands."
+  status: LedgerCheckStatus!
+  "Whether nothing is wrong; null until it is finished."
+  clean: Boolean
+  "What whoever asked for it noted."
+  note: String
+  "Who asked: operator, api_key or system."
+  requestedByKind: String!
+  "Opaque id of the operator or API key that asked; null for the system."
+  requestedById: ID
+  "Parts of the proof in all; 0 while it waits."
+  stepsTotal: Int!
+  "Parts that are done."
+  stepsDone: Int!
+  "Movements, cards, lots, holds, idempotency keys and imports that it reads, in proportion to the parts that are done."
+  rowsRead: Int!
+  "How many rows are wrong. At most 1,000 of each kind are named."
+  findingsCount: Int!
+  "The rows that are wrong."
+  findings("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): LedgerFindingConnection!
+  "When it was asked for."
+  createdAt: DateTime!
+  "When a worker took it up."
+  startedAt: DateTime
+  "When it ended."
+  finishedAt: DateTime
+  "How long it took, or has taken so far; null while it waits."
+  durationMilliseconds: Int
+}
+
+"A page of checks."
+type LedgerCheckConnection {
+  "The checks with their cursors."
+  edges: [LedgerCheckEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A check in a page."
+type LedgerCheckEdge {
+  "Its place in the list."
+  cursor: String!
+  "The check."
+  node: LedgerCheck!
+}
+
+"One row of the books that is wrong."
+type LedgerFinding {
+  "Its number in the check: 1, 2, 3 …."
+  number: Int!
+  "The rule that it breaks, such as chain, balance_after, card_balance or import_totals."
+  rule: String!
+  "The card; null where the rule is of none, or the card is what is missing."
+  card: Card
+  "The card's opaque id, also of one that there is not."
+  cardId: ID
+  "The movement's number on the card; null where the card itself is wrong."
+  seq: Int
+  "Opaque id of the idempotency key that is wrong; there is no way to read it."
+  keyId: ID
+  "The import's opaque id."
+  importId: ID
+  "Line of the import's file."
+  importLine: Int
+  "What the row says and what it should."
+  detail: String!
+}
+
+"A page of findings."
+type LedgerFindingConnection {
+  "The findings with their cursors."
+  edges: [LedgerFindingEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A finding in a page."
+type LedgerFindingEdge {
+  "Its place in the list."
+  cursor: String!
+  "The finding."
+  node: LedgerFinding!
+}
+
+"Which figures to count anew."
+input ReportRebuildInput {
+  "Has to be true: the count reads all of the company's movements."
+  confirm: Boolean!
+}
+
+"The figures' state after the change."
+type ReportRebuildPayload {
+  "How far the figures are; null when refused."
+  reportState: ReportState
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"A check to start."
+input LedgerCheckStartInput {
+  "Why, for whoever reads the result, up to 255 characters."
+  note: String
+}
+
+"The check that was started."
+type LedgerCheckStartPayload {
+  "The check; null when refused."
+  ledgerCheck: LedgerCheck
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
 
@@ -4462,6 +5410,8 @@ func (ec *executionContext) childFields_Card(ctx context.Context, field graphql.
 		return ec.fieldContext_Card_registeredAt(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Card_createdAt(ctx, field)
+	case "balanceAsOf":
+		return ec.fieldContext_Card_balanceAsOf(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Card", field.Name)
 }
@@ -4784,6 +5734,104 @@ func (ec *executionContext) childFields_ImportPayload(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type ImportPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_InsightDaily(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "completeTo":
+		return ec.fieldContext_InsightDaily_completeTo(ctx, field)
+	case "timeZone":
+		return ec.fieldContext_InsightDaily_timeZone(ctx, field)
+	case "days":
+		return ec.fieldContext_InsightDaily_days(ctx, field)
+	case "total":
+		return ec.fieldContext_InsightDaily_total(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InsightDaily", field.Name)
+}
+
+func (ec *executionContext) childFields_InsightDay(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "day":
+		return ec.fieldContext_InsightDay_day(ctx, field)
+	case "figures":
+		return ec.fieldContext_InsightDay_figures(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InsightDay", field.Name)
+}
+
+func (ec *executionContext) childFields_InsightFigures(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "movements":
+		return ec.fieldContext_InsightFigures_movements(ctx, field)
+	case "issued":
+		return ec.fieldContext_InsightFigures_issued(ctx, field)
+	case "recharged":
+		return ec.fieldContext_InsightFigures_recharged(ctx, field)
+	case "redeemed":
+		return ec.fieldContext_InsightFigures_redeemed(ctx, field)
+	case "expired":
+		return ec.fieldContext_InsightFigures_expired(ctx, field)
+	case "writtenOff":
+		return ec.fieldContext_InsightFigures_writtenOff(ctx, field)
+	case "transferredIn":
+		return ec.fieldContext_InsightFigures_transferredIn(ctx, field)
+	case "transferredOut":
+		return ec.fieldContext_InsightFigures_transferredOut(ctx, field)
+	case "returnedUp":
+		return ec.fieldContext_InsightFigures_returnedUp(ctx, field)
+	case "returnedDown":
+		return ec.fieldContext_InsightFigures_returnedDown(ctx, field)
+	case "correctedUp":
+		return ec.fieldContext_InsightFigures_correctedUp(ctx, field)
+	case "correctedDown":
+		return ec.fieldContext_InsightFigures_correctedDown(ctx, field)
+	case "credits":
+		return ec.fieldContext_InsightFigures_credits(ctx, field)
+	case "debits":
+		return ec.fieldContext_InsightFigures_debits(ctx, field)
+	case "net":
+		return ec.fieldContext_InsightFigures_net(ctx, field)
+	case "spent":
+		return ec.fieldContext_InsightFigures_spent(ctx, field)
+	case "redemptionRate":
+		return ec.fieldContext_InsightFigures_redemptionRate(ctx, field)
+	case "breakageRate":
+		return ec.fieldContext_InsightFigures_breakageRate(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InsightFigures", field.Name)
+}
+
+func (ec *executionContext) childFields_InsightLiability(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "knownTo":
+		return ec.fieldContext_InsightLiability_knownTo(ctx, field)
+	case "cards":
+		return ec.fieldContext_InsightLiability_cards(ctx, field)
+	case "outstanding":
+		return ec.fieldContext_InsightLiability_outstanding(ctx, field)
+	case "held":
+		return ec.fieldContext_InsightLiability_held(ctx, field)
+	case "overdrawn":
+		return ec.fieldContext_InsightLiability_overdrawn(ctx, field)
+	case "neverExpires":
+		return ec.fieldContext_InsightLiability_neverExpires(ctx, field)
+	case "months":
+		return ec.fieldContext_InsightLiability_months(ctx, field)
+	case "pending":
+		return ec.fieldContext_InsightLiability_pending(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InsightLiability", field.Name)
+}
+
+func (ec *executionContext) childFields_InsightLiabilityMonth(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "month":
+		return ec.fieldContext_InsightLiabilityMonth_month(ctx, field)
+	case "amount":
+		return ec.fieldContext_InsightLiabilityMonth_amount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InsightLiabilityMonth", field.Name)
+}
+
 func (ec *executionContext) childFields_Job(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -4852,6 +5900,116 @@ func (ec *executionContext) childFields_JobPayload(ctx context.Context, field gr
 		return ec.fieldContext_JobPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type JobPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_LedgerCheck(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_LedgerCheck_id(ctx, field)
+	case "status":
+		return ec.fieldContext_LedgerCheck_status(ctx, field)
+	case "clean":
+		return ec.fieldContext_LedgerCheck_clean(ctx, field)
+	case "note":
+		return ec.fieldContext_LedgerCheck_note(ctx, field)
+	case "requestedByKind":
+		return ec.fieldContext_LedgerCheck_requestedByKind(ctx, field)
+	case "requestedById":
+		return ec.fieldContext_LedgerCheck_requestedById(ctx, field)
+	case "stepsTotal":
+		return ec.fieldContext_LedgerCheck_stepsTotal(ctx, field)
+	case "stepsDone":
+		return ec.fieldContext_LedgerCheck_stepsDone(ctx, field)
+	case "rowsRead":
+		return ec.fieldContext_LedgerCheck_rowsRead(ctx, field)
+	case "findingsCount":
+		return ec.fieldContext_LedgerCheck_findingsCount(ctx, field)
+	case "findings":
+		return ec.fieldContext_LedgerCheck_findings(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_LedgerCheck_createdAt(ctx, field)
+	case "startedAt":
+		return ec.fieldContext_LedgerCheck_startedAt(ctx, field)
+	case "finishedAt":
+		return ec.fieldContext_LedgerCheck_finishedAt(ctx, field)
+	case "durationMilliseconds":
+		return ec.fieldContext_LedgerCheck_durationMilliseconds(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerCheck", field.Name)
+}
+
+func (ec *executionContext) childFields_LedgerCheckConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_LedgerCheckConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_LedgerCheckConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerCheckConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_LedgerCheckEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_LedgerCheckEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_LedgerCheckEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerCheckEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_LedgerCheckStartPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ledgerCheck":
+		return ec.fieldContext_LedgerCheckStartPayload_ledgerCheck(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_LedgerCheckStartPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerCheckStartPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_LedgerFinding(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_LedgerFinding_number(ctx, field)
+	case "rule":
+		return ec.fieldContext_LedgerFinding_rule(ctx, field)
+	case "card":
+		return ec.fieldContext_LedgerFinding_card(ctx, field)
+	case "cardId":
+		return ec.fieldContext_LedgerFinding_cardId(ctx, field)
+	case "seq":
+		return ec.fieldContext_LedgerFinding_seq(ctx, field)
+	case "keyId":
+		return ec.fieldContext_LedgerFinding_keyId(ctx, field)
+	case "importId":
+		return ec.fieldContext_LedgerFinding_importId(ctx, field)
+	case "importLine":
+		return ec.fieldContext_LedgerFinding_importLine(ctx, field)
+	case "detail":
+		return ec.fieldContext_LedgerFinding_detail(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerFinding", field.Name)
+}
+
+func (ec *executionContext) childFields_LedgerFindingConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_LedgerFindingConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_LedgerFindingConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerFindingConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_LedgerFindingEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_LedgerFindingEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_LedgerFindingEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerFindingEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Movement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5030,6 +6188,32 @@ func (ec *executionContext) childFields_QueuePayload(ctx context.Context, field 
 		return ec.fieldContext_QueuePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type QueuePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReportRebuildPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reportState":
+		return ec.fieldContext_ReportRebuildPayload_reportState(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReportRebuildPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReportRebuildPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReportState(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "completeTo":
+		return ec.fieldContext_ReportState_completeTo(ctx, field)
+	case "timeZone":
+		return ec.fieldContext_ReportState_timeZone(ctx, field)
+	case "rebuiltAt":
+		return ec.fieldContext_ReportState_rebuiltAt(ctx, field)
+	case "rebuilding":
+		return ec.fieldContext_ReportState_rebuilding(ctx, field)
+	case "rebuildCards":
+		return ec.fieldContext_ReportState_rebuildCards(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReportState", field.Name)
 }
 
 func (ec *executionContext) childFields_SessionEndPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -36,6 +36,7 @@ import (
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
 	"sello/server"
 	"sello/server/gqlhttp"
@@ -116,10 +117,14 @@ func New(tb testing.TB, options ...Options) *Env {
 		DB: e.Store, Mailer: notify.Keeper{}, Now: e.Clock.Now,
 		Sources: map[string]notify.Source{imports.ResultMail: importing.WriteErrorFile},
 	}
+	books := ledger.New(e.Store, e.Clock.Now)
+	// Transactions of other tests on the same server may stay open for a while.
+	reporting := &report.Service{DB: e.Store, Ledger: books, Now: e.Clock.Now, SettleWait: time.Minute}
 	log := slog.New(slog.DiscardHandler)
 	e.Jobs, err = jobs.New(jobs.Config{
 		Pool: e.Pool, Imports: importing, Notify: notifying, Work: true, Log: log, Fast: true,
-		Upkeep: &upkeep.Service{DB: e.Store, Auth: e.Auth, Imports: importing, Now: e.Clock.Now},
+		Upkeep:  &upkeep.Service{DB: e.Store, Auth: e.Auth, Imports: importing, Now: e.Clock.Now},
+		Reports: reporting,
 	})
 	if err != nil {
 		tb.Fatalf("graphtest: %v", err)
@@ -130,10 +135,11 @@ func New(tb testing.TB, options ...Options) *Env {
 			DB: e.Store, Now: e.Clock.Now, Hash: hasher.Hash, FingerprintKey: []byte("a secret of this test only"),
 		},
 		Customers: customer.New(e.Store, e.Clock.Now),
-		Ledger:    ledger.New(e.Store, e.Clock.Now),
+		Ledger:    books,
 		Imports:   importing,
 		Notify:    notifying,
 		Queue:     &queue.Service{DB: e.Store, River: e.Jobs, Now: e.Clock.Now},
+		Reports:   reporting,
 		Feed:      db.NewFeed(e.Store, o.Feed),
 	}
 	e.follow(tb)

@@ -12,6 +12,7 @@ import (
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/report"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -410,6 +411,52 @@ type JobRetryInput struct {
 	ID string `json:"id"`
 }
 
+// A page of checks.
+type LedgerCheckConnection struct {
+	// The checks with their cursors.
+	Edges []*LedgerCheckEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A check in a page.
+type LedgerCheckEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The check.
+	Node *report.LedgerCheck `json:"node"`
+}
+
+// A check to start.
+type LedgerCheckStartInput struct {
+	// Why, for whoever reads the result, up to 255 characters.
+	Note *string `json:"note,omitempty"`
+}
+
+// The check that was started.
+type LedgerCheckStartPayload struct {
+	// The check; null when refused.
+	LedgerCheck *report.LedgerCheck `json:"ledgerCheck,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A page of findings.
+type LedgerFindingConnection struct {
+	// The findings with their cursors.
+	Edges []*LedgerFindingEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A finding in a page.
+type LedgerFindingEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The finding.
+	Node *report.Finding `json:"node"`
+}
+
 // Points to give: points, or spent.
 type MovementAccrueInput struct {
 	// Which card.
@@ -606,6 +653,20 @@ type QueuePayload struct {
 type QueueResumeInput struct {
 	// The queue's name.
 	Name string `json:"name"`
+}
+
+// Which figures to count anew.
+type ReportRebuildInput struct {
+	// Has to be true: the count reads all of the company's movements.
+	Confirm bool `json:"confirm"`
+}
+
+// The figures' state after the change.
+type ReportRebuildPayload struct {
+	// How far the figures are; null when refused.
+	ReportState *report.State `json:"reportState,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // An operator's sign-in.

@@ -25,6 +25,10 @@ const (
 	CompanyRead       Scope = "company:read"
 	CompanyWrite      Scope = "company:write"
 	NotificationsRead Scope = "notifications:read"
+	// ReportsRead sees figures and checks of the books, ReportsWrite starts checks
+	// and rebuilds.
+	ReportsRead  Scope = "reports:read"
+	ReportsWrite Scope = "reports:write"
 	// Platform is for the people who run the installation: queues and metrics of
 	// all companies. Only who has it gives it.
 	Platform Scope = "platform"
@@ -41,6 +45,7 @@ func CompanyScopes() []Scope {
 	return []Scope{
 		CardsRead, CardsWrite, CustomersRead, CustomersWrite, StaffRead, StaffWrite, KeysManage,
 		ImportsRead, ImportsWrite, JobsRead, JobsWrite, CompanyRead, CompanyWrite, NotificationsRead,
+		ReportsRead, ReportsWrite,
 	}
 }
 

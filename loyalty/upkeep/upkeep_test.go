@@ -18,6 +18,7 @@ import (
 	"sello/loyalty/auth"
 	"sello/loyalty/imports"
 	"sello/loyalty/notify"
+	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
 )
 
@@ -46,7 +47,7 @@ func newEnv(t *testing.T) *env {
 		DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: clock, Issuer: "http://sello.test"}), Imports: in, Now: clock,
 	}
 	_, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Upkeep: e.Service, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock},
+		Pool: e.pool, Imports: in, Upkeep: e.Service, Reports: &report.Service{DB: store, Now: clock}, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -24,6 +24,7 @@ import (
 	"sello/loyalty/imports"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
 	"sello/server"
 	"sello/server/compat/pretii"
@@ -64,7 +65,8 @@ func newEnv(t *testing.T, change ...func(*pretii.Config)) *env {
 	quiet := slog.New(slog.DiscardHandler)
 	client, err := jobs.New(jobs.Config{
 		Pool: e.pool, Imports: in, Notify: mail, Upkeep: &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Now: clock},
-		Work: true, Fast: true, Log: quiet,
+		Reports: &report.Service{DB: store, Now: clock},
+		Work:    true, Fast: true, Log: quiet,
 	})
 	if err != nil {
 		t.Fatal(err)
