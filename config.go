@@ -44,7 +44,8 @@ type Config struct {
 
 	// JWTKeys are kid:seed pairs; the first signs, all verify.
 	JWTKeys string `env:"JWT_KEYS"`
-	// Secret is the key of staff password fingerprints.
+	// Secret is the key of staff password fingerprints, and of the key that
+	// webhooks' signing secrets are encrypted under.
 	Secret string `env:"SECRET"`
 
 	SMTP struct {
@@ -56,6 +57,9 @@ type Config struct {
 		// TLS is mandatory, opportunistic or none.
 		TLS string `env:"TLS" envDefault:"mandatory"`
 	} `envPrefix:"SMTP_"`
+
+	// WebhookAllowPrivate lets webhooks go to http and to private addresses.
+	WebhookAllowPrivate bool `env:"WEBHOOK_ALLOW_PRIVATE" envDefault:"false"`
 
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info"`
 

@@ -76,4 +76,10 @@ var messages = map[loyalty.Code]words{
 	loyalty.CodeNothingToReprocess: {"No row of the import failed.", "Ninguna fila de la importación falló.", "Nenhuma linha da importação falhou.", "Không có dòng nào bị lỗi."},
 	loyalty.CodeJobNotFound:        {"The job does not exist.", "El trabajo no existe.", "O trabalho não existe.", "Công việc không tồn tại."},
 	loyalty.CodeQueueNotFound:      {"The queue does not exist.", "La cola no existe.", "A fila não existe.", "Hàng đợi không tồn tại."},
+
+	// Webhooks.
+	loyalty.CodeWebhookURLRefused:   {"The address must be https and on the public internet.", "La dirección debe ser https y estar en internet público.", "O endereço deve ser https e estar na internet pública.", "Địa chỉ phải là https và thuộc internet công cộng."},
+	loyalty.CodeWebhookLimitReached: {"There can be at most {limit} webhooks.", "Puede haber como máximo {limit} webhooks.", "Pode haver no máximo {limit} webhooks.", "Chỉ có thể có tối đa {limit} webhook."},
+	loyalty.CodeEventsGone:          {"The events behind this place are no longer kept.", "Los eventos posteriores a ese punto ya no se conservan.", "Os eventos depois desse ponto não são mais mantidos.", "Các sự kiện sau điểm này không còn được lưu giữ."},
+	loyalty.CodeReplayRunning:       {"The last replay is still being queued.", "La repetición anterior aún se está encolando.", "A repetição anterior ainda está sendo enfileirada.", "Lần gửi lại trước vẫn đang được xếp hàng."},
 }

@@ -11,6 +11,7 @@ import (
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/webhook"
 )
 
 // Resolver holds the domain that the resolvers call; main.go fills it once.
@@ -23,4 +24,5 @@ type Resolver struct {
 	Notify    *notify.Service
 	Queue     *queue.Service
 	Feed      *db.Feed
+	Webhooks  *webhook.Service
 }

@@ -97,6 +97,9 @@ var short = map[string]string{
 	"UserError.params":           "facts of one refusal",
 	"Staff.rights":               "one for each card type, of which a company has a handful",
 	"Job.errors":                 "one for each attempt, of which there are at most maxAttempts",
+	"Webhook.kinds":              "a closed set",
+	"WebhookReplay.kinds":        "a closed set",
+	"WebhookDelivery.attempts":   "three days of back-off are some thirty",
 	"Query.queues":               "the queues that the program has",
 	"Subscription.queuesChanged": "the queues that the program has",
 }

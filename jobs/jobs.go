@@ -17,9 +17,10 @@ import (
 	"sello/loyalty/imports"
 	"sello/loyalty/notify"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 )
 
-// The queues, besides imports.Queue, notify.JobQueue and upkeep.Queue.
+// The queues, besides imports.Queue, notify.JobQueue, upkeep.Queue and webhook.Queue.
 const (
 	queueExpiry  = "expiry"
 	queueLimits  = "limits"
@@ -37,12 +38,14 @@ const (
 	DefaultSoftStop = 20 * time.Second
 )
 
-// Config is what New needs. Pool, Imports, Notify and Upkeep are required.
+// Config is what New needs. Pool, Imports, Notify, Upkeep and Webhooks are required.
 type Config struct {
 	Pool    *pgxpool.Pool
 	Imports *imports.Service
 	Notify  *notify.Service
 	Upkeep  *upkeep.Service
+	// Webhooks tell other systems what happened.
+	Webhooks *webhook.Service
 
 	// Work makes a client that can be started. Without it the client inserts,
 	// retries, cancels and pauses, for processes that only serve.
@@ -70,6 +73,8 @@ type Config struct {
 // The database carries two or three statements a core, so none is large.
 var sizes = map[string]int{
 	imports.Queue: 2, queueExpiry: 2, queueLimits: 1, queueFlatten: 4, notify.JobQueue: 10, upkeep.Queue: 4,
+	// One serves a webhook for as long as it has work, mostly waiting for receivers.
+	webhook.Queue: 16,
 }
 
 // New makes the River client of a process and hands it to the services of Config
@@ -84,8 +89,8 @@ var sizes = map[string]int{
 // Every process registers every kind: the one that leads discards stuck jobs of
 // kinds that it does not know.
 func New(c Config) (*river.Client[pgx.Tx], error) {
-	if c.Pool == nil || c.Imports == nil || c.Notify == nil || c.Upkeep == nil {
-		return nil, errors.New("jobs: Pool, Imports, Notify and Upkeep are required")
+	if c.Pool == nil || c.Imports == nil || c.Notify == nil || c.Upkeep == nil || c.Webhooks == nil {
+		return nil, errors.New("jobs: Pool, Imports, Notify, Upkeep and Webhooks are required")
 	}
 	log := c.Log
 	if log == nil {
@@ -117,6 +122,7 @@ func New(c Config) (*river.Client[pgx.Tx], error) {
 		return nil, fmt.Errorf("make the client of the job queue: %w", err)
 	}
 	c.Imports.Jobs, c.Notify.Jobs, c.Upkeep.Jobs = client, client, client
+	c.Webhooks.Jobs = client
 	return client, nil
 }
 
@@ -128,10 +134,12 @@ func workers(c Config) *river.Workers {
 	river.AddWorker(all, &Prune{Upkeep: c.Upkeep})
 	river.AddWorker(all, &UpkeepPlan{Upkeep: c.Upkeep})
 	river.AddWorker(all, &UpkeepSweep{Upkeep: c.Upkeep})
+	river.AddWorker(all, &WebhookDeliver{Webhooks: c.Webhooks, Stopping: c.Stopping, Slice: slice(c)})
+	river.AddWorker(all, &WebhookPlan{Webhooks: c.Webhooks})
 	return all
 }
 
-// slice keeps an import's run well within a time-out that was lowered; zero is
+// slice keeps a run of an import or a webhook well within a time-out that was lowered; zero is
 // the worker's own.
 func slice(c Config) time.Duration {
 	if c.JobTimeout > 0 && c.JobTimeout/2 < importSlice {
@@ -162,6 +170,9 @@ func periodic() []*river.PeriodicJob {
 		river.NewPeriodicJob(river.PeriodicInterval(time.Hour),
 			func() (river.JobArgs, *river.InsertOpts) { return upkeep.Plan{}, nil },
 			&river.PeriodicJobOpts{ID: "upkeep_plan", RunOnStart: true}),
+		river.NewPeriodicJob(river.PeriodicInterval(time.Minute),
+			func() (river.JobArgs, *river.InsertOpts) { return webhook.Plan{}, nil },
+			&river.PeriodicJobOpts{ID: "webhook_plan", RunOnStart: true}),
 	}
 }
 

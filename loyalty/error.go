@@ -85,6 +85,17 @@ const (
 	CodeNothingToReprocess Code = "NOTHING_TO_REPROCESS"
 	CodeJobNotFound        Code = "JOB_NOT_FOUND"
 	CodeQueueNotFound      Code = "QUEUE_NOT_FOUND"
+
+	// Webhooks.
+
+	// CodeWebhookURLRefused: the address is not https, or not on the public internet.
+	CodeWebhookURLRefused Code = "WEBHOOK_URL_REFUSED"
+	// CodeWebhookLimitReached: the company has as many webhooks as it may have.
+	CodeWebhookLimitReached Code = "WEBHOOK_LIMIT_REACHED"
+	// CodeEventsGone: events behind the place may no longer be kept.
+	CodeEventsGone Code = "EVENTS_GONE"
+	// CodeReplayRunning: the webhook's last replay is still being queued.
+	CodeReplayRunning Code = "REPLAY_RUNNING"
 )
 
 // Codes lists every code: tests hold the GraphQL enum, the messages in all
@@ -99,6 +110,8 @@ func Codes() []Code {
 		CodeBirthdateRequired, CodePasswordTaken, CodeIdempotencyKeyRequired, CodeIdempotencyMismatch,
 		CodeIdempotencyInProgress, CodeSignInFailed, CodeSessionEnded, CodeScopeExceeded, CodeImportNotFound,
 		CodeImportNotFinished, CodeNothingToReprocess, CodeJobNotFound, CodeQueueNotFound,
+		// Webhooks.
+		CodeWebhookURLRefused, CodeWebhookLimitReached, CodeEventsGone, CodeReplayRunning,
 	}
 }
 

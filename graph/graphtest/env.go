@@ -37,6 +37,7 @@ import (
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 	"sello/server"
 	"sello/server/gqlhttp"
 	"sello/server/ops"
@@ -117,9 +118,16 @@ func New(tb testing.TB, options ...Options) *Env {
 		Sources: map[string]notify.Source{imports.ResultMail: importing.WriteErrorFile},
 	}
 	log := slog.New(slog.DiscardHandler)
+	hooks, err := webhook.New(webhook.Config{
+		DB: e.Store, Now: e.Clock.Now, Secret: []byte("a secret of this test only"), AllowPrivate: true,
+	})
+	if err != nil {
+		tb.Fatalf("graphtest: %v", err)
+	}
 	e.Jobs, err = jobs.New(jobs.Config{
-		Pool: e.Pool, Imports: importing, Notify: notifying, Work: true, Log: log, Fast: true,
-		Upkeep: &upkeep.Service{DB: e.Store, Auth: e.Auth, Imports: importing, Now: e.Clock.Now},
+		Webhooks: hooks,
+		Pool:     e.Pool, Imports: importing, Notify: notifying, Work: true, Log: log, Fast: true,
+		Upkeep: &upkeep.Service{DB: e.Store, Auth: e.Auth, Imports: importing, Now: e.Clock.Now, Webhooks: hooks},
 	})
 	if err != nil {
 		tb.Fatalf("graphtest: %v", err)
@@ -135,6 +143,7 @@ func New(tb testing.TB, options ...Options) *Env {
 		Notify:    notifying,
 		Queue:     &queue.Service{DB: e.Store, River: e.Jobs, Now: e.Clock.Now},
 		Feed:      db.NewFeed(e.Store, o.Feed),
+		Webhooks:  hooks,
 	}
 	e.follow(tb)
 	e.serve(tb, o, log)

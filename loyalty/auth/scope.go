@@ -25,6 +25,8 @@ const (
 	CompanyRead       Scope = "company:read"
 	CompanyWrite      Scope = "company:write"
 	NotificationsRead Scope = "notifications:read"
+	WebhooksRead      Scope = "webhooks:read"
+	WebhooksWrite     Scope = "webhooks:write"
 	// Platform is for the people who run the installation: queues and metrics of
 	// all companies. Only who has it gives it.
 	Platform Scope = "platform"
@@ -41,6 +43,7 @@ func CompanyScopes() []Scope {
 	return []Scope{
 		CardsRead, CardsWrite, CustomersRead, CustomersWrite, StaffRead, StaffWrite, KeysManage,
 		ImportsRead, ImportsWrite, JobsRead, JobsWrite, CompanyRead, CompanyWrite, NotificationsRead,
+		WebhooksRead, WebhooksWrite,
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"sello/loyalty/imports"
 	"sello/loyalty/notify"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 )
 
 // start is the clock at the beginning: late in the evening in Mexico, already the
@@ -42,11 +43,17 @@ func newEnv(t *testing.T) *env {
 		t.Fatal(err)
 	}
 	in := &imports.Service{DB: store, Now: clock, SpoolDir: t.TempDir()}
+	hooks, err := webhook.New(webhook.Config{DB: store, Now: clock, Secret: []byte("a secret of this test only"), AllowPrivate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	e.Service = &upkeep.Service{
-		DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: clock, Issuer: "http://sello.test"}), Imports: in, Now: clock,
+		Webhooks: hooks,
+		DB:       store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: clock, Issuer: "http://sello.test"}), Imports: in, Now: clock,
 	}
 	_, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Upkeep: e.Service, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock},
+		Webhooks: hooks,
+		Pool:     e.pool, Imports: in, Upkeep: e.Service, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock},
 	})
 	if err != nil {
 		t.Fatal(err)
