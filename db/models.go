@@ -306,6 +306,7 @@ type Webhook struct {
 	PreviousSecret []byte
 	PreviousUntil  *time.Time
 	CursorID       int64
+	EventsSince    time.Time
 	ReplayAfterID  *int64
 	ReplayUptoID   *int64
 	ReplayKinds    []string

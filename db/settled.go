@@ -39,27 +39,6 @@ func (s *Settled) Look(ctx context.Context) (int64, error) {
 	return settled, nil
 }
 
-// EventsSettled waits until every event whose number was given out before the call
-// is settled, and answers the last of these numbers: for who begins now and wants
-// nothing of before.
-func (s *Store) EventsSettled(ctx context.Context) (int64, error) {
-	settler := newSettler()
-	for wait := feedLookMin; ; wait = min(2*wait, feedLookMax) {
-		if err := s.withConn(ctx, func(conn *pgx.Conn) error {
-			_, err := settler.look(ctx, conn, len(settler.pending) == 0)
-			return err
-		}); err != nil {
-			return 0, fmt.Errorf("wait until the events are settled: %w", err)
-		}
-		if settler.settled >= 0 {
-			return settler.settled, nil
-		}
-		if !pause(ctx, wait) {
-			return 0, fmt.Errorf("wait until the events are settled: %w", ctx.Err())
-		}
-	}
-}
-
 func (s *Store) withConn(ctx context.Context, fn func(*pgx.Conn) error) error {
 	conn, err := s.Pool.Acquire(ctx)
 	if err != nil {

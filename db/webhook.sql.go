@@ -80,7 +80,7 @@ func (q *Queries) WebhookAttemptsByDeliveries(ctx context.Context, arg WebhookAt
 }
 
 const webhookByID = `-- name: WebhookByID :one
-SELECT company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at FROM webhook WHERE company_id = $1 AND id = $2 AND status <> 'deleted'
+SELECT company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, events_since, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at FROM webhook WHERE company_id = $1 AND id = $2 AND status <> 'deleted'
 `
 
 func (q *Queries) WebhookByID(ctx context.Context, companyID uuid.UUID, iD uuid.UUID) (Webhook, error) {
@@ -98,6 +98,7 @@ func (q *Queries) WebhookByID(ctx context.Context, companyID uuid.UUID, iD uuid.
 		&i.PreviousSecret,
 		&i.PreviousUntil,
 		&i.CursorID,
+		&i.EventsSince,
 		&i.ReplayAfterID,
 		&i.ReplayUptoID,
 		&i.ReplayKinds,
@@ -117,7 +118,7 @@ func (q *Queries) WebhookByID(ctx context.Context, companyID uuid.UUID, iD uuid.
 const webhookChange = `-- name: WebhookChange :one
 UPDATE webhook SET url = $1, description = $2, kinds = $3, updated_at = $4
 WHERE company_id = $5 AND id = $6
-RETURNING company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at
+RETURNING company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, events_since, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at
 `
 
 type WebhookChangeParams struct {
@@ -151,6 +152,7 @@ func (q *Queries) WebhookChange(ctx context.Context, arg WebhookChangeParams) (W
 		&i.PreviousSecret,
 		&i.PreviousUntil,
 		&i.CursorID,
+		&i.EventsSince,
 		&i.ReplayAfterID,
 		&i.ReplayUptoID,
 		&i.ReplayKinds,
@@ -181,12 +183,13 @@ func (q *Queries) WebhookCompanyLock(ctx context.Context, companyID uuid.UUID) (
 }
 
 const webhookCreate = `-- name: WebhookCreate :one
-INSERT INTO webhook (company_id, id, url, description, kinds, status, secret, cursor_id, actor_kind, actor_id, created_at, updated_at)
+INSERT INTO webhook (company_id, id, url, description, kinds, status, secret, cursor_id, events_since, actor_kind, actor_id, created_at, updated_at)
 SELECT $1, $2, $3, $4, $5, 'enabled', $6,
-       (SELECT coalesce(max(e.id), 0) FROM event e WHERE e.company_id = $1 AND e.id <= $7),
-       $8, $9, $10, $10
+       coalesce((SELECT e.id FROM event e WHERE e.company_id = $1 AND e.recorded_at < $7
+                 ORDER BY e.id DESC LIMIT 1), 0), $8,
+       $9, $10, $8, $8
 WHERE (SELECT count(*) FROM webhook w WHERE w.company_id = $1 AND w.status <> 'deleted') < $11::integer
-RETURNING company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at
+RETURNING company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, events_since, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at
 `
 
 type WebhookCreateParams struct {
@@ -196,16 +199,18 @@ type WebhookCreateParams struct {
 	Description string
 	Kinds       []string
 	Secret      []byte
-	SettledID   int64
+	WrittenBy   time.Time
+	Now         time.Time
 	ActorKind   string
 	ActorID     *uuid.UUID
-	Now         time.Time
 	Most        int32
 }
 
-// WebhookCreate begins behind the company's newest settled event: what was before
-// is for a replay. The caller holds the company's row, so that the number of
-// webhooks holds; no row means that there are as many as there may be.
+// WebhookCreate begins with what is recorded from now on. Its cursor begins further
+// back, behind an event so old that no transaction can still be writing one of
+// before: there is no telling where those that write now will stand. The caller
+// holds the company's row, so that the number of webhooks holds; no row means that
+// there are as many as there may be.
 func (q *Queries) WebhookCreate(ctx context.Context, arg WebhookCreateParams) (Webhook, error) {
 	row := q.db.QueryRow(ctx, webhookCreate,
 		arg.CompanyID,
@@ -214,10 +219,10 @@ func (q *Queries) WebhookCreate(ctx context.Context, arg WebhookCreateParams) (W
 		arg.Description,
 		arg.Kinds,
 		arg.Secret,
-		arg.SettledID,
+		arg.WrittenBy,
+		arg.Now,
 		arg.ActorKind,
 		arg.ActorID,
-		arg.Now,
 		arg.Most,
 	)
 	var i Webhook
@@ -233,6 +238,7 @@ func (q *Queries) WebhookCreate(ctx context.Context, arg WebhookCreateParams) (W
 		&i.PreviousSecret,
 		&i.PreviousUntil,
 		&i.CursorID,
+		&i.EventsSince,
 		&i.ReplayAfterID,
 		&i.ReplayUptoID,
 		&i.ReplayKinds,
@@ -251,24 +257,29 @@ func (q *Queries) WebhookCreate(ctx context.Context, arg WebhookCreateParams) (W
 
 const webhookCursorSkip = `-- name: WebhookCursorSkip :one
 UPDATE webhook
-SET cursor_id = greatest(webhook.cursor_id, (SELECT coalesce(max(e.id), 0) FROM event e WHERE e.company_id = $1 AND e.id <= $2)),
-    updated_at = $3
-WHERE webhook.company_id = $1 AND webhook.id = $4
-RETURNING company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at
+SET cursor_id = greatest(webhook.cursor_id, $1::bigint,
+                         (SELECT e.id FROM event e WHERE e.company_id = $2 AND e.recorded_at < $3
+                          ORDER BY e.id DESC LIMIT 1)),
+    events_since = $4, updated_at = $4
+WHERE webhook.company_id = $2 AND webhook.id = $5
+RETURNING company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, events_since, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at
 `
 
 type WebhookCursorSkipParams struct {
+	OldestID  int64
 	CompanyID uuid.UUID
-	SettledID int64
+	WrittenBy time.Time
 	Now       time.Time
 	ID        uuid.UUID
 }
 
-// WebhookCursorSkip goes on behind the company's newest settled event.
+// WebhookCursorSkip goes on with what is recorded from now on, as WebhookCreate
+// begins.
 func (q *Queries) WebhookCursorSkip(ctx context.Context, arg WebhookCursorSkipParams) (Webhook, error) {
 	row := q.db.QueryRow(ctx, webhookCursorSkip,
+		arg.OldestID,
 		arg.CompanyID,
-		arg.SettledID,
+		arg.WrittenBy,
 		arg.Now,
 		arg.ID,
 	)
@@ -285,6 +296,7 @@ func (q *Queries) WebhookCursorSkip(ctx context.Context, arg WebhookCursorSkipPa
 		&i.PreviousSecret,
 		&i.PreviousUntil,
 		&i.CursorID,
+		&i.EventsSince,
 		&i.ReplayAfterID,
 		&i.ReplayUptoID,
 		&i.ReplayKinds,
@@ -831,7 +843,7 @@ func (q *Queries) WebhookLanesTake(ctx context.Context, arg WebhookLanesTakePara
 }
 
 const webhookLock = `-- name: WebhookLock :one
-SELECT company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at FROM webhook WHERE company_id = $1 AND id = $2 AND status <> 'deleted' FOR NO KEY UPDATE
+SELECT company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, events_since, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at FROM webhook WHERE company_id = $1 AND id = $2 AND status <> 'deleted' FOR NO KEY UPDATE
 `
 
 // WebhookLock is the first lock of whoever changes a webhook or queues for it;
@@ -851,6 +863,7 @@ func (q *Queries) WebhookLock(ctx context.Context, companyID uuid.UUID, iD uuid.
 		&i.PreviousSecret,
 		&i.PreviousUntil,
 		&i.CursorID,
+		&i.EventsSince,
 		&i.ReplayAfterID,
 		&i.ReplayUptoID,
 		&i.ReplayKinds,
@@ -1021,15 +1034,16 @@ WITH looked AS MATERIALIZED (
 ), wanted AS MATERIALIZED (
     SELECT looked.id, looked.kind, looked.subject_id, looked.seq, looked.recorded_at, row_number() OVER (ORDER BY looked.id) AS place
     FROM looked
-    WHERE cardinality($5::text[]) = 0 OR looked.kind = ANY($5::text[])
+    WHERE (cardinality($5::text[]) = 0 OR looked.kind = ANY($5::text[]))
+      AND looked.recorded_at >= $6::timestamptz
 ), queued AS (
     INSERT INTO webhook_delivery (company_id, webhook_id, seq, event_id, kind, subject_id, subject_seq, occurred_at, replay, status, created_at)
-    SELECT $1, $6, wanted.place + $7::bigint, wanted.id, wanted.kind, wanted.subject_id, wanted.seq,
-           wanted.recorded_at, $8, 'pending', $9::timestamptz
+    SELECT $1, $7, wanted.place + $8::bigint, wanted.id, wanted.kind, wanted.subject_id, wanted.seq,
+           wanted.recorded_at, $9, 'pending', $10::timestamptz
     FROM wanted
 ), laned AS (
     INSERT INTO webhook_lane (company_id, webhook_id, subject_id, due_at)
-    SELECT $1, $6, w.subject_id, $9::timestamptz
+    SELECT $1, $7, w.subject_id, $10::timestamptz
     FROM (SELECT DISTINCT wanted.subject_id FROM wanted ORDER BY wanted.subject_id) AS w
     ON CONFLICT (company_id, webhook_id, subject_id) DO UPDATE SET due_at = webhook_lane.due_at
 )
@@ -1039,15 +1053,16 @@ SELECT (SELECT count(*) FROM looked) AS looked,
 `
 
 type WebhookQueueEventsParams struct {
-	CompanyID uuid.UUID
-	AfterID   int64
-	UptoID    int64
-	BatchSize int32
-	Kinds     []string
-	WebhookID uuid.UUID
-	LastSeq   int64
-	Replay    bool
-	Now       time.Time
+	CompanyID   uuid.UUID
+	AfterID     int64
+	UptoID      int64
+	BatchSize   int32
+	Kinds       []string
+	EventsSince time.Time
+	WebhookID   uuid.UUID
+	LastSeq     int64
+	Replay      bool
+	Now         time.Time
 }
 
 type WebhookQueueEventsRow struct {
@@ -1067,6 +1082,7 @@ func (q *Queries) WebhookQueueEvents(ctx context.Context, arg WebhookQueueEvents
 		arg.UptoID,
 		arg.BatchSize,
 		arg.Kinds,
+		arg.EventsSince,
 		arg.WebhookID,
 		arg.LastSeq,
 		arg.Replay,
@@ -1220,7 +1236,7 @@ const webhookReplayStart = `-- name: WebhookReplayStart :one
 UPDATE webhook
 SET replay_after_id = $1::bigint, replay_upto_id = $2::bigint, replay_kinds = $3, replay_at = $4::timestamptz, updated_at = $4
 WHERE company_id = $5 AND id = $6
-RETURNING company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at
+RETURNING company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, events_since, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at
 `
 
 type WebhookReplayStartParams struct {
@@ -1254,6 +1270,7 @@ func (q *Queries) WebhookReplayStart(ctx context.Context, arg WebhookReplayStart
 		&i.PreviousSecret,
 		&i.PreviousUntil,
 		&i.CursorID,
+		&i.EventsSince,
 		&i.ReplayAfterID,
 		&i.ReplayUptoID,
 		&i.ReplayKinds,
@@ -1273,7 +1290,7 @@ func (q *Queries) WebhookReplayStart(ctx context.Context, arg WebhookReplayStart
 const webhookSecretSet = `-- name: WebhookSecretSet :one
 UPDATE webhook SET secret = $1, previous_secret = $2, previous_until = $3, updated_at = $4
 WHERE company_id = $5 AND id = $6
-RETURNING company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at
+RETURNING company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, events_since, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at
 `
 
 type WebhookSecretSetParams struct {
@@ -1309,6 +1326,7 @@ func (q *Queries) WebhookSecretSet(ctx context.Context, arg WebhookSecretSetPara
 		&i.PreviousSecret,
 		&i.PreviousUntil,
 		&i.CursorID,
+		&i.EventsSince,
 		&i.ReplayAfterID,
 		&i.ReplayUptoID,
 		&i.ReplayKinds,
@@ -1329,7 +1347,7 @@ const webhookStatusSet = `-- name: WebhookStatusSet :one
 UPDATE webhook
 SET status = $1, disabled_reason = $2, failures = 0, resume_at = NULL, updated_at = $3
 WHERE company_id = $4 AND id = $5
-RETURNING company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at
+RETURNING company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, events_since, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at
 `
 
 type WebhookStatusSetParams struct {
@@ -1362,6 +1380,7 @@ func (q *Queries) WebhookStatusSet(ctx context.Context, arg WebhookStatusSetPara
 		&i.PreviousSecret,
 		&i.PreviousUntil,
 		&i.CursorID,
+		&i.EventsSince,
 		&i.ReplayAfterID,
 		&i.ReplayUptoID,
 		&i.ReplayKinds,
@@ -1445,7 +1464,7 @@ func (q *Queries) WebhooksDue(ctx context.Context, now time.Time, settledID int6
 }
 
 const webhooksPage = `-- name: WebhooksPage :many
-SELECT company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at FROM webhook
+SELECT company_id, id, url, description, kinds, status, disabled_reason, secret, previous_secret, previous_until, cursor_id, events_since, replay_after_id, replay_upto_id, replay_kinds, replay_at, last_seq, failures, resume_at, last_success_at, actor_kind, actor_id, created_at, updated_at FROM webhook
 WHERE company_id = $1 AND status <> 'deleted' AND ($2::uuid IS NULL OR id > $2::uuid)
 ORDER BY id
 LIMIT $3
@@ -1480,6 +1499,7 @@ func (q *Queries) WebhooksPage(ctx context.Context, arg WebhooksPageParams) ([]W
 			&i.PreviousSecret,
 			&i.PreviousUntil,
 			&i.CursorID,
+			&i.EventsSince,
 			&i.ReplayAfterID,
 			&i.ReplayUptoID,
 			&i.ReplayKinds,

@@ -116,6 +116,7 @@ var stories = map[string]func(*story){
 	"jobs":      prepareJobs,
 	"nodes":     prepareNodes,
 	"follow":    prepareFollow,
+	"webhooks":  prepareWebhooks,
 }
 
 func TestGolden(t *testing.T) {
@@ -314,6 +315,8 @@ func randomID(kind string) string {
 	case "Job":
 		return loyalty.GlobalID(kind, "987654321")
 	case "Movement":
+		return loyalty.GlobalID(kind, uuid.NewString()+"/1")
+	case "WebhookDelivery":
 		return loyalty.GlobalID(kind, uuid.NewString()+"/1")
 	}
 	return loyalty.GlobalID(kind, uuid.NewString())

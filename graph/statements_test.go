@@ -95,6 +95,11 @@ var nested = []struct {
 		`{ stores(first: %[1]d) { edges { node { code } } } apiKeys(first: %[1]d) { edges { node { name } } } notifications(first: %[1]d) { edges { node { kind } } } }`,
 		[]string{"StoresPage", "APIKeysPage", "NotificationsPage"},
 	},
+	{
+		"webhooks, their log and its attempts",
+		`{ webhooks(first: %[1]d) { edges { node { url oldestPendingAt deliveries(first: %[1]d) { edges { node { kind attempts { number } } } } } } } }`,
+		[]string{"WebhooksPage", "WebhookOldestPendings", "WebhookDeliveriesByWebhooks", "WebhookAttemptsByDeliveries"},
+	},
 }
 
 func TestStatements(t *testing.T) {
@@ -105,6 +110,9 @@ func TestStatements(t *testing.T) {
 	for i := range 24 {
 		imp := c.Import(t, fmt.Sprintf("%d.csv", i), fmt.Sprintf("Ana,,no-address-%d,,1", i), "Eva,,,,1")
 		c.Apply(t, imp.ID)
+	}
+	for range 20 {
+		c.Webhook(t)
 	}
 	for i, tt := range nested {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,10 +1,13 @@
 -- name: WebhookCreate :one
--- WebhookCreate begins behind the company's newest settled event: what was before
--- is for a replay. The caller holds the company's row, so that the number of
--- webhooks holds; no row means that there are as many as there may be.
-INSERT INTO webhook (company_id, id, url, description, kinds, status, secret, cursor_id, actor_kind, actor_id, created_at, updated_at)
+-- WebhookCreate begins with what is recorded from now on. Its cursor begins further
+-- back, behind an event so old that no transaction can still be writing one of
+-- before: there is no telling where those that write now will stand. The caller
+-- holds the company's row, so that the number of webhooks holds; no row means that
+-- there are as many as there may be.
+INSERT INTO webhook (company_id, id, url, description, kinds, status, secret, cursor_id, events_since, actor_kind, actor_id, created_at, updated_at)
 SELECT @company_id, @id, @url, @description, @kinds, 'enabled', @secret,
-       (SELECT coalesce(max(e.id), 0) FROM event e WHERE e.company_id = @company_id AND e.id <= @settled_id),
+       coalesce((SELECT e.id FROM event e WHERE e.company_id = @company_id AND e.recorded_at < @written_by
+                 ORDER BY e.id DESC LIMIT 1), 0), @now,
        @actor_kind, @actor_id, @now, @now
 WHERE (SELECT count(*) FROM webhook w WHERE w.company_id = @company_id AND w.status <> 'deleted') < @most::integer
 RETURNING *;
@@ -43,10 +46,13 @@ WHERE company_id = @company_id AND id = @id
 RETURNING *;
 
 -- name: WebhookCursorSkip :one
--- WebhookCursorSkip goes on behind the company's newest settled event.
+-- WebhookCursorSkip goes on with what is recorded from now on, as WebhookCreate
+-- begins.
 UPDATE webhook
-SET cursor_id = greatest(webhook.cursor_id, (SELECT coalesce(max(e.id), 0) FROM event e WHERE e.company_id = @company_id AND e.id <= @settled_id)),
-    updated_at = @now
+SET cursor_id = greatest(webhook.cursor_id, @oldest_id::bigint,
+                         (SELECT e.id FROM event e WHERE e.company_id = @company_id AND e.recorded_at < @written_by
+                          ORDER BY e.id DESC LIMIT 1)),
+    events_since = @now, updated_at = @now
 WHERE webhook.company_id = @company_id AND webhook.id = @id
 RETURNING *;
 
@@ -136,7 +142,8 @@ WITH looked AS MATERIALIZED (
 ), wanted AS MATERIALIZED (
     SELECT looked.id, looked.kind, looked.subject_id, looked.seq, looked.recorded_at, row_number() OVER (ORDER BY looked.id) AS place
     FROM looked
-    WHERE cardinality(@kinds::text[]) = 0 OR looked.kind = ANY(@kinds::text[])
+    WHERE (cardinality(@kinds::text[]) = 0 OR looked.kind = ANY(@kinds::text[]))
+      AND looked.recorded_at >= @events_since::timestamptz
 ), queued AS (
     INSERT INTO webhook_delivery (company_id, webhook_id, seq, event_id, kind, subject_id, subject_seq, occurred_at, replay, status, created_at)
     SELECT @company_id, @webhook_id, wanted.place + @last_seq::bigint, wanted.id, wanted.kind, wanted.subject_id, wanted.seq,

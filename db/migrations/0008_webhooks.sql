@@ -22,6 +22,8 @@ CREATE TABLE webhook (
     -- become deliveries. Always an event of the company, so that pruning can be told
     -- from silence; zero if it had none.
     cursor_id   bigint NOT NULL,
+    -- What was recorded before is not sent, but by a replay.
+    events_since timestamptz NOT NULL,
     -- A replay that runs: events behind replay_after_id up to replay_upto_id become
     -- deliveries again before any new one does.
     replay_after_id bigint,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -37,7 +38,7 @@ func (s *Service) fanOut(ctx context.Context, company, webhook uuid.UUID, most i
 			looked, err = s.fanOutReplay(ctx, tx, w, most)
 			return err
 		}
-		queued, err := s.queue(ctx, tx, w, w.CursorID, settled, w.Kinds, false, most)
+		queued, err := s.queue(ctx, tx, w, w.CursorID, settled, w.Kinds, w.EventsSince, most)
 		if err != nil || queued.Looked == 0 {
 			return err
 		}
@@ -53,7 +54,7 @@ func (s *Service) fanOut(ctx context.Context, company, webhook uuid.UUID, most i
 // fanOutReplay queues the next batch of a replay; one that has ended counts as
 // one event, since what is new can now go on.
 func (s *Service) fanOutReplay(ctx context.Context, tx db.Tx, w db.Webhook, most int32) (looked int64, err error) {
-	queued, err := s.queue(ctx, tx, w, *w.ReplayAfterID, *w.ReplayUptoID, w.ReplayKinds, true, most)
+	queued, err := s.queue(ctx, tx, w, *w.ReplayAfterID, *w.ReplayUptoID, w.ReplayKinds, time.Time{}, most)
 	if err != nil {
 		return 0, err
 	}
@@ -67,10 +68,10 @@ func (s *Service) fanOutReplay(ctx context.Context, tx db.Tx, w db.Webhook, most
 	return max(queued.Looked, 1), nil
 }
 
-func (s *Service) queue(ctx context.Context, tx db.Tx, w db.Webhook, after, upto int64, kinds []string, replay bool, most int32) (db.WebhookQueueEventsRow, error) {
+func (s *Service) queue(ctx context.Context, tx db.Tx, w db.Webhook, after, upto int64, kinds []string, since time.Time, most int32) (db.WebhookQueueEventsRow, error) {
 	queued, err := tx.WebhookQueueEvents(ctx, db.WebhookQueueEventsParams{
 		CompanyID: w.CompanyID, WebhookID: w.ID, AfterID: after, UptoID: upto, BatchSize: most,
-		Kinds: append([]string{}, kinds...), LastSeq: w.LastSeq, Replay: replay, Now: s.now(),
+		Kinds: append([]string{}, kinds...), LastSeq: w.LastSeq, EventsSince: since, Replay: w.ReplayUptoID != nil, Now: s.now(),
 	})
 	return queued, during("queue events for a webhook", err)
 }

@@ -78,17 +78,13 @@ func checkKinds(kinds []string) ([]string, error) {
 }
 
 // Create makes a webhook and answers its signing secret, which nothing shows
-// again. It is sent what happens from now on. It refuses with REQUIRED, TOO_LONG,
+// again. It is sent what is recorded from now on. It refuses with REQUIRED, TOO_LONG,
 // INVALID, WEBHOOK_URL_REFUSED and WEBHOOK_LIMIT_REACHED.
 func (s *Service) Create(ctx context.Context, who auth.Principal, in Input) (*Webhook, string, error) {
 	if in.URL == nil {
 		return nil, "", loyalty.Refuse(loyalty.CodeRequired, "url")
 	}
 	url, description, kinds, err := s.fields(in, "", "", []string{})
-	if err != nil {
-		return nil, "", err
-	}
-	settled, err := s.db.EventsSettled(ctx)
 	if err != nil {
 		return nil, "", err
 	}
@@ -105,7 +101,7 @@ func (s *Service) Create(ctx context.Context, who auth.Principal, in Input) (*We
 		var err error
 		row, err = tx.WebhookCreate(ctx, db.WebhookCreateParams{
 			CompanyID: who.CompanyID, ID: id, Url: url, Description: description, Kinds: kinds,
-			Secret: s.vault.seal(who.CompanyID, id, secret), SettledID: settled,
+			Secret: s.vault.seal(who.CompanyID, id, secret), WrittenBy: now.Add(-writtenWithin),
 			ActorKind: string(who.Kind), ActorID: subject(who), Now: now, Most: MaxWebhooks,
 		})
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -197,13 +193,6 @@ func (s *Service) Pause(ctx context.Context, who auth.Principal, id uuid.UUID) (
 // EVENTS_GONE, unless skip says that it may go on with what happens from now on. A
 // second time changes nothing. It refuses with NOT_FOUND.
 func (s *Service) Resume(ctx context.Context, who auth.Principal, id uuid.UUID, skip bool) (*Webhook, error) {
-	var settled int64
-	if skip {
-		var err error
-		if settled, err = s.db.EventsSettled(ctx); err != nil {
-			return nil, err
-		}
-	}
 	return s.change(ctx, who, id, "webhook_resume", map[string]any{"skip": skip}, func(tx db.Tx, w db.Webhook, now time.Time) (db.Webhook, error) {
 		if Status(w.Status) == Enabled {
 			return w, nil
@@ -216,7 +205,9 @@ func (s *Service) Resume(ctx context.Context, who auth.Principal, id uuid.UUID, 
 			if !skip {
 				return w, loyalty.Refuse(loyalty.CodeEventsGone, "skip").With("oldest", loyalty.EventCursor(kept.OldestID))
 			}
-			w, err = tx.WebhookCursorSkip(ctx, db.WebhookCursorSkipParams{CompanyID: who.CompanyID, ID: id, SettledID: settled, Now: now})
+			w, err = tx.WebhookCursorSkip(ctx, db.WebhookCursorSkipParams{
+				CompanyID: who.CompanyID, ID: id, OldestID: kept.OldestID, WrittenBy: now.Add(-writtenWithin), Now: now,
+			})
 			if err != nil {
 				return w, fmt.Errorf("move a webhook's cursor: %w", err)
 			}

@@ -153,6 +153,7 @@ func TestPauseAndResume(t *testing.T) {
 	if _, err := e.Resume(t.Context(), e.who, w.ID, false); loyalty.CodeOf(err) != loyalty.CodeEventsGone {
 		t.Errorf("Resume with a gap: got %v", err)
 	}
+	e.pass(time.Second)
 	if _, err := e.Resume(t.Context(), e.who, w.ID, true); err != nil {
 		t.Fatalf("Resume with skip: %v", err)
 	}

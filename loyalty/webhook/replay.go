@@ -43,7 +43,7 @@ func (s *Service) Replay(ctx context.Context, who auth.Principal, id uuid.UUID, 
 	if err != nil {
 		return nil, err
 	}
-	return s.change(ctx, who, id, "webhook_replay", map[string]any{"kinds": kinds}, func(tx db.Tx, w db.Webhook, now time.Time) (db.Webhook, error) {
+	w, err := s.change(ctx, who, id, "webhook_replay", map[string]any{"kinds": kinds}, func(tx db.Tx, w db.Webhook, now time.Time) (db.Webhook, error) {
 		if w.ReplayUptoID != nil {
 			return w, loyalty.Refuse(loyalty.CodeReplayRunning, "")
 		}
@@ -72,6 +72,10 @@ func (s *Service) Replay(ctx context.Context, who auth.Principal, id uuid.UUID, 
 		}
 		return w, s.enqueue(ctx, tx, w)
 	})
+	if loyalty.CodeOf(err) == loyalty.CodeNotFound {
+		err = loyalty.Refuse(loyalty.CodeNotFound, "webhookId")
+	}
+	return w, err
 }
 
 // beginning is the number behind which a range begins.

@@ -75,6 +75,10 @@ const (
 	// KeepEvents is how long events are kept at least.
 	KeepEvents = 7 * 24 * time.Hour
 
+	// writtenWithin is longer than a transaction that writes events can last: the
+	// database ends those that are idle or whose statement takes long.
+	writtenWithin = 10 * time.Minute
+
 	defaultTimeout  = 10 * time.Second
 	defaultParallel = 8
 	// lease is how long a lane is taken for: longer than a request and the notes
