@@ -201,7 +201,7 @@ var operations = map[string]operation{
 	"Mutation.webhookSecretRotate": onHook("webhookSecretRotate", ""),
 	"Mutation.webhookTest":         onHook("webhookTest", ""),
 	"Mutation.webhookReplay": {scope: auth.WebhooksWrite, documents: one(
-		`mutation { webhookReplay(input: { webhookId: %q, after: "" }) { webhook { id } userErrors { code field message } } }`,
+		`mutation { webhookReplay(input: { webhookId: %q, after: "`+beginning+`" }) { webhook { id } userErrors { code field message } } }`,
 		func(n names) []any { return []any{n.Webhook} })},
 	"Mutation.webhookDeliveryRetry": {scope: auth.WebhooksWrite, documents: one(
 		`mutation { webhookDeliveryRetry(input: { id: %q }) { delivery { id } userErrors { code field message } } }`,

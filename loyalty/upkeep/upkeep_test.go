@@ -71,6 +71,8 @@ func (e *env) addCompany(t *testing.T, id uuid.UUID, code, zone string) {
 		VALUES ($1, $1, 'puntos', 'Puntos', 'points', 0, $2, $2)`, id, start)
 	e.exec(t, `INSERT INTO operator (company_id, id, email, name, password_hash, scopes, created_at, updated_at)
 		VALUES ($1, $1, 'a@b.test', 'A', '', '{}', $2, $2)`, id, start)
+	e.exec(t, `INSERT INTO webhook (company_id, id, url, description, kinds, status, secret, cursor_id, events_since, actor_kind, created_at, updated_at)
+		VALUES ($1, $1, 'https://example.com', '', '{}', 'enabled', '', 0, $2, 'system', $2, $2)`, id, start)
 }
 
 func (e *env) exec(t *testing.T, sql string, args ...any) {
@@ -92,7 +94,10 @@ func (e *env) count(t *testing.T, sql string, args ...any) (n int) {
 // not, by a minute, in a company.
 func (e *env) litter(t *testing.T, company uuid.UUID, n int) {
 	t.Helper()
-	for _, side := range []time.Duration{-time.Minute, time.Minute} {
+	for i, side := range []time.Duration{-time.Minute, time.Minute} {
+		e.exec(t, `INSERT INTO webhook_delivery (company_id, webhook_id, seq, event_id, kind, subject_id, subject_seq, occurred_at, replay, status, created_at)
+			SELECT $1, $1, $4 * $3 + n, n, 'movement_posted', $1, 1, $2, false, 'delivered', $2 FROM generate_series(1, $3::bigint) AS n`,
+			company, e.now.Add(side-upkeep.DefaultDeliveries), n, i)
 		e.exec(t, `INSERT INTO idempotency_key (company_id, id, fingerprint, card_id, seq, expires_at)
 			SELECT $1, gen_random_uuid(), $1, $1, 1, $2 FROM generate_series(1, $3)`, company, e.now.Add(side), n)
 		e.exec(t, `INSERT INTO event (company_id, kind, subject_id, recorded_at)
@@ -122,7 +127,7 @@ func (e *env) addImport(t *testing.T, company uuid.UUID, status string, at time.
 func (e *env) left(t *testing.T, company uuid.UUID) map[string]int {
 	t.Helper()
 	all := map[string]int{}
-	for _, table := range []string{"idempotency_key", "event", "operator_session", "import", "import_row"} {
+	for _, table := range []string{"idempotency_key", "event", "operator_session", "import", "import_row", "webhook_delivery"} {
 		all[table] = e.count(t, fmt.Sprintf(`SELECT count(*) FROM %s WHERE company_id = $1`, table), company)
 	}
 	return all
@@ -139,12 +144,12 @@ func TestPrune(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(upkeep.Pruned{Keys: 3, Events: 2, Sessions: 3, Imports: 3}, got); diff != "" {
+	if diff := cmp.Diff(upkeep.Pruned{Keys: 3, Events: 2, Sessions: 3, Imports: 3, Deliveries: 3}, got); diff != "" {
 		t.Errorf("Prune (-want +got):\n%s", diff)
 	}
 	// The newest of the old events stays: subscribers see by it that nothing between
 	// it and the next is missing.
-	kept := map[string]int{"idempotency_key": 3, "event": 4, "operator_session": 3, "import": 6, "import_row": 6}
+	kept := map[string]int{"idempotency_key": 3, "event": 4, "operator_session": 3, "import": 6, "import_row": 6, "webhook_delivery": 3}
 	if diff := cmp.Diff(kept, e.left(t, e.acme)); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}
