@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
@@ -22,6 +23,7 @@ import (
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 	"sello/server/ops"
 )
 
@@ -39,7 +41,9 @@ type app struct {
 	graph   *graph.Resolver
 	jobs    *river.Client[pgx.Tx]
 	works   bool
-	metrics *ops.Metrics
+	// webhooks are watched by processes that work the queues.
+	webhooks *webhook.Service
+	metrics  *ops.Metrics
 }
 
 // role says what a process does besides answering.
@@ -91,14 +95,18 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 	a.auth = auth.New(auth.Config{DB: a.store, Keys: keys, Now: time.Now, Issuer: config.BaseURL, Hasher: hasher, Failed: metrics.SignInFailed})
 	importing := &imports.Service{DB: a.store, Now: time.Now}
 	notifying := &notify.Service{DB: a.store, Mailer: mailer, Now: time.Now, Sources: map[string]notify.Source{imports.ResultMail: importing.WriteErrorFile}}
-	keeping := &upkeep.Service{DB: a.store, Auth: a.auth, Imports: importing, Now: time.Now}
+	if a.webhooks, err = webhooks(config, a.store, notifying, metrics); err != nil {
+		return nil, err
+	}
+	keeping := &upkeep.Service{DB: a.store, Auth: a.auth, Imports: importing, Now: time.Now, Webhooks: a.webhooks}
 	books := ledger.New(a.store, time.Now)
 	reporting := &report.Service{DB: a.store, Ledger: books, Now: time.Now}
 	if replica != nil {
 		reporting.Read = db.NewStore(replica)
 	}
 	a.jobs, err = jobs.New(jobs.Config{
-		Pool: pool, Imports: importing, Notify: notifying, Upkeep: keeping, Reports: reporting, Work: r.works, Stopping: r.stopping, Log: log,
+		Pool: pool, Imports: importing, Notify: notifying, Upkeep: keeping, Reports: reporting, Webhooks: a.webhooks,
+		Work: r.works, Stopping: r.stopping, Log: log,
 		JobTimeout: config.JobTimeout, RescueAfter: config.JobRescueAfter,
 	})
 	if err != nil {
@@ -115,12 +123,14 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 			imports.Apply{}.Kind(): importing.JobCancelled,
 			report.Check{}.Kind():  reporting.CheckJobCancelled,
 		}},
-		Reports: reporting,
-		Feed:    a.feed,
+		Reports:  reporting,
+		Feed:     a.feed,
+		Webhooks: a.webhooks,
 	}
 	a.graph.Ledger.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
 	a.graph.Ledger.Refused = metrics.Refused
 	metrics.WatchPool(pool)
+	metrics.WatchWebhooks(a.webhooks.Oldest)
 	metrics.WatchQueues(time.Now, func(ctx context.Context) ([]ops.QueueFigures, error) {
 		rows, err := a.store.QueuesFigures(ctx, nil, time.Now())
 		figures := make([]ops.QueueFigures, len(rows))
@@ -130,6 +140,21 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 		return figures, err
 	})
 	return a, nil
+}
+
+// webhooks makes their service; who is told of one that was disabled is told by
+// mail.
+func webhooks(config Config, store *db.Store, notifying *notify.Service, metrics *ops.Metrics) (*webhook.Service, error) {
+	return webhook.New(webhook.Config{
+		DB: store, Now: time.Now, Secret: []byte(config.Secret), AllowPrivate: config.WebhookAllowPrivate,
+		Attempted: metrics.WebhookAttempted,
+		Send: func(ctx context.Context, tx db.Tx, company uuid.UUID, m webhook.Mail) error {
+			_, err := notify.Queue(ctx, tx, notifying.Jobs, company, time.Now(), notify.Message{
+				Kind: m.Kind, SubjectID: m.SubjectID, Recipient: m.Recipient, Subject: m.Subject, Body: m.Body,
+			})
+			return err
+		},
+	})
 }
 
 // connect makes the main pool.

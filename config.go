@@ -47,7 +47,8 @@ type Config struct {
 
 	// JWTKeys are kid:seed pairs; the first signs, all verify.
 	JWTKeys string `env:"JWT_KEYS"`
-	// Secret is the key of staff password fingerprints.
+	// Secret is the key of staff password fingerprints, and of the key that
+	// webhooks' signing secrets are encrypted under.
 	Secret string `env:"SECRET"`
 
 	SMTP struct {
@@ -64,6 +65,8 @@ type Config struct {
 	// whether they are set (see tuneMemory).
 	GCPercent   string `env:"GOGC"`
 	MemoryLimit string `env:"GOMEMLIMIT"`
+	// WebhookAllowPrivate lets webhooks go to http and to private addresses.
+	WebhookAllowPrivate bool `env:"WEBHOOK_ALLOW_PRIVATE" envDefault:"false"`
 
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info"`
 

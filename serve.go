@@ -90,6 +90,7 @@ func (a *app) run(ctx context.Context, listener, opsListener net.Listener) error
 	go func() { feedEnded <- a.feed.Run(feedCtx) }()
 	if a.works {
 		g.Go(func() error { return a.work(ctx) })
+		g.Go(func() error { return a.webhooks.Watch(ctx) })
 	}
 	if listener != nil {
 		srv, err := a.server(health)

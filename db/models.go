@@ -463,3 +463,67 @@ type UntrackedLot struct {
 	PostedAt  time.Time
 	Remaining decimal.Decimal
 }
+
+type Webhook struct {
+	CompanyID      uuid.UUID
+	ID             uuid.UUID
+	Url            string
+	Description    string
+	Kinds          []string
+	Status         string
+	DisabledReason *string
+	Secret         []byte
+	PreviousSecret []byte
+	PreviousUntil  *time.Time
+	CursorID       int64
+	EventsSince    time.Time
+	ReplayAfterID  *int64
+	ReplayUptoID   *int64
+	ReplayKinds    []string
+	ReplayAt       *time.Time
+	LastSeq        int64
+	Failures       int32
+	ResumeAt       *time.Time
+	LastSuccessAt  *time.Time
+	ActorKind      string
+	ActorID        *uuid.UUID
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}
+
+type WebhookAttempt struct {
+	CompanyID  uuid.UUID
+	WebhookID  uuid.UUID
+	Seq        int64
+	Attempt    int32
+	At         time.Time
+	DurationMs int32
+	StatusCode *int32
+	Error      *string
+	Response   *string
+}
+
+type WebhookDelivery struct {
+	CompanyID      uuid.UUID
+	WebhookID      uuid.UUID
+	Seq            int64
+	EventID        *int64
+	Kind           string
+	SubjectID      uuid.UUID
+	SubjectSeq     int64
+	OccurredAt     time.Time
+	Replay         bool
+	Status         string
+	Attempts       int32
+	FirstAttemptAt *time.Time
+	NextAttemptAt  *time.Time
+	EndedAt        *time.Time
+	CreatedAt      time.Time
+}
+
+type WebhookLane struct {
+	CompanyID uuid.UUID
+	WebhookID uuid.UUID
+	SubjectID uuid.UUID
+	DueAt     time.Time
+}

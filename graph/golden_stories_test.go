@@ -1,8 +1,13 @@
 package graph_test
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/govalues/decimal"
 
@@ -145,6 +150,32 @@ func endingPoints(s *story) {
 	}
 }
 
+// prepareWebhooks has a receiver that takes everything but the first it gets.
+func prepareWebhooks(s *story) {
+	s.Fill(s.t, 1)
+	s.Clock.Pass(time.Second) // what was before is not sent
+	got := 0
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if got++; got == 1 {
+			http.Error(w, "not yet", http.StatusServiceUnavailable)
+		}
+	}))
+	s.t.Cleanup(receiver.Close)
+	s.saved["receiver"] = receiver.URL + "/in"
+	hook := func() uuid.UUID {
+		id, _ := loyalty.ParseUUID("Webhook", s.saved["hook"])
+		return id
+	}
+	s.hooks["post"] = func(s *story) {
+		s.Post(s.t, s.Names.Cards[0].Code, 5)
+		s.Post(s.t, s.Names.Cards[0].Code, 6)
+		s.Serve(s.t, hook())
+		s.Clock.Pass(10 * time.Second)
+		s.Serve(s.t, hook())
+	}
+	s.hooks["serve"] = func(s *story) { s.Serve(s.t, hook()) }
+}
+
 // nodeIDs are the opaque ids of one object of each type of a filled company. It
 // imports a file, which leaves a notification and a job.
 func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
@@ -155,6 +186,7 @@ func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hook, delivery := c.Webhook(t)
 	a := c.Query(t, `query($card: String!, $store: String!, $staff: Int!) {
 		company { id }
 		store(code: $store) { id }
@@ -172,6 +204,7 @@ func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 		"Movement": a.Text("card", "movements", "edges", 0, "node", "id"), "ApiKey": first("apiKeys"),
 		"Import": (&imports.Import{Import: imp.Import}).GlobalID(), "Notification": first("notifications"), "Job": first("jobs"),
 		"LedgerCheck": check.GlobalID(),
+		"Webhook":     hook.GlobalID(), "WebhookDelivery": delivery.GlobalID(),
 	}
 	for kind, id := range ids {
 		if id == "" {

@@ -117,6 +117,7 @@ var stories = map[string]func(*story){
 	"nodes":     prepareNodes,
 	"follow":    prepareFollow,
 	"reports":   prepareReports,
+	"webhooks":  prepareWebhooks,
 }
 
 func TestGolden(t *testing.T) {
@@ -315,6 +316,8 @@ func randomID(kind string) string {
 	case "Job":
 		return loyalty.GlobalID(kind, "987654321")
 	case "Movement":
+		return loyalty.GlobalID(kind, uuid.NewString()+"/1")
+	case "WebhookDelivery":
 		return loyalty.GlobalID(kind, uuid.NewString()+"/1")
 	}
 	return loyalty.GlobalID(kind, uuid.NewString())

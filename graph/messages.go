@@ -102,4 +102,9 @@ var messages = map[loyalty.Code]words{
 	loyalty.CodeRangeTooLong:       {"At most {days} days can be asked for.", "Se pueden pedir como máximo {days} días.", "É possível pedir no máximo {days} dias.", "Chỉ có thể yêu cầu tối đa {days} ngày."},
 	loyalty.CodeReportRebuilding:   {"The figures are being counted anew already.", "Las cifras ya se están recalculando.", "Os números já estão sendo recalculados.", "Số liệu đang được tính lại."},
 	loyalty.CodeLedgerCheckRunning: {"The books are being checked already.", "Los libros ya se están verificando.", "Os livros já estão sendo verificados.", "Sổ sách đang được kiểm tra."},
+	// Webhooks.
+	loyalty.CodeWebhookURLRefused:   {"The address must be https and on the public internet.", "La dirección debe ser https y estar en internet público.", "O endereço deve ser https e estar na internet pública.", "Địa chỉ phải là https và thuộc internet công cộng."},
+	loyalty.CodeWebhookLimitReached: {"There can be at most {limit} webhooks.", "Puede haber como máximo {limit} webhooks.", "Pode haver no máximo {limit} webhooks.", "Chỉ có thể có tối đa {limit} webhook."},
+	loyalty.CodeEventsGone:          {"The events behind this place are no longer kept.", "Los eventos posteriores a ese punto ya no se conservan.", "Os eventos depois desse ponto não são mais mantidos.", "Các sự kiện sau điểm này không còn được lưu giữ."},
+	loyalty.CodeReplayRunning:       {"The last replay is still being queued.", "La repetición anterior aún se está encolando.", "A repetição anterior ainda está sendo enfileirada.", "Lần gửi lại trước vẫn đang được xếp hàng."},
 }

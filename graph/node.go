@@ -15,6 +15,7 @@ import (
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
+	"sello/loyalty/webhook"
 )
 
 // node reads any object by its opaque id. Each type asks for the scope that its
@@ -29,6 +30,8 @@ func (r *Resolver) node(ctx context.Context, id string) (model.Node, error) {
 		return r.movementNode(ctx, key)
 	case "Job":
 		return r.jobNode(ctx, id)
+	case "WebhookDelivery":
+		return r.deliveryNode(ctx, key)
 	}
 	n, err := uuid.Parse(key)
 	if err != nil {
@@ -58,6 +61,10 @@ func (r *Resolver) node(ctx context.Context, id string) (model.Node, error) {
 		return found(ctx, auth.KeysManage, func(who auth.Principal) (*auth.Key, error) { return known(r.Auth.KeyByID(ctx, who.CompanyID, n)) })
 	case "Import":
 		return found(ctx, auth.ImportsRead, func(who auth.Principal) (*imports.Import, error) { return known(r.Imports.Get(ctx, who.CompanyID, n)) })
+	case "Webhook":
+		return found(ctx, auth.WebhooksRead, func(who auth.Principal) (*webhook.Webhook, error) {
+			return r.Webhooks.ByID(ctx, who.CompanyID, n)
+		})
 	case "Notification":
 		return found(ctx, auth.NotificationsRead, func(who auth.Principal) (*notify.Notification, error) {
 			return known(r.Notify.Get(ctx, who.CompanyID, n))

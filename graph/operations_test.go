@@ -18,6 +18,7 @@ type names struct {
 	Card, Store, CardType, WalletKey, Phone, Email, Document, QR, Operator string
 	Staff                                                                  int64
 	Customer, Key, Import, Job, After                                      string
+	Webhook, Delivery                                                      string
 }
 
 // operation is how one root field is asked in the tenancy tests.
@@ -111,6 +112,9 @@ var operations = map[string]operation{
 		`query { insightLiability(cardTypeCode: %q) { cards outstanding } }`, func(n names) []any { return []any{n.CardType} })},
 	"Query.reportState":  {scope: auth.ReportsRead, documents: fixed(`query { reportState { completeTo } }`)},
 	"Query.ledgerChecks": {scope: auth.ReportsRead, documents: list("ledgerChecks", "", "id note findings { edges { node { detail } } }")},
+	"Query.webhooks":     {scope: auth.WebhooksRead, documents: list("webhooks", "", "id url description deliveries { edges { node { id } } }")},
+	"Query.webhook": {scope: auth.WebhooksRead, documents: one(`query { webhook(id: %q) { id url } }`,
+		func(n names) []any { return []any{n.Webhook} })},
 
 	"Mutation.sessionCreate": {open: true, documents: one(
 		`mutation { sessionCreate(input: { company: "beta", email: %q, password: "`+graphtest.Password+`" }) { accessToken userErrors { code } } }`,
@@ -203,12 +207,33 @@ var operations = map[string]operation{
 		`mutation { reportRebuild(input: { confirm: true }) { reportState { rebuilding } userErrors { code } } }`)},
 	"Mutation.ledgerCheckStart": {scope: auth.ReportsWrite, global: true, documents: fixed( // one is under way
 		`mutation { ledgerCheckStart(input: { note: "tenancy" }) { ledgerCheck { id } userErrors { code } } }`)},
+	"Mutation.webhookCreate": {scope: auth.WebhooksWrite, creates: true, documents: fixed(
+		`mutation { webhookCreate(input: { url: "http://127.0.0.1:1/x" }) { webhook { url } userErrors { code } } }`)},
+	"Mutation.webhookUpdate":       onHook("webhookUpdate", `description: "taken over"`),
+	"Mutation.webhookPause":        onHook("webhookPause", ""),
+	"Mutation.webhookResume":       onHook("webhookResume", ""),
+	"Mutation.webhookDelete":       onHook("webhookDelete", ""),
+	"Mutation.webhookSecretRotate": onHook("webhookSecretRotate", ""),
+	"Mutation.webhookTest":         onHook("webhookTest", ""),
+	"Mutation.webhookReplay": {scope: auth.WebhooksWrite, documents: one(
+		`mutation { webhookReplay(input: { webhookId: %q, after: "`+beginning+`" }) { webhook { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Webhook} })},
+	"Mutation.webhookDeliveryRetry": {scope: auth.WebhooksWrite, documents: one(
+		`mutation { webhookDeliveryRetry(input: { id: %q }) { delivery { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Delivery} })},
 
 	"Subscription.movementPosted": {scope: auth.CardsRead, documents: one(
 		`subscription { movementPosted(cardCode: %q, after: "`+beginning+`") { movement { id } } }`, func(n names) []any { return []any{n.Card} })},
 	"Subscription.importProgressed": {scope: auth.ImportsRead, documents: one(
 		`subscription { importProgressed(id: %q) { id } }`, func(n names) []any { return []any{n.Import} })},
 	"Subscription.queuesChanged": {scope: auth.JobsRead, documents: fixed(`subscription { queuesChanged { name available } }`)},
+}
+
+// onHook is a mutation of one webhook.
+func onHook(mutation, more string) operation {
+	return operation{scope: auth.WebhooksWrite, documents: one(
+		`mutation { `+mutation+`(input: { id: %q `+more+` }) { userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Webhook} })}
 }
 
 func postings(mutation, amount string) func(names) []string {

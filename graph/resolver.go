@@ -12,6 +12,7 @@ import (
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
+	"sello/loyalty/webhook"
 )
 
 // Resolver holds the domain that the resolvers call; main.go fills it once.
@@ -25,4 +26,5 @@ type Resolver struct {
 	Queue     *queue.Service
 	Reports   *report.Service
 	Feed      *db.Feed
+	Webhooks  *webhook.Service
 }

@@ -110,6 +110,11 @@ var nested = []struct {
 		`{ stores(first: %[1]d) { edges { node { code } } } apiKeys(first: %[1]d) { edges { node { name } } } notifications(first: %[1]d) { edges { node { kind } } } }`,
 		[]string{"StoresPage", "APIKeysPage", "NotificationsPage"},
 	},
+	{
+		"webhooks, their log and its attempts",
+		`{ webhooks(first: %[1]d) { edges { node { url oldestPendingAt deliveries(first: %[1]d) { edges { node { kind attempts { number } } } } } } } }`,
+		[]string{"WebhooksPage", "WebhookOldestPendings", "WebhookDeliveriesByWebhooks", "WebhookAttemptsByDeliveries"},
+	},
 }
 
 func TestStatements(t *testing.T) {
@@ -131,6 +136,9 @@ func TestStatements(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+	}
+	for range 20 {
+		c.Webhook(t)
 	}
 	for i, tt := range nested {
 		t.Run(tt.name, func(t *testing.T) {

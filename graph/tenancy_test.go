@@ -22,6 +22,7 @@ var foreignNames = names{
 	Card: "zzzz-card-0", Store: "zzzz-centro", CardType: "zzzz-wallet", WalletKey: "mk_zzzz_0001", Phone: "5529999999",
 	Email: "maria0@zzzz.example", Document: "zzzz-0000", QR: "PRT-00000000000000000000", Operator: "boss@zzzz.example", Staff: 8999,
 	Customer: randomID("Customer"), Key: randomID("ApiKey"), Import: randomID("Import"), Job: randomID("Job"),
+	Webhook: randomID("Webhook"), Delivery: randomID("WebhookDelivery"),
 }
 
 // namesOf are those of a filled company.
@@ -30,6 +31,7 @@ func namesOf(c *graphtest.Company, ids map[string]string) names {
 		Card: c.Names.Cards[0].Code, Store: c.Names.Store, CardType: c.Names.Wallet, WalletKey: c.Names.WalletKey, Phone: c.Names.Phones[0],
 		Email: *c.Names.Customers[0].Email, Document: *c.Names.Customers[0].Document, QR: c.Names.Customers[0].QrCode, Operator: c.Email,
 		Staff: c.Names.Staff[1], Customer: ids["Customer"], Key: ids["ApiKey"], Import: ids["Import"], Job: ids["Job"],
+		Webhook: ids["Webhook"], Delivery: ids["WebhookDelivery"],
 	}
 }
 
@@ -204,6 +206,7 @@ var nodeScopes = map[string]auth.Scope{
 	"CardType": auth.CardsRead, "Card": auth.CardsRead, "Movement": auth.CardsRead, "ApiKey": auth.KeysManage,
 	"Import": auth.ImportsRead, "Notification": auth.NotificationsRead, "Job": auth.JobsRead,
 	"LedgerCheck": auth.ReportsRead,
+	"Webhook":     auth.WebhooksRead, "WebhookDelivery": auth.WebhooksRead,
 }
 
 func TestNodeOfAnotherCompany(t *testing.T) {
@@ -291,8 +294,14 @@ func TestScopesBelow(t *testing.T) {
 		{"Card.balanceAsOf of a mutation", `mutation { cardStatusSet(input: { code: "beta-card-0", status: ENABLED }) { card { balanceAsOf(at: "2026-03-02T18:00:00Z") } userErrors { code } } }`, auth.CardsRead},
 		{"LedgerCheck.findings of a mutation", `mutation { ledgerCheckStart(input: {}) { ledgerCheck { findings { edges { node { rule } } } } userErrors { code } } }`, auth.ReportsRead},
 		{"Import.errors of a mutation", `mutation { importCancel(input: { id: "{{import}}" }) { import { errors { edges { node { value } } } } userErrors { code } } }`, auth.ImportsRead},
+		{"Webhook.deliveries of a mutation", `mutation { webhookPause(input: { id: "{{webhook}}" }) { webhook { deliveries { edges { node { kind } } } } userErrors { code } } }`, auth.WebhooksRead},
+		{"WebhookDelivery.attempts of a mutation", `mutation { webhookTest(input: { id: "{{webhook}}" }) { delivery { attempts { number } } userErrors { code } } }`, auth.WebhooksRead},
 	} {
 		document := tt.document
+		if strings.Contains(document, "{{webhook}}") {
+			hook, _ := c.Webhook(t)
+			document = strings.ReplaceAll(document, "{{webhook}}", hook.GlobalID())
+		}
 		if strings.Contains(document, "{{import}}") {
 			imp := c.Import(t, "scopes.csv", badRow)
 			document = strings.ReplaceAll(document, "{{import}}", imp.GlobalID())

@@ -18,9 +18,10 @@ import (
 	"sello/loyalty/notify"
 	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 )
 
-// The queues, besides imports.Queue, notify.JobQueue and upkeep.Queue.
+// The queues, besides imports.Queue, notify.JobQueue, upkeep.Queue and webhook.Queue.
 const (
 	queueExpiry  = "expiry"
 	queueLimits  = "limits"
@@ -38,13 +39,15 @@ const (
 	DefaultSoftStop = 20 * time.Second
 )
 
-// Config is what New needs. Pool, Imports, Notify, Upkeep and Reports are required.
+// Config is what New needs. Pool, Imports, Notify, Upkeep, Reports and Webhooks are required.
 type Config struct {
 	Pool    *pgxpool.Pool
 	Imports *imports.Service
 	Notify  *notify.Service
 	Upkeep  *upkeep.Service
 	Reports *report.Service
+	// Webhooks tell other systems what happened.
+	Webhooks *webhook.Service
 
 	// Work makes a client that can be started. Without it the client inserts,
 	// retries, cancels and pauses, for processes that only serve.
@@ -72,6 +75,8 @@ type Config struct {
 // The database carries two or three statements a core, so none is large.
 var sizes = map[string]int{
 	imports.Queue: 2, queueExpiry: 2, queueLimits: 1, queueFlatten: 4, notify.JobQueue: 10, upkeep.Queue: 4,
+	// One serves a webhook for as long as it has work, mostly waiting for receivers.
+	webhook.Queue: 16,
 }
 
 // New makes the River client of a process and hands it to the services of Config
@@ -86,8 +91,8 @@ var sizes = map[string]int{
 // Every process registers every kind: the one that leads discards stuck jobs of
 // kinds that it does not know.
 func New(c Config) (*river.Client[pgx.Tx], error) {
-	if c.Pool == nil || c.Imports == nil || c.Notify == nil || c.Upkeep == nil || c.Reports == nil {
-		return nil, errors.New("jobs: Pool, Imports, Notify, Upkeep and Reports are required")
+	if c.Pool == nil || c.Imports == nil || c.Notify == nil || c.Upkeep == nil || c.Reports == nil || c.Webhooks == nil {
+		return nil, errors.New("jobs: Pool, Imports, Notify, Upkeep, Reports and Webhooks are required")
 	}
 	log := c.Log
 	if log == nil {
@@ -118,7 +123,7 @@ func New(c Config) (*river.Client[pgx.Tx], error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the client of the job queue: %w", err)
 	}
-	c.Imports.Jobs, c.Notify.Jobs, c.Upkeep.Jobs, c.Reports.Jobs = client, client, client, client
+	c.Imports.Jobs, c.Notify.Jobs, c.Upkeep.Jobs, c.Reports.Jobs, c.Webhooks.Jobs = client, client, client, client, client
 	return client, nil
 }
 
@@ -133,6 +138,8 @@ func workers(c Config) *river.Workers {
 	river.AddWorker(all, &ReportCount{Reports: c.Reports, Slice: slice(c)})
 	river.AddWorker(all, &ReportPlan{Reports: c.Reports})
 	river.AddWorker(all, &LedgerCheck{Reports: c.Reports})
+	river.AddWorker(all, &WebhookDeliver{Webhooks: c.Webhooks, Stopping: c.Stopping, Slice: slice(c)})
+	river.AddWorker(all, &WebhookPlan{Webhooks: c.Webhooks})
 	return all
 }
 
@@ -170,6 +177,9 @@ func periodic() []*river.PeriodicJob {
 		river.NewPeriodicJob(river.PeriodicInterval(time.Minute),
 			func() (river.JobArgs, *river.InsertOpts) { return report.Plan{}, nil },
 			&river.PeriodicJobOpts{ID: "report_plan", RunOnStart: true}),
+		river.NewPeriodicJob(river.PeriodicInterval(time.Minute),
+			func() (river.JobArgs, *river.InsertOpts) { return webhook.Plan{}, nil },
+			&river.PeriodicJobOpts{ID: "webhook_plan", RunOnStart: true}),
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"sello/loyalty/notify"
 	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 )
 
 // buffer is a log that several goroutines write.
@@ -45,10 +46,15 @@ func config(t *testing.T, pool *pgxpool.Pool, log *buffer) jobs.Config {
 		t.Fatal(err)
 	}
 	in := &imports.Service{DB: store, Now: time.Now, SpoolDir: t.TempDir()}
+	hooks, err := webhook.New(webhook.Config{DB: store, Now: time.Now, Secret: []byte("a secret of this test only"), AllowPrivate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return jobs.Config{
-		Pool: pool, Imports: in, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now},
+		Webhooks: hooks,
+		Pool:     pool, Imports: in, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now},
 		Upkeep: &upkeep.Service{
-			DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: time.Now, Issuer: "http://sello.test"}), Imports: in, Now: time.Now,
+			DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: time.Now, Issuer: "http://sello.test"}), Imports: in, Now: time.Now, Webhooks: hooks,
 		},
 		Reports: &report.Service{DB: store, Ledger: ledger.New(store, time.Now), Now: time.Now},
 		Work:    true, Fast: true, Log: slog.New(slog.NewJSONHandler(log, nil)),

@@ -131,6 +131,16 @@ const (
 	CodeReportRebuilding Code = "REPORT_REBUILDING"
 	// CodeLedgerCheckRunning: the books are being checked already.
 	CodeLedgerCheckRunning Code = "LEDGER_CHECK_RUNNING"
+	// Webhooks.
+
+	// CodeWebhookURLRefused: the address is not https, or not on the public internet.
+	CodeWebhookURLRefused Code = "WEBHOOK_URL_REFUSED"
+	// CodeWebhookLimitReached: the company has as many webhooks as it may have.
+	CodeWebhookLimitReached Code = "WEBHOOK_LIMIT_REACHED"
+	// CodeEventsGone: events behind the place may no longer be kept.
+	CodeEventsGone Code = "EVENTS_GONE"
+	// CodeReplayRunning: the webhook's last replay is still being queued.
+	CodeReplayRunning Code = "REPLAY_RUNNING"
 )
 
 // Codes lists every code: tests hold the GraphQL enum, the messages in all
@@ -150,6 +160,8 @@ func Codes() []Code {
 		CodeMovementNotFound, CodeNotReversible, CodeReturnTooLarge, CodeLinesMismatch, CodeLotNotFound, CodeLotsNotKept,
 		CodeNotPending, CodePolicyApplying, CodeCustomerRequired, CodeActiveCardExists, CodeCardHasCustomer, CodeNumbersUsedUp,
 		CodeRangeTooLong, CodeReportRebuilding, CodeLedgerCheckRunning, // report
+		// Webhooks.
+		CodeWebhookURLRefused, CodeWebhookLimitReached, CodeEventsGone, CodeReplayRunning,
 	}
 }
 

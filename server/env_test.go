@@ -32,6 +32,7 @@ import (
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 	"sello/server"
 	"sello/server/ops"
 )
@@ -99,8 +100,13 @@ func newEnv(t *testing.T, change ...func(*server.Config)) *env {
 	t.Cleanup(e.auth.Wait)
 	in := &imports.Service{DB: store, Now: time.Now, SpoolDir: t.TempDir()}
 	mail := &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now}
+	hooks, err := webhook.New(webhook.Config{DB: store, Now: time.Now, Secret: []byte("a secret of this test only"), AllowPrivate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	e.river, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Notify: mail, Upkeep: &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Now: time.Now},
+		Pool: e.pool, Imports: in, Notify: mail, Webhooks: hooks,
+		Upkeep:  &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Webhooks: hooks, Now: time.Now},
 		Reports: &report.Service{DB: store, Ledger: ledger.New(store, time.Now), Now: time.Now},
 	})
 	if err != nil {

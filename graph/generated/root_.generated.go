@@ -10,6 +10,7 @@ import (
 	"sello/loyalty/ledger"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
+	"sello/loyalty/webhook"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,8 @@ type ResolverRoot interface {
 	Staff() StaffResolver
 	StaffRight() StaffRightResolver
 	Subscription() SubscriptionResolver
+	Webhook() WebhookResolver
+	WebhookDelivery() WebhookDeliveryResolver
 }
 
 type DirectiveRoot struct {
@@ -442,37 +445,46 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		APIKeyCreate     func(childComplexity int, input model.APIKeyCreateInput) int
-		APIKeyRevoke     func(childComplexity int, input model.APIKeyRevokeInput) int
-		CardCreate       func(childComplexity int, input model.CardCreateInput) int
-		CardStatusSet    func(childComplexity int, input model.CardStatusSetInput) int
-		CardTypeCreate   func(childComplexity int, input model.CardTypeCreateInput) int
-		CardTypeUpdate   func(childComplexity int, input model.CardTypeUpdateInput) int
-		CompanyUpdate    func(childComplexity int, input model.CompanyUpdateInput) int
-		ContactRegister  func(childComplexity int, input model.ContactRegisterInput) int
-		CustomerCreate   func(childComplexity int, input model.CustomerCreateInput) int
-		CustomerUpdate   func(childComplexity int, input model.CustomerUpdateInput) int
-		ImportCancel     func(childComplexity int, input model.ImportCancelInput) int
-		ImportReprocess  func(childComplexity int, input model.ImportReprocessInput) int
-		JobCancel        func(childComplexity int, input model.JobCancelInput) int
-		JobRetry         func(childComplexity int, input model.JobRetryInput) int
-		LedgerCheckStart func(childComplexity int, input model.LedgerCheckStartInput) int
-		MovementAccrue   func(childComplexity int, input model.MovementAccrueInput) int
-		MovementAdjust   func(childComplexity int, input model.MovementAdjustInput) int
-		MovementRecharge func(childComplexity int, input model.MovementRechargeInput) int
-		MovementRedeem   func(childComplexity int, input model.MovementRedeemInput) int
-		OperatorCreate   func(childComplexity int, input model.OperatorCreateInput) int
-		QueuePause       func(childComplexity int, input model.QueuePauseInput) int
-		QueueResume      func(childComplexity int, input model.QueueResumeInput) int
-		ReportRebuild    func(childComplexity int, input model.ReportRebuildInput) int
-		SessionCreate    func(childComplexity int, input model.SessionCreateInput) int
-		SessionEnd       func(childComplexity int) int
-		SessionRefresh   func(childComplexity int, input model.SessionRefreshInput) int
-		StaffArchive     func(childComplexity int, input model.StaffArchiveInput) int
-		StaffCreate      func(childComplexity int, input model.StaffCreateInput) int
-		StaffRightSet    func(childComplexity int, input model.StaffRightSetInput) int
-		StoreCreate      func(childComplexity int, input model.StoreCreateInput) int
-		StoreUpdate      func(childComplexity int, input model.StoreUpdateInput) int
+		APIKeyCreate         func(childComplexity int, input model.APIKeyCreateInput) int
+		APIKeyRevoke         func(childComplexity int, input model.APIKeyRevokeInput) int
+		CardCreate           func(childComplexity int, input model.CardCreateInput) int
+		CardStatusSet        func(childComplexity int, input model.CardStatusSetInput) int
+		CardTypeCreate       func(childComplexity int, input model.CardTypeCreateInput) int
+		CardTypeUpdate       func(childComplexity int, input model.CardTypeUpdateInput) int
+		CompanyUpdate        func(childComplexity int, input model.CompanyUpdateInput) int
+		ContactRegister      func(childComplexity int, input model.ContactRegisterInput) int
+		CustomerCreate       func(childComplexity int, input model.CustomerCreateInput) int
+		CustomerUpdate       func(childComplexity int, input model.CustomerUpdateInput) int
+		ImportCancel         func(childComplexity int, input model.ImportCancelInput) int
+		ImportReprocess      func(childComplexity int, input model.ImportReprocessInput) int
+		JobCancel            func(childComplexity int, input model.JobCancelInput) int
+		JobRetry             func(childComplexity int, input model.JobRetryInput) int
+		LedgerCheckStart     func(childComplexity int, input model.LedgerCheckStartInput) int
+		MovementAccrue       func(childComplexity int, input model.MovementAccrueInput) int
+		MovementAdjust       func(childComplexity int, input model.MovementAdjustInput) int
+		MovementRecharge     func(childComplexity int, input model.MovementRechargeInput) int
+		MovementRedeem       func(childComplexity int, input model.MovementRedeemInput) int
+		OperatorCreate       func(childComplexity int, input model.OperatorCreateInput) int
+		QueuePause           func(childComplexity int, input model.QueuePauseInput) int
+		QueueResume          func(childComplexity int, input model.QueueResumeInput) int
+		ReportRebuild        func(childComplexity int, input model.ReportRebuildInput) int
+		SessionCreate        func(childComplexity int, input model.SessionCreateInput) int
+		SessionEnd           func(childComplexity int) int
+		SessionRefresh       func(childComplexity int, input model.SessionRefreshInput) int
+		StaffArchive         func(childComplexity int, input model.StaffArchiveInput) int
+		StaffCreate          func(childComplexity int, input model.StaffCreateInput) int
+		StaffRightSet        func(childComplexity int, input model.StaffRightSetInput) int
+		StoreCreate          func(childComplexity int, input model.StoreCreateInput) int
+		StoreUpdate          func(childComplexity int, input model.StoreUpdateInput) int
+		WebhookCreate        func(childComplexity int, input model.WebhookCreateInput) int
+		WebhookDelete        func(childComplexity int, input model.WebhookDeleteInput) int
+		WebhookDeliveryRetry func(childComplexity int, input model.WebhookDeliveryRetryInput) int
+		WebhookPause         func(childComplexity int, input model.WebhookPauseInput) int
+		WebhookReplay        func(childComplexity int, input model.WebhookReplayInput) int
+		WebhookResume        func(childComplexity int, input model.WebhookResumeInput) int
+		WebhookSecretRotate  func(childComplexity int, input model.WebhookSecretRotateInput) int
+		WebhookTest          func(childComplexity int, input model.WebhookTestInput) int
+		WebhookUpdate        func(childComplexity int, input model.WebhookUpdateInput) int
 	}
 
 	Notification struct {
@@ -531,6 +543,8 @@ type ComplexityRoot struct {
 		Store            func(childComplexity int, code string) int
 		Stores           func(childComplexity int, first *int, after *string) int
 		Viewer           func(childComplexity int) int
+		Webhook          func(childComplexity int, id string) int
+		Webhooks         func(childComplexity int, first *int, after *string) int
 	}
 
 	Queue struct {
@@ -654,6 +668,95 @@ type ComplexityRoot struct {
 		Company func(childComplexity int) int
 		Kind    func(childComplexity int) int
 		Scopes  func(childComplexity int) int
+	}
+
+	Webhook struct {
+		CreatedAt       func(childComplexity int) int
+		Cursor          func(childComplexity int) int
+		Deliveries      func(childComplexity int, status *webhook.DeliveryState, kind *string, first *int, after *string) int
+		Description     func(childComplexity int) int
+		Failures        func(childComplexity int) int
+		GlobalID        func(childComplexity int) int
+		Kinds           func(childComplexity int) int
+		LastSuccessAt   func(childComplexity int) int
+		OldestPendingAt func(childComplexity int) int
+		PreviousUntil   func(childComplexity int) int
+		Replaying       func(childComplexity int) int
+		State           func(childComplexity int) int
+		UpdatedAt       func(childComplexity int) int
+		Url             func(childComplexity int) int
+		Why             func(childComplexity int) int
+	}
+
+	WebhookAttempt struct {
+		At         func(childComplexity int) int
+		Attempt    func(childComplexity int) int
+		DurationMs func(childComplexity int) int
+		Error      func(childComplexity int) int
+		Response   func(childComplexity int) int
+		StatusCode func(childComplexity int) int
+	}
+
+	WebhookConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	WebhookDeletePayload struct {
+		DeletedID  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	WebhookDelivery struct {
+		Attempts      func(childComplexity int) int
+		CreatedAt     func(childComplexity int) int
+		Cursor        func(childComplexity int) int
+		EndedAt       func(childComplexity int) int
+		GlobalID      func(childComplexity int) int
+		Kind          func(childComplexity int) int
+		MessageID     func(childComplexity int) int
+		NextAttemptAt func(childComplexity int) int
+		OccurredAt    func(childComplexity int) int
+		Replay        func(childComplexity int) int
+		State         func(childComplexity int) int
+	}
+
+	WebhookDeliveryConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	WebhookDeliveryEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	WebhookDeliveryPayload struct {
+		Delivery   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	WebhookEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	WebhookPayload struct {
+		UserErrors func(childComplexity int) int
+		Webhook    func(childComplexity int) int
+	}
+
+	WebhookReplay struct {
+		After     func(childComplexity int) int
+		Kinds     func(childComplexity int) int
+		StartedAt func(childComplexity int) int
+		UpTo      func(childComplexity int) int
+	}
+
+	WebhookSecretPayload struct {
+		Secret     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+		Webhook    func(childComplexity int) int
 	}
 }
 
@@ -2551,6 +2654,105 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.StoreUpdate(childComplexity, args["input"].(model.StoreUpdateInput)), true
+	case "Mutation.webhookCreate":
+		if e.ComplexityRoot.Mutation.WebhookCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookCreate(childComplexity, args["input"].(model.WebhookCreateInput)), true
+	case "Mutation.webhookDelete":
+		if e.ComplexityRoot.Mutation.WebhookDelete == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookDelete_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookDelete(childComplexity, args["input"].(model.WebhookDeleteInput)), true
+	case "Mutation.webhookDeliveryRetry":
+		if e.ComplexityRoot.Mutation.WebhookDeliveryRetry == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookDeliveryRetry_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookDeliveryRetry(childComplexity, args["input"].(model.WebhookDeliveryRetryInput)), true
+	case "Mutation.webhookPause":
+		if e.ComplexityRoot.Mutation.WebhookPause == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookPause_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookPause(childComplexity, args["input"].(model.WebhookPauseInput)), true
+	case "Mutation.webhookReplay":
+		if e.ComplexityRoot.Mutation.WebhookReplay == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookReplay_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookReplay(childComplexity, args["input"].(model.WebhookReplayInput)), true
+	case "Mutation.webhookResume":
+		if e.ComplexityRoot.Mutation.WebhookResume == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookResume_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookResume(childComplexity, args["input"].(model.WebhookResumeInput)), true
+	case "Mutation.webhookSecretRotate":
+		if e.ComplexityRoot.Mutation.WebhookSecretRotate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookSecretRotate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookSecretRotate(childComplexity, args["input"].(model.WebhookSecretRotateInput)), true
+	case "Mutation.webhookTest":
+		if e.ComplexityRoot.Mutation.WebhookTest == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookTest_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookTest(childComplexity, args["input"].(model.WebhookTestInput)), true
+	case "Mutation.webhookUpdate":
+		if e.ComplexityRoot.Mutation.WebhookUpdate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookUpdate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookUpdate(childComplexity, args["input"].(model.WebhookUpdateInput)), true
 
 	case "Notification.body":
 		if e.ComplexityRoot.Notification.Body == nil {
@@ -2888,6 +3090,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Viewer(childComplexity), true
+	case "Query.webhook":
+		if e.ComplexityRoot.Query.Webhook == nil {
+			break
+		}
+
+		args, err := ec.field_Query_webhook_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Webhook(childComplexity, args["id"].(string)), true
+	case "Query.webhooks":
+		if e.ComplexityRoot.Query.Webhooks == nil {
+			break
+		}
+
+		args, err := ec.field_Query_webhooks_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Webhooks(childComplexity, args["first"].(*int), args["after"].(*string)), true
 
 	case "Queue.available":
 		if e.ComplexityRoot.Queue.Available == nil {
@@ -3314,6 +3538,341 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Viewer.Scopes(childComplexity), true
 
+	case "Webhook.createdAt":
+		if e.ComplexityRoot.Webhook.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.CreatedAt(childComplexity), true
+	case "Webhook.cursor":
+		if e.ComplexityRoot.Webhook.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.Cursor(childComplexity), true
+	case "Webhook.deliveries":
+		if e.ComplexityRoot.Webhook.Deliveries == nil {
+			break
+		}
+
+		args, err := ec.field_Webhook_deliveries_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Webhook.Deliveries(childComplexity, args["status"].(*webhook.DeliveryState), args["kind"].(*string), args["first"].(*int), args["after"].(*string)), true
+	case "Webhook.description":
+		if e.ComplexityRoot.Webhook.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.Description(childComplexity), true
+	case "Webhook.failures":
+		if e.ComplexityRoot.Webhook.Failures == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.Failures(childComplexity), true
+	case "Webhook.id":
+		if e.ComplexityRoot.Webhook.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.GlobalID(childComplexity), true
+	case "Webhook.kinds":
+		if e.ComplexityRoot.Webhook.Kinds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.Kinds(childComplexity), true
+	case "Webhook.lastSuccessAt":
+		if e.ComplexityRoot.Webhook.LastSuccessAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.LastSuccessAt(childComplexity), true
+	case "Webhook.oldestPendingAt":
+		if e.ComplexityRoot.Webhook.OldestPendingAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.OldestPendingAt(childComplexity), true
+	case "Webhook.previousSecretUntil":
+		if e.ComplexityRoot.Webhook.PreviousUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.PreviousUntil(childComplexity), true
+	case "Webhook.replay":
+		if e.ComplexityRoot.Webhook.Replaying == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.Replaying(childComplexity), true
+	case "Webhook.status":
+		if e.ComplexityRoot.Webhook.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.State(childComplexity), true
+	case "Webhook.updatedAt":
+		if e.ComplexityRoot.Webhook.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.UpdatedAt(childComplexity), true
+	case "Webhook.url":
+		if e.ComplexityRoot.Webhook.Url == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.Url(childComplexity), true
+	case "Webhook.disabledReason":
+		if e.ComplexityRoot.Webhook.Why == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.Why(childComplexity), true
+
+	case "WebhookAttempt.at":
+		if e.ComplexityRoot.WebhookAttempt.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookAttempt.At(childComplexity), true
+	case "WebhookAttempt.number":
+		if e.ComplexityRoot.WebhookAttempt.Attempt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookAttempt.Attempt(childComplexity), true
+	case "WebhookAttempt.durationMilliseconds":
+		if e.ComplexityRoot.WebhookAttempt.DurationMs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookAttempt.DurationMs(childComplexity), true
+	case "WebhookAttempt.error":
+		if e.ComplexityRoot.WebhookAttempt.Error == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookAttempt.Error(childComplexity), true
+	case "WebhookAttempt.response":
+		if e.ComplexityRoot.WebhookAttempt.Response == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookAttempt.Response(childComplexity), true
+	case "WebhookAttempt.statusCode":
+		if e.ComplexityRoot.WebhookAttempt.StatusCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookAttempt.StatusCode(childComplexity), true
+
+	case "WebhookConnection.edges":
+		if e.ComplexityRoot.WebhookConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookConnection.Edges(childComplexity), true
+	case "WebhookConnection.pageInfo":
+		if e.ComplexityRoot.WebhookConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookConnection.PageInfo(childComplexity), true
+
+	case "WebhookDeletePayload.deletedId":
+		if e.ComplexityRoot.WebhookDeletePayload.DeletedID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeletePayload.DeletedID(childComplexity), true
+	case "WebhookDeletePayload.userErrors":
+		if e.ComplexityRoot.WebhookDeletePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeletePayload.UserErrors(childComplexity), true
+
+	case "WebhookDelivery.attempts":
+		if e.ComplexityRoot.WebhookDelivery.Attempts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.Attempts(childComplexity), true
+	case "WebhookDelivery.createdAt":
+		if e.ComplexityRoot.WebhookDelivery.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.CreatedAt(childComplexity), true
+	case "WebhookDelivery.eventCursor":
+		if e.ComplexityRoot.WebhookDelivery.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.Cursor(childComplexity), true
+	case "WebhookDelivery.endedAt":
+		if e.ComplexityRoot.WebhookDelivery.EndedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.EndedAt(childComplexity), true
+	case "WebhookDelivery.id":
+		if e.ComplexityRoot.WebhookDelivery.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.GlobalID(childComplexity), true
+	case "WebhookDelivery.kind":
+		if e.ComplexityRoot.WebhookDelivery.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.Kind(childComplexity), true
+	case "WebhookDelivery.messageId":
+		if e.ComplexityRoot.WebhookDelivery.MessageID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.MessageID(childComplexity), true
+	case "WebhookDelivery.nextAttemptAt":
+		if e.ComplexityRoot.WebhookDelivery.NextAttemptAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.NextAttemptAt(childComplexity), true
+	case "WebhookDelivery.occurredAt":
+		if e.ComplexityRoot.WebhookDelivery.OccurredAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.OccurredAt(childComplexity), true
+	case "WebhookDelivery.replay":
+		if e.ComplexityRoot.WebhookDelivery.Replay == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.Replay(childComplexity), true
+	case "WebhookDelivery.status":
+		if e.ComplexityRoot.WebhookDelivery.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.State(childComplexity), true
+
+	case "WebhookDeliveryConnection.edges":
+		if e.ComplexityRoot.WebhookDeliveryConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryConnection.Edges(childComplexity), true
+	case "WebhookDeliveryConnection.pageInfo":
+		if e.ComplexityRoot.WebhookDeliveryConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryConnection.PageInfo(childComplexity), true
+
+	case "WebhookDeliveryEdge.cursor":
+		if e.ComplexityRoot.WebhookDeliveryEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryEdge.Cursor(childComplexity), true
+	case "WebhookDeliveryEdge.node":
+		if e.ComplexityRoot.WebhookDeliveryEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryEdge.Node(childComplexity), true
+
+	case "WebhookDeliveryPayload.delivery":
+		if e.ComplexityRoot.WebhookDeliveryPayload.Delivery == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryPayload.Delivery(childComplexity), true
+	case "WebhookDeliveryPayload.userErrors":
+		if e.ComplexityRoot.WebhookDeliveryPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryPayload.UserErrors(childComplexity), true
+
+	case "WebhookEdge.cursor":
+		if e.ComplexityRoot.WebhookEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookEdge.Cursor(childComplexity), true
+	case "WebhookEdge.node":
+		if e.ComplexityRoot.WebhookEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookEdge.Node(childComplexity), true
+
+	case "WebhookPayload.userErrors":
+		if e.ComplexityRoot.WebhookPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookPayload.UserErrors(childComplexity), true
+	case "WebhookPayload.webhook":
+		if e.ComplexityRoot.WebhookPayload.Webhook == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookPayload.Webhook(childComplexity), true
+
+	case "WebhookReplay.after":
+		if e.ComplexityRoot.WebhookReplay.After == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookReplay.After(childComplexity), true
+	case "WebhookReplay.kinds":
+		if e.ComplexityRoot.WebhookReplay.Kinds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookReplay.Kinds(childComplexity), true
+	case "WebhookReplay.startedAt":
+		if e.ComplexityRoot.WebhookReplay.StartedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookReplay.StartedAt(childComplexity), true
+	case "WebhookReplay.upTo":
+		if e.ComplexityRoot.WebhookReplay.UpTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookReplay.UpTo(childComplexity), true
+
+	case "WebhookSecretPayload.secret":
+		if e.ComplexityRoot.WebhookSecretPayload.Secret == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookSecretPayload.Secret(childComplexity), true
+	case "WebhookSecretPayload.userErrors":
+		if e.ComplexityRoot.WebhookSecretPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookSecretPayload.UserErrors(childComplexity), true
+	case "WebhookSecretPayload.webhook":
+		if e.ComplexityRoot.WebhookSecretPayload.Webhook == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookSecretPayload.Webhook(childComplexity), true
+
 	}
 	return 0, false
 }
@@ -3354,6 +3913,15 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputStaffRightSetInput,
 		ec.unmarshalInputStoreCreateInput,
 		ec.unmarshalInputStoreUpdateInput,
+		ec.unmarshalInputWebhookCreateInput,
+		ec.unmarshalInputWebhookDeleteInput,
+		ec.unmarshalInputWebhookDeliveryRetryInput,
+		ec.unmarshalInputWebhookPauseInput,
+		ec.unmarshalInputWebhookReplayInput,
+		ec.unmarshalInputWebhookResumeInput,
+		ec.unmarshalInputWebhookSecretRotateInput,
+		ec.unmarshalInputWebhookTestInput,
+		ec.unmarshalInputWebhookUpdateInput,
 	)
 	first := true
 
@@ -3630,6 +4198,14 @@ enum UserErrorCode {
   REPORT_REBUILDING
   "The books are being checked already."
   LEDGER_CHECK_RUNNING
+  "The address of a webhook has to be https and on the public internet."
+  WEBHOOK_URL_REFUSED
+  "The company has as many webhooks as it may have."
+  WEBHOOK_LIMIT_REACHED
+  "Events behind the place may no longer be kept; ` + "`" + `oldest` + "`" + ` is the cursor of the first one that is."
+  EVENTS_GONE
+  "The webhook's last replay is still being queued."
+  REPLAY_RUNNING
 }
 `, BuiltIn: false},
 	{Name: "../schema/access.graphql", Input: `extend type Query {
@@ -5295,6 +5871,292 @@ type LedgerCheckStartPayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../schema/webhook.graphql", Input: `extend type Query {
+  "The company's webhooks, oldest first."
+  webhooks("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): WebhookConnection
+  "A webhook by its id; null where there is none."
+  webhook("The webhook's id." id: ID!): Webhook
+}
+
+extend type Mutation {
+  "Makes a webhook; it is sent what happens from now on. Its signing secret is shown this once."
+  webhookCreate("What to do." input: WebhookCreateInput!): WebhookSecretPayload!
+  "Changes a webhook; what is left out stays."
+  webhookUpdate("What to do." input: WebhookUpdateInput!): WebhookPayload!
+  "Stops a webhook: what happens meanwhile waits, as long as events are kept."
+  webhookPause("What to do." input: WebhookPauseInput!): WebhookPayload!
+  "Lets a paused or disabled webhook go on where it stopped."
+  webhookResume("What to do." input: WebhookResumeInput!): WebhookPayload!
+  "Ends a webhook for good, with what waits and with its log."
+  webhookDelete("What to do." input: WebhookDeleteInput!): WebhookDeletePayload!
+  "Gives a webhook a new signing secret, shown this once; for a while both sign."
+  webhookSecretRotate("What to do." input: WebhookSecretRotateInput!): WebhookSecretPayload!
+  "Sends events again, in order and under the ids they had, before any newer one. Give ` + "`" + `after` + "`" + ` or ` + "`" + `since` + "`" + `."
+  webhookReplay("What to do." input: WebhookReplayInput!): WebhookPayload!
+  "Sends a delivery of kind webhook_test, which tells of nothing."
+  webhookTest("What to do." input: WebhookTestInput!): WebhookDeliveryPayload!
+  "Gives a dead delivery its full time again."
+  webhookDeliveryRetry("What to do." input: WebhookDeliveryRetryInput!): WebhookDeliveryPayload!
+}
+
+"Whether a webhook is sent anything."
+enum WebhookStatus {
+  "It is sent what happens."
+  ENABLED
+  "An operator stopped it."
+  PAUSED
+  "It stopped by itself; ` + "`" + `disabledReason` + "`" + ` tells why."
+  DISABLED
+}
+
+"Why a webhook stopped by itself."
+enum WebhookDisabledReason {
+  "Nothing has arrived for three days."
+  FAILING
+  "The receiver answered 410 Gone."
+  GONE
+}
+
+"What became of a delivery."
+enum WebhookDeliveryStatus {
+  "Still to be sent, or sent again."
+  PENDING
+  "The receiver has it: it answered with a status of 200 to 299."
+  DELIVERED
+  "Given up after three days."
+  DEAD
+}
+
+"Where a company's events are sent, signed as Standard Webhooks says."
+type Webhook implements Node {
+  "The opaque id."
+  id: ID!
+  "Address that deliveries are posted to."
+  url: String!
+  "What it is for."
+  description: String!
+  "Kinds of events that are sent; empty for all."
+  kinds: [String!]!
+  "Whether it is sent anything."
+  status: WebhookStatus!
+  "Why it stopped by itself; null unless it is DISABLED."
+  disabledReason: WebhookDisabledReason
+  "Cursor of the last event that became deliveries, as subscriptions give it; null if there was none."
+  cursor: String
+  "The replay that runs; null if none does."
+  replay: WebhookReplay
+  "Attempts that failed since the last one that did not."
+  failures: Int!
+  "Since when it has had something to send; null if it has nothing."
+  oldestPendingAt: DateTime
+  "When a delivery last arrived, to the minute."
+  lastSuccessAt: DateTime
+  "Until when the secret of before signs beside the new one; null if it does not."
+  previousSecretUntil: DateTime
+  "When it was made."
+  createdAt: DateTime!
+  "When it was last changed."
+  updatedAt: DateTime!
+  "Its log, newest first; kept for thirty days."
+  deliveries("Only those in this state." status: WebhookDeliveryStatus, "Only those of events of this kind." kind: String, "How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): WebhookDeliveryConnection!
+}
+
+"A replay that runs: what is still to be queued again."
+type WebhookReplay {
+  "Cursor of the last event that was queued again, or behind which it began."
+  after: String!
+  "Cursor of the last event of the range."
+  upTo: String!
+  "Kinds of events that are sent again; empty for all."
+  kinds: [String!]!
+  "When it was begun."
+  startedAt: DateTime!
+}
+
+"A page of webhooks."
+type WebhookConnection {
+  "The webhooks with their cursors."
+  edges: [WebhookEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A webhook in a page."
+type WebhookEdge {
+  "Its place in the list."
+  cursor: String!
+  "The webhook."
+  node: Webhook!
+}
+
+"One event for one webhook, and what became of it."
+type WebhookDelivery implements Node {
+  "The opaque id."
+  id: ID!
+  "The header webhook-id: of an event always the same, however often it is sent."
+  messageId: String!
+  "Kind of the event, or webhook_test."
+  kind: String!
+  "Cursor of the event, as subscriptions give it; null for a test."
+  eventCursor: String
+  "When the event happened."
+  occurredAt: DateTime!
+  "Whether it was sent again because somebody asked for it."
+  replay: Boolean!
+  "What became of it."
+  status: WebhookDeliveryStatus!
+  "When it was queued."
+  createdAt: DateTime!
+  "When it is tried again, after a failure."
+  nextAttemptAt: DateTime
+  "When it was delivered or given up."
+  endedAt: DateTime
+  "The attempts, the first one first."
+  attempts: [WebhookAttempt!]!
+}
+
+"One try of a delivery."
+type WebhookAttempt {
+  "Its number, from one."
+  number: Int!
+  "When it began."
+  at: DateTime!
+  "How long it took."
+  durationMilliseconds: Int!
+  "Status that the receiver answered with; null if it did not answer."
+  statusCode: Int
+  "What went wrong; null if nothing did."
+  error: String
+  "The first 1,024 bytes of what the receiver answered."
+  response: String
+}
+
+"A page of deliveries."
+type WebhookDeliveryConnection {
+  "The deliveries with their cursors."
+  edges: [WebhookDeliveryEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A delivery in a page."
+type WebhookDeliveryEdge {
+  "Its place in the list."
+  cursor: String!
+  "The delivery."
+  node: WebhookDelivery!
+}
+
+"A new webhook."
+input WebhookCreateInput {
+  "Address that deliveries are posted to: https, on the public internet, up to 2,000 characters."
+  url: String!
+  "What it is for, up to 500 characters."
+  description: String
+  "Kinds of events that are sent, such as movement_posted; none are all."
+  kinds: [String!]
+}
+
+"What changes in a webhook."
+input WebhookUpdateInput {
+  "The webhook's id."
+  id: ID!
+  "Address that deliveries are posted to, those that wait included."
+  url: String
+  "What it is for."
+  description: String
+  "Kinds of events that are sent from now on; an empty list for all."
+  kinds: [String!]
+}
+
+"Which webhook to stop."
+input WebhookPauseInput {
+  "The webhook's id."
+  id: ID!
+}
+
+"Which webhook goes on."
+input WebhookResumeInput {
+  "The webhook's id."
+  id: ID!
+  "Go on with what happens from now on if events of meanwhile are no longer kept; without it that is refused with EVENTS_GONE."
+  skip: Boolean
+}
+
+"Which webhook to end."
+input WebhookDeleteInput {
+  "The webhook's id."
+  id: ID!
+}
+
+"Which webhook gets a new secret."
+input WebhookSecretRotateInput {
+  "The webhook's id."
+  id: ID!
+  "For how many hours the secret of before signs beside the new one, 0 to 168."
+  overlapHours: Int = 24
+}
+
+"Which events to send again."
+input WebhookReplayInput {
+  "The webhook's id."
+  webhookId: ID!
+  "Send what follows this cursor; an empty text is the beginning of what is kept."
+  after: String
+  "Send what happened from this time on."
+  since: DateTime
+  "Send up to the event of this cursor; left out, up to what the webhook has come to."
+  upTo: String
+  "Only events of these kinds; none are those of the webhook."
+  kinds: [String!]
+}
+
+"Which webhook to test."
+input WebhookTestInput {
+  "The webhook's id."
+  id: ID!
+}
+
+"Which delivery to try again."
+input WebhookDeliveryRetryInput {
+  "The delivery's id."
+  id: ID!
+}
+
+"The changed webhook."
+type WebhookPayload {
+  "The webhook; null when refused."
+  webhook: Webhook
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"The webhook and its new secret."
+type WebhookSecretPayload {
+  "The webhook; null when refused."
+  webhook: Webhook
+  "What receivers verify signatures with, ` + "`" + `whsec_…` + "`" + `, shown this once."
+  secret: String
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"The ended webhook."
+type WebhookDeletePayload {
+  "The id it had; null when refused."
+  deletedId: ID
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"The queued delivery."
+type WebhookDeliveryPayload {
+  "The delivery; null when refused."
+  delivery: WebhookDelivery
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
 
@@ -6388,6 +7250,184 @@ func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphq
 		return ec.fieldContext_Viewer_company(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Viewer", field.Name)
+}
+
+func (ec *executionContext) childFields_Webhook(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Webhook_id(ctx, field)
+	case "url":
+		return ec.fieldContext_Webhook_url(ctx, field)
+	case "description":
+		return ec.fieldContext_Webhook_description(ctx, field)
+	case "kinds":
+		return ec.fieldContext_Webhook_kinds(ctx, field)
+	case "status":
+		return ec.fieldContext_Webhook_status(ctx, field)
+	case "disabledReason":
+		return ec.fieldContext_Webhook_disabledReason(ctx, field)
+	case "cursor":
+		return ec.fieldContext_Webhook_cursor(ctx, field)
+	case "replay":
+		return ec.fieldContext_Webhook_replay(ctx, field)
+	case "failures":
+		return ec.fieldContext_Webhook_failures(ctx, field)
+	case "oldestPendingAt":
+		return ec.fieldContext_Webhook_oldestPendingAt(ctx, field)
+	case "lastSuccessAt":
+		return ec.fieldContext_Webhook_lastSuccessAt(ctx, field)
+	case "previousSecretUntil":
+		return ec.fieldContext_Webhook_previousSecretUntil(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Webhook_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Webhook_updatedAt(ctx, field)
+	case "deliveries":
+		return ec.fieldContext_Webhook_deliveries(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Webhook", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookAttempt(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_WebhookAttempt_number(ctx, field)
+	case "at":
+		return ec.fieldContext_WebhookAttempt_at(ctx, field)
+	case "durationMilliseconds":
+		return ec.fieldContext_WebhookAttempt_durationMilliseconds(ctx, field)
+	case "statusCode":
+		return ec.fieldContext_WebhookAttempt_statusCode(ctx, field)
+	case "error":
+		return ec.fieldContext_WebhookAttempt_error(ctx, field)
+	case "response":
+		return ec.fieldContext_WebhookAttempt_response(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookAttempt", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_WebhookConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_WebhookConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookDeletePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedId":
+		return ec.fieldContext_WebhookDeletePayload_deletedId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_WebhookDeletePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookDeletePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookDelivery(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_WebhookDelivery_id(ctx, field)
+	case "messageId":
+		return ec.fieldContext_WebhookDelivery_messageId(ctx, field)
+	case "kind":
+		return ec.fieldContext_WebhookDelivery_kind(ctx, field)
+	case "eventCursor":
+		return ec.fieldContext_WebhookDelivery_eventCursor(ctx, field)
+	case "occurredAt":
+		return ec.fieldContext_WebhookDelivery_occurredAt(ctx, field)
+	case "replay":
+		return ec.fieldContext_WebhookDelivery_replay(ctx, field)
+	case "status":
+		return ec.fieldContext_WebhookDelivery_status(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_WebhookDelivery_createdAt(ctx, field)
+	case "nextAttemptAt":
+		return ec.fieldContext_WebhookDelivery_nextAttemptAt(ctx, field)
+	case "endedAt":
+		return ec.fieldContext_WebhookDelivery_endedAt(ctx, field)
+	case "attempts":
+		return ec.fieldContext_WebhookDelivery_attempts(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookDelivery", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookDeliveryConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_WebhookDeliveryConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_WebhookDeliveryConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookDeliveryConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookDeliveryEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_WebhookDeliveryEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_WebhookDeliveryEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookDeliveryEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookDeliveryPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "delivery":
+		return ec.fieldContext_WebhookDeliveryPayload_delivery(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_WebhookDeliveryPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookDeliveryPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_WebhookEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_WebhookEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "webhook":
+		return ec.fieldContext_WebhookPayload_webhook(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_WebhookPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookReplay(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "after":
+		return ec.fieldContext_WebhookReplay_after(ctx, field)
+	case "upTo":
+		return ec.fieldContext_WebhookReplay_upTo(ctx, field)
+	case "kinds":
+		return ec.fieldContext_WebhookReplay_kinds(ctx, field)
+	case "startedAt":
+		return ec.fieldContext_WebhookReplay_startedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookReplay", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookSecretPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "webhook":
+		return ec.fieldContext_WebhookSecretPayload_webhook(ctx, field)
+	case "secret":
+		return ec.fieldContext_WebhookSecretPayload_secret(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_WebhookSecretPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookSecretPayload", field.Name)
 }
 
 func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -38,6 +38,7 @@ import (
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 	"sello/server"
 	"sello/server/gqlhttp"
 	"sello/server/ops"
@@ -121,10 +122,16 @@ func New(tb testing.TB, options ...Options) *Env {
 	// Transactions of other tests on the same server may stay open for a while.
 	reporting := &report.Service{DB: e.Store, Ledger: books, Now: e.Clock.Now, SettleWait: time.Minute}
 	log := slog.New(slog.DiscardHandler)
+	hooks, err := webhook.New(webhook.Config{
+		DB: e.Store, Now: e.Clock.Now, Secret: []byte("a secret of this test only"), AllowPrivate: true,
+	})
+	if err != nil {
+		tb.Fatalf("graphtest: %v", err)
+	}
 	e.Jobs, err = jobs.New(jobs.Config{
 		Pool: e.Pool, Imports: importing, Notify: notifying, Work: true, Log: log, Fast: true,
-		Upkeep:  &upkeep.Service{DB: e.Store, Auth: e.Auth, Imports: importing, Now: e.Clock.Now},
-		Reports: reporting,
+		Upkeep:  &upkeep.Service{DB: e.Store, Auth: e.Auth, Imports: importing, Now: e.Clock.Now, Webhooks: hooks},
+		Reports: reporting, Webhooks: hooks,
 	})
 	if err != nil {
 		tb.Fatalf("graphtest: %v", err)
@@ -141,6 +148,7 @@ func New(tb testing.TB, options ...Options) *Env {
 		Queue:     &queue.Service{DB: e.Store, River: e.Jobs, Now: e.Clock.Now},
 		Reports:   reporting,
 		Feed:      db.NewFeed(e.Store, o.Feed),
+		Webhooks:  hooks,
 	}
 	e.follow(tb)
 	e.serve(tb, o, log)

@@ -13,6 +13,7 @@ import (
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
+	"sello/loyalty/webhook"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -843,4 +844,146 @@ type Viewer struct {
 	Scopes []string `json:"scopes"`
 	// The company it belongs to.
 	Company *company.Company `json:"company,omitempty"`
+}
+
+// A page of webhooks.
+type WebhookConnection struct {
+	// The webhooks with their cursors.
+	Edges []*WebhookEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A new webhook.
+type WebhookCreateInput struct {
+	// Address that deliveries are posted to: https, on the public internet, up to 2,000 characters.
+	URL string `json:"url"`
+	// What it is for, up to 500 characters.
+	Description *string `json:"description,omitempty"`
+	// Kinds of events that are sent, such as movement_posted; none are all.
+	Kinds []string `json:"kinds,omitempty"`
+}
+
+// Which webhook to end.
+type WebhookDeleteInput struct {
+	// The webhook's id.
+	ID string `json:"id"`
+}
+
+// The ended webhook.
+type WebhookDeletePayload struct {
+	// The id it had; null when refused.
+	DeletedID *string `json:"deletedId,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A page of deliveries.
+type WebhookDeliveryConnection struct {
+	// The deliveries with their cursors.
+	Edges []*WebhookDeliveryEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A delivery in a page.
+type WebhookDeliveryEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The delivery.
+	Node *webhook.Delivery `json:"node"`
+}
+
+// The queued delivery.
+type WebhookDeliveryPayload struct {
+	// The delivery; null when refused.
+	Delivery *webhook.Delivery `json:"delivery,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which delivery to try again.
+type WebhookDeliveryRetryInput struct {
+	// The delivery's id.
+	ID string `json:"id"`
+}
+
+// A webhook in a page.
+type WebhookEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The webhook.
+	Node *webhook.Webhook `json:"node"`
+}
+
+// Which webhook to stop.
+type WebhookPauseInput struct {
+	// The webhook's id.
+	ID string `json:"id"`
+}
+
+// The changed webhook.
+type WebhookPayload struct {
+	// The webhook; null when refused.
+	Webhook *webhook.Webhook `json:"webhook,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which events to send again.
+type WebhookReplayInput struct {
+	// The webhook's id.
+	WebhookID string `json:"webhookId"`
+	// Send what follows this cursor; an empty text is the beginning of what is kept.
+	After *string `json:"after,omitempty"`
+	// Send what happened from this time on.
+	Since *time.Time `json:"since,omitempty"`
+	// Send up to the event of this cursor; left out, up to what the webhook has come to.
+	UpTo *string `json:"upTo,omitempty"`
+	// Only events of these kinds; none are those of the webhook.
+	Kinds []string `json:"kinds,omitempty"`
+}
+
+// Which webhook goes on.
+type WebhookResumeInput struct {
+	// The webhook's id.
+	ID string `json:"id"`
+	// Go on with what happens from now on if events of meanwhile are no longer kept; without it that is refused with EVENTS_GONE.
+	Skip *bool `json:"skip,omitempty"`
+}
+
+// The webhook and its new secret.
+type WebhookSecretPayload struct {
+	// The webhook; null when refused.
+	Webhook *webhook.Webhook `json:"webhook,omitempty"`
+	// What receivers verify signatures with, `whsec_…`, shown this once.
+	Secret *string `json:"secret,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which webhook gets a new secret.
+type WebhookSecretRotateInput struct {
+	// The webhook's id.
+	ID string `json:"id"`
+	// For how many hours the secret of before signs beside the new one, 0 to 168.
+	OverlapHours *int `json:"overlapHours,omitempty"`
+}
+
+// Which webhook to test.
+type WebhookTestInput struct {
+	// The webhook's id.
+	ID string `json:"id"`
+}
+
+// What changes in a webhook.
+type WebhookUpdateInput struct {
+	// The webhook's id.
+	ID string `json:"id"`
+	// Address that deliveries are posted to, those that wait included.
+	URL *string `json:"url,omitempty"`
+	// What it is for.
+	Description *string `json:"description,omitempty"`
+	// Kinds of events that are sent from now on; an empty list for all.
+	Kinds []string `json:"kinds,omitempty"`
 }

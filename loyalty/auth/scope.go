@@ -27,8 +27,10 @@ const (
 	NotificationsRead Scope = "notifications:read"
 	// ReportsRead sees figures and checks of the books, ReportsWrite starts checks
 	// and rebuilds.
-	ReportsRead  Scope = "reports:read"
-	ReportsWrite Scope = "reports:write"
+	ReportsRead   Scope = "reports:read"
+	ReportsWrite  Scope = "reports:write"
+	WebhooksRead  Scope = "webhooks:read"
+	WebhooksWrite Scope = "webhooks:write"
 	// Platform is for the people who run the installation: queues and metrics of
 	// all companies. Only who has it gives it.
 	Platform Scope = "platform"
@@ -46,6 +48,7 @@ func CompanyScopes() []Scope {
 		CardsRead, CardsWrite, CustomersRead, CustomersWrite, StaffRead, StaffWrite, KeysManage,
 		ImportsRead, ImportsWrite, JobsRead, JobsWrite, CompanyRead, CompanyWrite, NotificationsRead,
 		ReportsRead, ReportsWrite,
+		WebhooksRead, WebhooksWrite,
 	}
 }
 

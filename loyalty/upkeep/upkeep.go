@@ -18,6 +18,7 @@ import (
 	"sello/db"
 	"sello/loyalty/auth"
 	"sello/loyalty/imports"
+	"sello/loyalty/webhook"
 )
 
 // Retention says how long things are kept; a zero field means its default.
@@ -30,6 +31,8 @@ type Retention struct {
 	// ImportRows are kept after an import's end, for its error file and for
 	// reprocessing: ninety days.
 	ImportRows time.Duration
+	// Deliveries of webhooks are kept as their log: thirty days.
+	Deliveries time.Duration
 }
 
 // Defaults of Retention.
@@ -37,6 +40,7 @@ const (
 	DefaultEvents     = 7 * 24 * time.Hour
 	DefaultSessions   = 30 * 24 * time.Hour
 	DefaultImportRows = 90 * 24 * time.Hour
+	DefaultDeliveries = 30 * 24 * time.Hour
 )
 
 // batch is the number of rows of one statement: short locks, and a killed job
@@ -48,13 +52,16 @@ type Enqueuer interface {
 	InsertManyTx(ctx context.Context, tx pgx.Tx, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
 }
 
-// Service cleans up. DB, Auth, Imports and Now are required, Jobs by Plan only.
+// Service cleans up. DB, Auth, Imports, Webhooks and Now are required, Jobs by Plan
+// only.
 type Service struct {
 	DB      *db.Store
 	Auth    *auth.Service
 	Imports *imports.Service
 	Jobs    Enqueuer
 	Now     func() time.Time
+	// Webhooks have a log.
+	Webhooks *webhook.Service
 	// Keep replaces single defaults.
 	Keep Retention
 }
@@ -66,15 +73,18 @@ type Pruned struct {
 	Sessions int64 `json:"sessions"`
 	// Imports counts imports whose rows were dropped; they themselves stay.
 	Imports int `json:"imports"`
+	// Deliveries of webhooks, with their attempts.
+	Deliveries int64 `json:"deliveries"`
 }
 
 // Prune drops what a company keeps no longer: idempotency keys past their time,
-// events (all but the newest), sessions and rows of imports past their retention.
+// events (all but the newest), sessions, rows of imports and the log of webhooks
+// past their retention.
 // It goes on after a kind that fails.
 func (s *Service) Prune(ctx context.Context, company uuid.UUID) (Pruned, error) {
 	now := s.Now()
 	var p Pruned
-	var keys, events, sessions, rows error
+	var keys, events, sessions, rows, deliveries error
 	p.Keys, keys = inBatches(ctx, func() (int64, error) {
 		return s.DB.IdempotencyKeyPrune(ctx, db.IdempotencyKeyPruneParams{CompanyID: company, Now: now, BatchSize: batch})
 	})
@@ -87,9 +97,13 @@ func (s *Service) Prune(ctx context.Context, company uuid.UUID) (Pruned, error) 
 		return s.Auth.SessionsPrune(ctx, company, now.Add(-or(s.Keep.Sessions, DefaultSessions)), batch)
 	})
 	p.Imports, rows = s.Imports.PruneRows(ctx, company, now.Add(-or(s.Keep.ImportRows, DefaultImportRows)))
+	p.Deliveries, deliveries = inBatches(ctx, func() (int64, error) {
+		return s.Webhooks.Prune(ctx, company, now.Add(-or(s.Keep.Deliveries, DefaultDeliveries)), batch)
+	})
 	return p, errors.Join(
 		during("prune idempotency keys", keys), during("prune events", events),
-		during("prune sessions", sessions), during("prune the rows of imports", rows))
+		during("prune sessions", sessions), during("prune the rows of imports", rows),
+		during("prune the log of webhooks", deliveries))
 }
 
 // Swept counts what Sweep found.

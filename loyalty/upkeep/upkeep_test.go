@@ -20,6 +20,7 @@ import (
 	"sello/loyalty/notify"
 	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 )
 
 // start is the clock at the beginning: late in the evening in Mexico, already the
@@ -43,11 +44,17 @@ func newEnv(t *testing.T) *env {
 		t.Fatal(err)
 	}
 	in := &imports.Service{DB: store, Now: clock, SpoolDir: t.TempDir()}
+	hooks, err := webhook.New(webhook.Config{DB: store, Now: clock, Secret: []byte("a secret of this test only"), AllowPrivate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	e.Service = &upkeep.Service{
-		DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: clock, Issuer: "http://sello.test"}), Imports: in, Now: clock,
+		Webhooks: hooks,
+		DB:       store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: clock, Issuer: "http://sello.test"}), Imports: in, Now: clock,
 	}
 	_, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Upkeep: e.Service, Reports: &report.Service{DB: store, Now: clock}, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock},
+		Pool: e.pool, Imports: in, Upkeep: e.Service, Reports: &report.Service{DB: store, Now: clock}, Webhooks: hooks,
+		Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +72,8 @@ func (e *env) addCompany(t *testing.T, id uuid.UUID, code, zone string) {
 		VALUES ($1, $1, 'puntos', 'Puntos', 'points', 0, $2, $2)`, id, start)
 	e.exec(t, `INSERT INTO operator (company_id, id, email, name, password_hash, scopes, created_at, updated_at)
 		VALUES ($1, $1, 'a@b.test', 'A', '', '{}', $2, $2)`, id, start)
+	e.exec(t, `INSERT INTO webhook (company_id, id, url, description, kinds, status, secret, cursor_id, events_since, actor_kind, created_at, updated_at)
+		VALUES ($1, $1, 'https://example.com', '', '{}', 'enabled', '', 0, $2, 'system', $2, $2)`, id, start)
 }
 
 func (e *env) exec(t *testing.T, sql string, args ...any) {
@@ -86,7 +95,10 @@ func (e *env) count(t *testing.T, sql string, args ...any) (n int) {
 // not, by a minute, in a company.
 func (e *env) litter(t *testing.T, company uuid.UUID, n int) {
 	t.Helper()
-	for _, side := range []time.Duration{-time.Minute, time.Minute} {
+	for i, side := range []time.Duration{-time.Minute, time.Minute} {
+		e.exec(t, `INSERT INTO webhook_delivery (company_id, webhook_id, seq, event_id, kind, subject_id, subject_seq, occurred_at, replay, status, created_at)
+			SELECT $1, $1, $4 * $3 + n, n, 'movement_posted', $1, 1, $2, false, 'delivered', $2 FROM generate_series(1, $3::bigint) AS n`,
+			company, e.now.Add(side-upkeep.DefaultDeliveries), n, i)
 		e.exec(t, `INSERT INTO idempotency_key (company_id, id, fingerprint, card_id, seq, expires_at)
 			SELECT $1, gen_random_uuid(), $1, $1, 1, $2 FROM generate_series(1, $3)`, company, e.now.Add(side), n)
 		e.exec(t, `INSERT INTO event (company_id, kind, subject_id, recorded_at)
@@ -116,7 +128,7 @@ func (e *env) addImport(t *testing.T, company uuid.UUID, status string, at time.
 func (e *env) left(t *testing.T, company uuid.UUID) map[string]int {
 	t.Helper()
 	all := map[string]int{}
-	for _, table := range []string{"idempotency_key", "event", "operator_session", "import", "import_row"} {
+	for _, table := range []string{"idempotency_key", "event", "operator_session", "import", "import_row", "webhook_delivery"} {
 		all[table] = e.count(t, fmt.Sprintf(`SELECT count(*) FROM %s WHERE company_id = $1`, table), company)
 	}
 	return all
@@ -133,12 +145,12 @@ func TestPrune(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(upkeep.Pruned{Keys: 3, Events: 2, Sessions: 3, Imports: 3}, got); diff != "" {
+	if diff := cmp.Diff(upkeep.Pruned{Keys: 3, Events: 2, Sessions: 3, Imports: 3, Deliveries: 3}, got); diff != "" {
 		t.Errorf("Prune (-want +got):\n%s", diff)
 	}
 	// The newest of the old events stays: subscribers see by it that nothing between
 	// it and the next is missing.
-	kept := map[string]int{"idempotency_key": 3, "event": 4, "operator_session": 3, "import": 6, "import_row": 6}
+	kept := map[string]int{"idempotency_key": 3, "event": 4, "operator_session": 3, "import": 6, "import_row": 6, "webhook_delivery": 3}
 	if diff := cmp.Diff(kept, e.left(t, e.acme)); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}

@@ -26,6 +26,7 @@ import (
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 	"sello/server"
 	"sello/server/compat/pretii"
 	"sello/server/ops"
@@ -63,8 +64,13 @@ func newEnv(t *testing.T, change ...func(*pretii.Config)) *env {
 	in := &imports.Service{DB: store, Now: clock, SpoolDir: t.TempDir()}
 	mail := &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock, Sources: map[string]notify.Source{imports.ResultMail: in.WriteErrorFile}}
 	quiet := slog.New(slog.DiscardHandler)
+	hooks, err := webhook.New(webhook.Config{DB: store, Now: clock, Secret: []byte("a secret of this test only"), AllowPrivate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	client, err := jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Notify: mail, Upkeep: &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Now: clock},
+		Pool: e.pool, Imports: in, Notify: mail, Webhooks: hooks,
+		Upkeep:  &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Webhooks: hooks, Now: clock},
 		Reports: &report.Service{DB: store, Now: clock},
 		Work:    true, Fast: true, Log: quiet,
 	})
