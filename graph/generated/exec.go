@@ -1,3 +1,5 @@
+// Package generated is what gqlgen makes of the schema, and in this file, which it
+// leaves alone, how a request runs on it.
 package generated
 
 import (
