@@ -78,8 +78,9 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 	importing := &imports.Service{DB: a.store, Now: time.Now}
 	notifying := &notify.Service{DB: a.store, Mailer: mailer, Now: time.Now, Sources: map[string]notify.Source{imports.ResultMail: importing.WriteErrorFile}}
 	keeping := &upkeep.Service{DB: a.store, Auth: a.auth, Imports: importing, Now: time.Now}
+	people := customer.New(a.store, time.Now)
 	a.jobs, err = jobs.New(jobs.Config{
-		Pool: pool, Imports: importing, Notify: notifying, Upkeep: keeping, Work: r.works, Stopping: r.stopping, Log: log,
+		Pool: pool, Imports: importing, Notify: notifying, Upkeep: keeping, Customers: people, Work: r.works, Stopping: r.stopping, Log: log,
 		JobTimeout: config.JobTimeout, RescueAfter: config.JobRescueAfter,
 	})
 	if err != nil {
@@ -88,7 +89,7 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 	a.graph = &graph.Resolver{
 		Auth:      a.auth,
 		Companies: &company.Service{DB: a.store, Now: time.Now, Hash: hasher.Hash, FingerprintKey: []byte(config.Secret)},
-		Customers: customer.New(a.store, time.Now),
+		Customers: people,
 		Ledger:    ledger.New(a.store, time.Now),
 		Imports:   importing,
 		Notify:    notifying,
@@ -99,6 +100,7 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 	}
 	a.graph.Ledger.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
 	a.graph.Ledger.Refused = metrics.Refused
+	people.Ledger = a.graph.Ledger
 	metrics.WatchPool(pool)
 	metrics.WatchQueues(time.Now, func(ctx context.Context) ([]ops.QueueFigures, error) {
 		rows, err := a.store.QueuesFigures(ctx, nil, time.Now())

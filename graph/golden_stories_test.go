@@ -79,6 +79,10 @@ func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 	t.Helper()
 	imp := c.Import(t, "nodes-"+c.Code+".csv", goodRow)
 	c.Apply(t, imp.ID)
+	made := c.Query(t, `mutation($attribute: String!, $segment: String!) {
+		customerAttributeCreate(input: { code: $attribute, name: $attribute, type: TEXT }) { attribute { id } }
+		segmentCreate(input: { code: $segment, name: $segment }) { segment { id } }
+	}`, map[string]any{"attribute": c.Code + "-size", "segment": c.Code + "-segment"})
 	a := c.Query(t, `query($card: String!, $store: String!, $staff: Int!) {
 		company { id }
 		store(code: $store) { id }
@@ -95,6 +99,7 @@ func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 		"Customer": first("customers"), "Card": a.Text("card", "id"), "CardType": a.Text("card", "cardType", "id"),
 		"Movement": a.Text("card", "movements", "edges", 0, "node", "id"), "ApiKey": first("apiKeys"),
 		"Import": (&imports.Import{Import: imp.Import}).GlobalID(), "Notification": first("notifications"), "Job": first("jobs"),
+		"CustomerAttribute": made.Text("customerAttributeCreate", "attribute", "id"), "Segment": made.Text("segmentCreate", "segment", "id"),
 	}
 	for kind, id := range ids {
 		if id == "" {

@@ -97,4 +97,14 @@ var messages = map[loyalty.Code]words{
 	loyalty.CodeActiveCardExists:   {"The customer already has an enabled card of this type.", "El cliente ya tiene una tarjeta habilitada de este tipo.", "O cliente já tem um cartão habilitado deste tipo.", "Khách hàng đã có thẻ đang hoạt động loại này."},
 	loyalty.CodeCardHasCustomer:    {"The card belongs to another customer.", "La tarjeta pertenece a otro cliente.", "O cartão pertence a outro cliente.", "Thẻ thuộc về khách hàng khác."},
 	loyalty.CodeNumbersUsedUp:      {"No card number is left in the ranges.", "No quedan números de tarjeta en los rangos.", "Não restam números de cartão nas faixas.", "Không còn số thẻ trong dải."},
+	// Customers, their attributes and segments.
+	loyalty.CodeCustomerMerged:    {"The customer was merged into another one: {intoId}.", "El cliente fue unido a otro: {intoId}.", "O cliente foi unido a outro: {intoId}.", "Khách hàng đã được gộp vào khách hàng khác: {intoId}."},
+	loyalty.CodeCustomerErased:    {"The customer's personal data was erased.", "Los datos personales del cliente fueron eliminados.", "Os dados pessoais do cliente foram apagados.", "Dữ liệu cá nhân của khách hàng đã bị xóa."},
+	loyalty.CodeAttributeUnknown:  {"The attribute is not defined.", "El atributo no está definido.", "O atributo não está definido.", "Thuộc tính chưa được định nghĩa."},
+	loyalty.CodeAttributeInvalid:  {"The value of {attribute} is not of the type {type}.", "El valor de {attribute} no es del tipo {type}.", "O valor de {attribute} não é do tipo {type}.", "Giá trị của {attribute} không thuộc kiểu {type}."},
+	loyalty.CodeAttributeRequired: {"The attribute {attribute} needs a value.", "El atributo {attribute} necesita un valor.", "O atributo {attribute} precisa de um valor.", "Thuộc tính {attribute} cần có giá trị."},
+	loyalty.CodeAttributeNotReady: {"The attribute is still being indexed; try again later.", "El atributo aún se está indexando; intente más tarde.", "O atributo ainda está sendo indexado; tente mais tarde.", "Thuộc tính vẫn đang được lập chỉ mục; hãy thử lại sau."},
+	loyalty.CodeAttributeLimit:    {"A company has at most {limit} attributes.", "Una empresa tiene como máximo {limit} atributos.", "Uma empresa tem no máximo {limit} atributos.", "Một công ty có tối đa {limit} thuộc tính."},
+	loyalty.CodeSegmentNotFound:   {"The segment does not exist.", "El segmento no existe.", "O segmento não existe.", "Phân khúc không tồn tại."},
+	loyalty.CodeSegmentArchived:   {"The segment is archived.", "El segmento está archivado.", "O segmento está arquivado.", "Phân khúc đã được lưu trữ."},
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
+	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/notify"
 	"sello/loyalty/upkeep"
@@ -37,12 +38,13 @@ const (
 	DefaultSoftStop = 20 * time.Second
 )
 
-// Config is what New needs. Pool, Imports, Notify and Upkeep are required.
+// Config is what New needs. Pool and the services are required.
 type Config struct {
-	Pool    *pgxpool.Pool
-	Imports *imports.Service
-	Notify  *notify.Service
-	Upkeep  *upkeep.Service
+	Pool      *pgxpool.Pool
+	Imports   *imports.Service
+	Notify    *notify.Service
+	Upkeep    *upkeep.Service
+	Customers *customer.Service
 
 	// Work makes a client that can be started. Without it the client inserts,
 	// retries, cancels and pauses, for processes that only serve.
@@ -84,8 +86,8 @@ var sizes = map[string]int{
 // Every process registers every kind: the one that leads discards stuck jobs of
 // kinds that it does not know.
 func New(c Config) (*river.Client[pgx.Tx], error) {
-	if c.Pool == nil || c.Imports == nil || c.Notify == nil || c.Upkeep == nil {
-		return nil, errors.New("jobs: Pool, Imports, Notify and Upkeep are required")
+	if c.Pool == nil || c.Imports == nil || c.Notify == nil || c.Upkeep == nil || c.Customers == nil {
+		return nil, errors.New("jobs: Pool, Imports, Notify, Upkeep and Customers are required")
 	}
 	log := c.Log
 	if log == nil {
@@ -116,7 +118,7 @@ func New(c Config) (*river.Client[pgx.Tx], error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the client of the job queue: %w", err)
 	}
-	c.Imports.Jobs, c.Notify.Jobs, c.Upkeep.Jobs = client, client, client
+	c.Imports.Jobs, c.Notify.Jobs, c.Upkeep.Jobs, c.Customers.Jobs = client, client, client, client
 	return client, nil
 }
 
@@ -128,6 +130,8 @@ func workers(c Config) *river.Workers {
 	river.AddWorker(all, &Prune{Upkeep: c.Upkeep})
 	river.AddWorker(all, &UpkeepPlan{Upkeep: c.Upkeep})
 	river.AddWorker(all, &UpkeepSweep{Upkeep: c.Upkeep})
+	river.AddWorker(all, &CustomerAttributeIndex{Customers: c.Customers})
+	river.AddWorker(all, &CustomerTraceErase{Customers: c.Customers})
 	return all
 }
 

@@ -19,6 +19,7 @@ import (
 	"sello/db/dbtest"
 	"sello/jobs"
 	"sello/loyalty/auth"
+	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/notify"
 	"sello/loyalty/upkeep"
@@ -45,6 +46,7 @@ func config(t *testing.T, pool *pgxpool.Pool, log *buffer) jobs.Config {
 	in := &imports.Service{DB: store, Now: time.Now, SpoolDir: t.TempDir()}
 	return jobs.Config{
 		Pool: pool, Imports: in, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now},
+		Customers: customer.New(store, time.Now),
 		Upkeep: &upkeep.Service{
 			DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: time.Now, Issuer: "http://sello.test"}), Imports: in, Now: time.Now,
 		},

@@ -123,6 +123,25 @@ const (
 	CodeCardHasCustomer Code = "CARD_HAS_CUSTOMER"
 	// CodeNumbersUsedUp: no number is left in the card type's ranges.
 	CodeNumbersUsedUp Code = "NUMBERS_USED_UP"
+	// Customers, their attributes and segments.
+
+	// CodeCustomerMerged: the customer is another one now, "intoId".
+	CodeCustomerMerged Code = "CUSTOMER_MERGED"
+	// CodeCustomerErased: the customer's personal data was erased.
+	CodeCustomerErased Code = "CUSTOMER_ERASED"
+	// CodeAttributeUnknown: the company has not defined this attribute, or has
+	// archived it.
+	CodeAttributeUnknown Code = "ATTRIBUTE_UNKNOWN"
+	// CodeAttributeInvalid: the value is not of the attribute's type.
+	CodeAttributeInvalid Code = "ATTRIBUTE_INVALID"
+	// CodeAttributeRequired: the attribute has to have a value.
+	CodeAttributeRequired Code = "ATTRIBUTE_REQUIRED"
+	// CodeAttributeNotReady: earlier customers' values are still being indexed.
+	CodeAttributeNotReady Code = "ATTRIBUTE_NOT_READY"
+	// CodeAttributeLimit: a company has so many attributes at most.
+	CodeAttributeLimit  Code = "ATTRIBUTE_LIMIT"
+	CodeSegmentNotFound Code = "SEGMENT_NOT_FOUND"
+	CodeSegmentArchived Code = "SEGMENT_ARCHIVED"
 )
 
 // Codes lists every code: tests hold the GraphQL enum, the messages in all
@@ -141,6 +160,9 @@ func Codes() []Code {
 		CodeAmountOverLimit, CodeCardNotValid, CodeCVVWrong, CodeHoldNotFound, CodeHoldEnded, CodeHoldOpen, CodeTransferNotAllowed,
 		CodeMovementNotFound, CodeNotReversible, CodeReturnTooLarge, CodeLinesMismatch, CodeLotNotFound, CodeLotsNotKept,
 		CodeNotPending, CodePolicyApplying, CodeCustomerRequired, CodeActiveCardExists, CodeCardHasCustomer, CodeNumbersUsedUp,
+		// Customers, their attributes and segments.
+		CodeCustomerMerged, CodeCustomerErased, CodeAttributeUnknown, CodeAttributeInvalid, CodeAttributeRequired,
+		CodeAttributeNotReady, CodeAttributeLimit, CodeSegmentNotFound, CodeSegmentArchived,
 	}
 }
 

@@ -98,14 +98,15 @@ func newEnv(t *testing.T, change ...func(*server.Config)) *env {
 	t.Cleanup(e.auth.Wait)
 	in := &imports.Service{DB: store, Now: time.Now, SpoolDir: t.TempDir()}
 	mail := &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now}
+	people := customer.New(store, time.Now)
 	e.river, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Notify: mail, Upkeep: &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Now: time.Now},
+		Pool: e.pool, Imports: in, Notify: mail, Customers: people, Upkeep: &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Now: time.Now},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	resolver := &graph.Resolver{
-		Auth: e.auth, Companies: &company.Service{DB: store, Now: time.Now}, Customers: &customer.Service{DB: store, Now: time.Now},
+		Auth: e.auth, Companies: &company.Service{DB: store, Now: time.Now}, Customers: people,
 		Ledger: ledger.New(store, time.Now), Imports: in, Notify: mail, Queue: &queue.Service{DB: store, River: e.river, Now: time.Now},
 	}
 	e.health = ops.NewHealth(

@@ -29,6 +29,10 @@ var unreachable = []loyalty.Code{
 	// A wallet without a rule gives no points by itself: the documents know no such
 	// wallet, it is answered as a fault.
 	loyalty.CodeAccrualRuleMissing,
+	// Of customers' own operations; a contact's attributes and segments are not the till's.
+	loyalty.CodeCustomerMerged, loyalty.CodeCustomerErased, loyalty.CodeAttributeUnknown, loyalty.CodeAttributeInvalid,
+	loyalty.CodeAttributeRequired, loyalty.CodeAttributeNotReady, loyalty.CodeAttributeLimit, loyalty.CodeSegmentNotFound,
+	loyalty.CodeSegmentArchived,
 }
 
 // movementChecked are codes that the shim's own checks of parameters keep from a
