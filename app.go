@@ -100,12 +100,13 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 	}
 	keeping := &upkeep.Service{DB: a.store, Auth: a.auth, Imports: importing, Now: time.Now, Webhooks: a.webhooks}
 	books := ledger.New(a.store, time.Now)
+	people := customer.New(a.store, time.Now)
 	reporting := &report.Service{DB: a.store, Ledger: books, Now: time.Now}
 	if replica != nil {
 		reporting.Read = db.NewStore(replica)
 	}
 	a.jobs, err = jobs.New(jobs.Config{
-		Pool: pool, Imports: importing, Notify: notifying, Upkeep: keeping, Reports: reporting, Webhooks: a.webhooks,
+		Pool: pool, Imports: importing, Notify: notifying, Upkeep: keeping, Customers: people, Reports: reporting, Webhooks: a.webhooks,
 		Work: r.works, Stopping: r.stopping, Log: log,
 		JobTimeout: config.JobTimeout, RescueAfter: config.JobRescueAfter,
 	})
@@ -115,7 +116,7 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 	a.graph = &graph.Resolver{
 		Auth:      a.auth,
 		Companies: &company.Service{DB: a.store, Now: time.Now, Hash: hasher.Hash, FingerprintKey: []byte(config.Secret)},
-		Customers: customer.New(a.store, time.Now),
+		Customers: people,
 		Ledger:    books,
 		Imports:   importing,
 		Notify:    notifying,
@@ -129,6 +130,7 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 	}
 	a.graph.Ledger.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
 	a.graph.Ledger.Refused = metrics.Refused
+	people.Ledger = a.graph.Ledger
 	metrics.WatchPool(pool)
 	metrics.WatchWebhooks(a.webhooks.Oldest)
 	metrics.WatchQueues(time.Now, func(ctx context.Context) ([]ops.QueueFigures, error) {

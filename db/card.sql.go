@@ -14,7 +14,7 @@ import (
 )
 
 const cardByCode = `-- name: CardByCode :one
-SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card WHERE company_id = $1 AND code = $2
+SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card WHERE company_id = $1 AND code = $2 AND hidden_at IS NULL
 `
 
 func (q *Queries) CardByCode(ctx context.Context, companyID uuid.UUID, code string) (Card, error) {
@@ -94,7 +94,7 @@ func (q *Queries) CardByHolderPhone(ctx context.Context, arg CardByHolderPhonePa
 }
 
 const cardByID = `-- name: CardByID :one
-SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card WHERE company_id = $1 AND id = $2
+SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card WHERE company_id = $1 AND id = $2 AND hidden_at IS NULL
 `
 
 func (q *Queries) CardByID(ctx context.Context, companyID uuid.UUID, iD uuid.UUID) (Card, error) {
@@ -202,7 +202,7 @@ UPDATE card
 SET status = 'enabled', holder_name = $1,
     holder_birthdate = coalesce($2, holder_birthdate),
     registered_at = $3, updated_at = $3
-WHERE company_id = $4 AND id = $5 AND status <> 'enabled'
+WHERE company_id = $4 AND id = $5 AND status <> 'enabled' AND hidden_at IS NULL
 RETURNING company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt
 `
 
@@ -316,7 +316,7 @@ SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code,
 FROM unnest($1::uuid[]) AS wanted (id)
 CROSS JOIN LATERAL (
     SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card
-    WHERE card.company_id = $2 AND card.customer_id = wanted.id
+    WHERE card.company_id = $2 AND card.customer_id = wanted.id AND card.hidden_at IS NULL
       AND ($3::uuid IS NULL OR card.id > $3::uuid)
     ORDER BY card.id
     LIMIT $4
@@ -385,7 +385,7 @@ func (q *Queries) CardsByCustomers(ctx context.Context, arg CardsByCustomersPara
 }
 
 const cardsByIDs = `-- name: CardsByIDs :many
-SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
+SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card WHERE company_id = $1 AND id = ANY($2::uuid[]) AND hidden_at IS NULL ORDER BY id
 `
 
 func (q *Queries) CardsByIDs(ctx context.Context, companyID uuid.UUID, ids []uuid.UUID) ([]Card, error) {
@@ -439,7 +439,7 @@ SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code,
 FROM unnest($1::uuid[]) AS wanted (id)
 CROSS JOIN LATERAL (
     SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card
-    WHERE card.company_id = $2 AND card.card_type_id = wanted.id
+    WHERE card.company_id = $2 AND card.card_type_id = wanted.id AND card.hidden_at IS NULL
       AND (NOT $3::boolean OR card.status = 'enabled')
       AND (card.registered_at, card.id) > ($4::timestamptz, $5::uuid)
     ORDER BY card.registered_at, card.id
@@ -513,7 +513,7 @@ func (q *Queries) CardsByTypes(ctx context.Context, arg CardsByTypesParams) ([]C
 }
 
 const cardsCount = `-- name: CardsCount :one
-SELECT count(*) FROM card WHERE company_id = $1
+SELECT count(*) FROM card WHERE company_id = $1 AND hidden_at IS NULL
 `
 
 func (q *Queries) CardsCount(ctx context.Context, companyID uuid.UUID) (int64, error) {
@@ -525,7 +525,7 @@ func (q *Queries) CardsCount(ctx context.Context, companyID uuid.UUID) (int64, e
 
 const cardsPage = `-- name: CardsPage :many
 SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card
-WHERE company_id = $1 AND ($2::uuid IS NULL OR id > $2::uuid)
+WHERE company_id = $1 AND hidden_at IS NULL AND ($2::uuid IS NULL OR id > $2::uuid)
 ORDER BY id
 LIMIT $3
 `

@@ -213,7 +213,8 @@ WITH chunk AS MATERIALIZED (
                 WHEN chunk.points > 0 AND account.balance + chunk.points >= 1000000000000000 THEN $9::text
            END AS fault
     FROM chunk
-    LEFT JOIN customer AS known ON known.company_id = $1 AND known.email = chunk.email
+    LEFT JOIN customer AS met ON met.company_id = $1 AND met.email = chunk.email
+    LEFT JOIN customer AS known ON known.company_id = $1 AND known.id = coalesce(met.merged_into_id, met.id)
     LEFT JOIN customer AS owner ON owner.company_id = $1
         AND owner.document_key = CASE WHEN known.document_key IS DISTINCT FROM chunk.document_key THEN chunk.document_key END
     LEFT JOIN LATERAL (
@@ -227,11 +228,13 @@ WITH chunk AS MATERIALIZED (
 ), judged AS MATERIALIZED (
     SELECT claim.company_id, claim.import_id, claim.line, claim.row_id, claim.first_name, claim.last_name, claim.email, claim.document, claim.document_key,
            claim.points, claim.first_key, claim.last_key, claim.error_value, claim.customer_id, claim.qr_code,
-           claim.fills_name, claim.takes_document, claim.card_id,
-           CASE WHEN claim.document_key IS NOT NULL AND claim.line > claim.taken_line THEN $7::text
+           claim.fills_name, claim.takes_document, claim.card_id, claim.first_line,
+           CASE WHEN claim.customer_id IS NOT NULL AND claim.line > claim.first_line THEN $11::text
+                WHEN claim.document_key IS NOT NULL AND claim.line > claim.taken_line THEN $7::text
                 ELSE claim.fault
            END AS fault
     FROM (SELECT found.company_id, found.import_id, found.line, found.row_id, found.first_name, found.last_name, found.email, found.document, found.document_key, found.points, found.first_key, found.last_key, found.error_value, found.customer_id, found.qr_code, found.fills_name, found.takes_document, found.card_id, found.fault,
+                 min(found.line) OVER (PARTITION BY found.customer_id) AS first_line,
                  min(found.line) FILTER (WHERE found.fault IS NULL AND found.takes_document)
                      OVER (PARTITION BY found.document_key) AS taken_line
           FROM found) AS claim
@@ -254,7 +257,7 @@ WITH chunk AS MATERIALIZED (
                           created_at, updated_at)
     SELECT $1, accepted.row_id, accepted.first_name, accepted.last_name, accepted.email, accepted.document,
            accepted.document_key, accepted.code, accepted.name_key,
-           $11, $11
+           $12, $12
     FROM accepted
     WHERE accepted.customer_id IS NULL
     RETURNING 1
@@ -264,7 +267,7 @@ WITH chunk AS MATERIALIZED (
         name_key = CASE WHEN accepted.fills_name THEN btrim(customer.name_key || ' ' || accepted.last_key) ELSE customer.name_key END,
         document = CASE WHEN accepted.takes_document THEN accepted.document ELSE customer.document END,
         document_key = CASE WHEN accepted.takes_document THEN accepted.document_key ELSE customer.document_key END,
-        updated_at = $11
+        updated_at = $12
     FROM accepted
     WHERE customer.company_id = accepted.company_id AND customer.id = accepted.customer_id
       AND (accepted.fills_name OR accepted.takes_document)
@@ -274,12 +277,12 @@ WITH chunk AS MATERIALIZED (
 ), opened AS (
     INSERT INTO card (company_id, id, card_type_id, customer_id, code, status, balance, floor, seq, registered_at, created_at, updated_at)
     SELECT $1, accepted.row_id, $10, coalesce(accepted.customer_id, accepted.row_id), accepted.code, 'enabled',
-           accepted.points, $12, CASE WHEN accepted.points > 0 THEN 1 ELSE 0 END, $11, $11, $11
+           accepted.points, $13, CASE WHEN accepted.points > 0 THEN 1 ELSE 0 END, $12, $12, $12
     FROM accepted
     WHERE accepted.card_id IS NULL
 ), moved AS (
     UPDATE card
-    SET balance = card.balance + accepted.points, seq = card.seq + 1, updated_at = $11
+    SET balance = card.balance + accepted.points, seq = card.seq + 1, updated_at = $12
     FROM accepted
     WHERE card.company_id = accepted.company_id AND card.id = accepted.card_id AND accepted.points > 0 AND card.status = 'enabled'
     RETURNING card.id, card.seq, card.balance, accepted.points, accepted.line
@@ -292,18 +295,19 @@ WITH chunk AS MATERIALIZED (
 ), booked AS (
     INSERT INTO movement (company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, source, description,
                           actor_id, import_id, import_line)
-    SELECT $1, posting.id, posting.seq, 'accrue', posting.points, posting.balance, $11, $11, 'import', $13::text,
-           $14::uuid, $2, posting.line
+    SELECT $1, posting.id, posting.seq, 'accrue', posting.points, posting.balance, $12, $12, 'import', $14::text,
+           $15::uuid, $2, posting.line
     FROM posting
 ), told AS (
     INSERT INTO event (company_id, kind, subject_id, seq, recorded_at)
-    SELECT $1, 'movement_posted', posting.id, posting.seq, $11
+    SELECT $1, 'movement_posted', posting.id, posting.seq, $12
     FROM posting
 ), marked AS (
     UPDATE import_row
     SET error_code = judged.fault,
         error_value = CASE judged.fault WHEN $7::text THEN left(judged.document, 100)
                                         ELSE coalesce(judged.error_value, left(judged.email, 100)) END,
+        error_line = CASE WHEN judged.fault = $11::text THEN judged.first_line END,
         pass = $4::smallint
     FROM judged
     WHERE import_row.company_id = judged.company_id AND import_row.import_id = judged.import_id AND import_row.line = judged.line
@@ -331,6 +335,7 @@ type ImportChunkApplyParams struct {
 	CardNotEnabled  string
 	BalanceTooLarge string
 	CardTypeID      uuid.UUID
+	EmailRepeated   string
 	Now             time.Time
 	Floor           decimal.Decimal
 	Description     string
@@ -351,8 +356,10 @@ type ImportChunkApplyRow struct {
 
 // ImportChunkApply applies the next rows of an import in one statement
 // (spec/pretii.md 4.4). chunk takes them in file order; a later pass takes only
-// the rows it can mend. found looks up customer, owner of the document and card;
-// judged rejects, a document going to the earliest row that really takes it;
+// the rows it can mend. found looks up customer (who a merged one is now), owner of
+// the document and card;
+// judged rejects, a document going to the earliest row that really takes it, and
+// the second of two e-mails of one person (of before and after a merge);
 // the rest writes. Joins go from the chunk to a table by its index only, never
 // from one part to another (ImportPlanner), so RETURNING carries what the next
 // part needs. Updates take company_id from the part, not from the argument:
@@ -374,6 +381,7 @@ func (q *Queries) ImportChunkApply(ctx context.Context, arg ImportChunkApplyPara
 		arg.CardNotEnabled,
 		arg.BalanceTooLarge,
 		arg.CardTypeID,
+		arg.EmailRepeated,
 		arg.Now,
 		arg.Floor,
 		arg.Description,

@@ -153,20 +153,68 @@ type CompanySetting struct {
 }
 
 type Customer struct {
+	CompanyID    uuid.UUID
+	ID           uuid.UUID
+	FirstName    string
+	LastName     *string
+	Email        *string
+	Phone        *string
+	Document     *string
+	DocumentKey  *string
+	QrCode       string
+	Birthdate    *time.Time
+	Attributes   []byte
+	NameKey      string
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	Code         *string
+	Active       bool
+	ErasedAt     *time.Time
+	HiddenAt     *time.Time
+	MergedIntoID *uuid.UUID
+}
+
+type CustomerAttribute struct {
+	CompanyID  uuid.UUID
+	ID         uuid.UUID
+	Code       string
+	Name       string
+	Type       string
+	Required   bool
+	Options    []string
+	IndexedTo  *uuid.UUID
+	IndexedAt  *time.Time
+	ArchivedAt *time.Time
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+type CustomerAttributeValue struct {
 	CompanyID   uuid.UUID
-	ID          uuid.UUID
-	FirstName   string
-	LastName    *string
-	Email       *string
-	Phone       *string
-	Document    *string
-	DocumentKey *string
-	QrCode      string
-	Birthdate   *time.Time
-	Attributes  []byte
-	NameKey     string
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	AttributeID uuid.UUID
+	Value       string
+	CustomerID  uuid.UUID
+}
+
+type CustomerErasure struct {
+	CompanyID      uuid.UUID
+	ID             uuid.UUID
+	CustomerIds    []uuid.UUID
+	Emails         []string
+	DocumentKeys   []string
+	CursorImportID *uuid.UUID
+	CursorLine     int32
+	RowsDeleted    int32
+	CreatedAt      time.Time
+	FinishedAt     *time.Time
+}
+
+type CustomerSegment struct {
+	CompanyID  uuid.UUID
+	SegmentID  uuid.UUID
+	CustomerID uuid.UUID
+	AddedAt    time.Time
+	UpdatedAt  time.Time
 }
 
 type DailyStat struct {
@@ -417,6 +465,16 @@ type ReportState struct {
 	BuildCardID     *uuid.UUID
 	BuildCards      int64
 	UpdatedAt       time.Time
+}
+
+type Segment struct {
+	CompanyID  uuid.UUID
+	ID         uuid.UUID
+	Code       string
+	Name       string
+	ArchivedAt *time.Time
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
 }
 
 type Staff struct {

@@ -7,6 +7,7 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 
 	"sello/graph/generated"
+	"sello/graph/model"
 	"sello/loyalty/queue"
 )
 
@@ -26,9 +27,15 @@ func NewSchema(r *Resolver) graphql.ExecutableSchema {
 	c.Query.StaffMembers = paged
 	c.Query.Stores = paged
 	c.Query.CardTypes = func(child int, first *int, _ *string, _, _ *bool) int { return list(child, first) }
-	c.Query.Customers = func(child int, _ *string, first *int, _ *string) int { return list(child, first) }
+	c.Query.Customers = func(child int, _ *string, _ *model.CustomerAttributeFilter, first *int, _ *string) int {
+		return list(child, first)
+	}
+	c.Query.CustomerAttributes = func(child int, _ *bool, first *int, _ *string) int { return list(child, first) }
+	c.Query.Segments = func(child int, _ *bool, first *int, _ *string) int { return list(child, first) }
 	c.Query.Jobs = func(child int, _ *queue.State, _ *string, first *int, _ *string) int { return list(child, first) }
 	c.Customer.Cards = paged
+	c.Customer.Segments = paged
+	c.Segment.Members = paged
 	c.Card.Movements = paged
 	c.CardType.Cards = func(child int, first *int, _ *string, _ *bool) int { return list(child, first) }
 	c.Import.Errors = paged

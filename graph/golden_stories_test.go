@@ -187,6 +187,10 @@ func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 		t.Fatal(err)
 	}
 	hook, delivery := c.Webhook(t)
+	made := c.Query(t, `mutation($attribute: String!, $segment: String!) {
+		customerAttributeCreate(input: { code: $attribute, name: $attribute, type: TEXT }) { attribute { id } }
+		segmentCreate(input: { code: $segment, name: $segment }) { segment { id } }
+	}`, map[string]any{"attribute": c.Code + "-size", "segment": c.Code + "-segment"})
 	a := c.Query(t, `query($card: String!, $store: String!, $staff: Int!) {
 		company { id }
 		store(code: $store) { id }
@@ -205,6 +209,7 @@ func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 		"Import": (&imports.Import{Import: imp.Import}).GlobalID(), "Notification": first("notifications"), "Job": first("jobs"),
 		"LedgerCheck": check.GlobalID(),
 		"Webhook":     hook.GlobalID(), "WebhookDelivery": delivery.GlobalID(),
+		"CustomerAttribute": made.Text("customerAttributeCreate", "attribute", "id"), "Segment": made.Text("segmentCreate", "segment", "id"),
 	}
 	for kind, id := range ids {
 		if id == "" {

@@ -105,19 +105,22 @@ type story struct {
 
 // stories are the golden files and what each starts from.
 var stories = map[string]func(*story){
-	"access":    nil,
-	"company":   nil,
-	"staff":     func(s *story) { s.Fill(s.t, 0) },
-	"cards":     nil,
-	"customers": nil,
-	"contacts":  func(s *story) { s.Fill(s.t, 0) },
-	"movements": func(s *story) { s.Fill(s.t, 1) },
-	"imports":   prepareImports,
-	"jobs":      prepareJobs,
-	"nodes":     prepareNodes,
-	"follow":    prepareFollow,
-	"reports":   prepareReports,
-	"webhooks":  prepareWebhooks,
+	"access":     nil,
+	"company":    nil,
+	"staff":      func(s *story) { s.Fill(s.t, 0) },
+	"cards":      nil,
+	"customers":  nil,
+	"contacts":   func(s *story) { s.Fill(s.t, 0) },
+	"movements":  func(s *story) { s.Fill(s.t, 1) },
+	"imports":    prepareImports,
+	"jobs":       prepareJobs,
+	"nodes":      prepareNodes,
+	"follow":     prepareFollow,
+	"reports":    prepareReports,
+	"webhooks":   prepareWebhooks,
+	"attributes": nil,
+	"segments":   nil,
+	"persons":    func(s *story) { s.Fill(s.t, 2) },
 }
 
 func TestGolden(t *testing.T) {

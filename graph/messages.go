@@ -107,4 +107,14 @@ var messages = map[loyalty.Code]words{
 	loyalty.CodeWebhookLimitReached: {"There can be at most {limit} webhooks.", "Puede haber como máximo {limit} webhooks.", "Pode haver no máximo {limit} webhooks.", "Chỉ có thể có tối đa {limit} webhook."},
 	loyalty.CodeEventsGone:          {"The events behind this place are no longer kept.", "Los eventos posteriores a ese punto ya no se conservan.", "Os eventos depois desse ponto não são mais mantidos.", "Các sự kiện sau điểm này không còn được lưu giữ."},
 	loyalty.CodeReplayRunning:       {"The last replay is still being queued.", "La repetición anterior aún se está encolando.", "A repetição anterior ainda está sendo enfileirada.", "Lần gửi lại trước vẫn đang được xếp hàng."},
+	// Customers, their attributes and segments.
+	loyalty.CodeCustomerMerged:    {"The customer was merged into another one: {intoId}.", "El cliente fue unido a otro: {intoId}.", "O cliente foi unido a outro: {intoId}.", "Khách hàng đã được gộp vào khách hàng khác: {intoId}."},
+	loyalty.CodeCustomerErased:    {"The customer's personal data was erased.", "Los datos personales del cliente fueron eliminados.", "Os dados pessoais do cliente foram apagados.", "Dữ liệu cá nhân của khách hàng đã bị xóa."},
+	loyalty.CodeAttributeUnknown:  {"The attribute is not defined.", "El atributo no está definido.", "O atributo não está definido.", "Thuộc tính chưa được định nghĩa."},
+	loyalty.CodeAttributeInvalid:  {"The value of {attribute} is not of the type {type}.", "El valor de {attribute} no es del tipo {type}.", "O valor de {attribute} não é do tipo {type}.", "Giá trị của {attribute} không thuộc kiểu {type}."},
+	loyalty.CodeAttributeRequired: {"The attribute {attribute} needs a value.", "El atributo {attribute} necesita un valor.", "O atributo {attribute} precisa de um valor.", "Thuộc tính {attribute} cần có giá trị."},
+	loyalty.CodeAttributeNotReady: {"The attribute is still being indexed; try again later.", "El atributo aún se está indexando; intente más tarde.", "O atributo ainda está sendo indexado; tente mais tarde.", "Thuộc tính vẫn đang được lập chỉ mục; hãy thử lại sau."},
+	loyalty.CodeAttributeLimit:    {"A company has at most {limit} attributes.", "Una empresa tiene como máximo {limit} atributos.", "Uma empresa tem no máximo {limit} atributos.", "Một công ty có tối đa {limit} thuộc tính."},
+	loyalty.CodeSegmentNotFound:   {"The segment does not exist.", "El segmento no existe.", "O segmento não existe.", "Phân khúc không tồn tại."},
+	loyalty.CodeSegmentArchived:   {"The segment is archived.", "El segmento está archivado.", "O segmento está arquivado.", "Phân khúc đã được lưu trữ."},
 }

@@ -51,6 +51,14 @@ func (r *Resolver) node(ctx context.Context, id string) (model.Node, error) {
 		return found(ctx, auth.StaffRead, func(who auth.Principal) (*company.Staff, error) { return r.Companies.StaffByID(ctx, who.CompanyID, n) })
 	case "Customer":
 		return found(ctx, auth.CustomersRead, func(who auth.Principal) (*customer.Customer, error) { return r.Customers.ByID(ctx, who.CompanyID, n) })
+	case "CustomerAttribute":
+		return found(ctx, auth.CustomersRead, func(who auth.Principal) (*customer.Attribute, error) {
+			return r.Customers.AttributeByID(ctx, who.CompanyID, n)
+		})
+	case "Segment":
+		return found(ctx, auth.CustomersRead, func(who auth.Principal) (*customer.Segment, error) {
+			return r.Customers.SegmentByID(ctx, who.CompanyID, n)
+		})
 	case "CardType":
 		return found(ctx, auth.CardsRead, func(who auth.Principal) (*ledger.CardType, error) {
 			return r.Ledger.CardTypeByID(ctx, who.CompanyID, n)

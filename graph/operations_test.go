@@ -19,6 +19,7 @@ type names struct {
 	Staff                                                                  int64
 	Customer, Key, Import, Job, After                                      string
 	Webhook, Delivery                                                      string
+	CustomerCode, Segment, Attribute                                       string
 }
 
 // operation is how one root field is asked in the tenancy tests.
@@ -53,6 +54,9 @@ func list(field, args, node string) func(names) []string {
 	}
 }
 
+// nobody is a customer whom no company has.
+var nobody = randomID("Customer")
+
 // operations lists every root field: a new one fails TestOperationsListed until
 // it is here.
 var operations = map[string]operation{
@@ -83,19 +87,24 @@ var operations = map[string]operation{
 	}},
 	"Query.customers": {scope: auth.CustomersRead, documents: func(n names) []string {
 		all := list("customers", "", "id firstName lastName email phone")(n)
-		for _, text := range []string{n.Email, n.Document, n.QR, n.Document[:4]} {
+		for _, text := range []string{n.Email, n.Document, n.QR, n.Document[:4], n.CustomerCode} {
 			all = append(all, fmt.Sprintf(`query { customers(search: %q) { edges { node { id email } } } }`, text))
 		}
-		return all
+		return append(all, fmt.Sprintf(`query { customers(attribute: { code: %q, value: "M" }) { pageInfo { hasNextPage } } }`, n.Attribute))
 	}},
 	"Query.customer": {scope: auth.CustomersRead, documents: func(n names) []string {
 		return []string{
+			fmt.Sprintf(`query { customer(code: %q) { id firstName } }`, n.CustomerCode),
 			fmt.Sprintf(`query { customer(email: %q) { id firstName } }`, n.Email),
 			fmt.Sprintf(`query { customer(document: %q) { id firstName } }`, n.Document),
 			fmt.Sprintf(`query { customer(qrCode: %q) { id firstName } }`, n.QR),
 			fmt.Sprintf(`query { customer(phone: %q) { id firstName } }`, n.Phone),
 		}
 	}},
+	"Query.customerAttributes": {scope: auth.CustomersRead, documents: list("customerAttributes", ", withArchived: true", "id code name")},
+	"Query.segments":           {scope: auth.CustomersRead, documents: list("segments", ", withArchived: true", "id code name")},
+	"Query.segment": {scope: auth.CustomersRead, documents: one(`query { segment(code: %q) { id name members { totalCount } } }`,
+		func(n names) []any { return []any{n.Segment} })},
 	"Query.imports":       {scope: auth.ImportsRead, documents: list("imports", "", "id fileName errors { edges { node { value } } }")},
 	"Query.notifications": {scope: auth.NotificationsRead, documents: list("notifications", "", "id recipient body")},
 	"Query.jobs":          {scope: auth.JobsRead, documents: list("jobs", `, state: AVAILABLE, kind: "import_apply"`, "id kind")},
@@ -171,11 +180,47 @@ var operations = map[string]operation{
 		func(n names) []any { return []any{n.Card} })},
 
 	"Mutation.customerCreate": {scope: auth.CustomersWrite, creates: true, documents: one(
-		`mutation { customerCreate(input: { firstName: "x", email: %q, document: %q, phone: %q }) { customer { firstName } userErrors { code } } }`,
-		func(n names) []any { return []any{n.Email, n.Document, n.Phone} })},
+		`mutation { customerCreate(input: { code: %q, firstName: "x", email: %q, document: %q, phone: %q }) { customer { firstName } userErrors { code } } }`,
+		func(n names) []any { return []any{n.CustomerCode, n.Email, n.Document, n.Phone} })},
 	"Mutation.customerUpdate": {scope: auth.CustomersWrite, documents: one(
-		`mutation { customerUpdate(input: { id: %q, firstName: "taken over" }) { customer { id } userErrors { code field message } } }`,
+		`mutation { customerUpdate(input: { id: %q, code: "taken", firstName: "taken over" }) { customer { id } userErrors { code field message } } }`,
 		func(n names) []any { return []any{n.Customer} })},
+	"Mutation.customerMerge": {scope: auth.CustomersWrite, documents: func(n names) []string {
+		merge := `mutation { customerMerge(input: { fromId: %q, intoId: %q }) { customer { id } replayed userErrors { code field message } } }`
+		return []string{fmt.Sprintf(merge, n.Customer, nobody), fmt.Sprintf(merge, nobody, n.Customer)}
+	}},
+	"Mutation.customerErase": {scope: auth.CustomersWrite, documents: one(
+		`mutation { customerErase(input: { id: %q, mode: TOTAL }) { customer { id } erased userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Customer} })},
+	"Mutation.customerAttributeCreate": {scope: auth.CompanyWrite, creates: true, documents: one(
+		`mutation { customerAttributeCreate(input: { code: %q, name: "x", type: TEXT }) { attribute { code } userErrors { code } } }`,
+		func(n names) []any { return []any{n.Attribute} })},
+	"Mutation.customerAttributeUpdate": {scope: auth.CompanyWrite, documents: one(
+		`mutation { customerAttributeUpdate(input: { code: %q, name: "taken over" }) { attribute { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Attribute} })},
+	"Mutation.customerAttributeArchive": {scope: auth.CompanyWrite, documents: one(
+		`mutation { customerAttributeArchive(input: { code: %q }) { attribute { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Attribute} })},
+	"Mutation.segmentCreate": {scope: auth.CustomersWrite, creates: true, documents: one(
+		`mutation { segmentCreate(input: { code: %q, name: "x" }) { segment { code } userErrors { code } } }`,
+		func(n names) []any { return []any{n.Segment} })},
+	"Mutation.segmentUpdate": {scope: auth.CustomersWrite, documents: one(
+		`mutation { segmentUpdate(input: { code: %q, name: "taken over" }) { segment { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Segment} })},
+	"Mutation.segmentArchive": {scope: auth.CustomersWrite, documents: one(
+		`mutation { segmentArchive(input: { code: %q }) { segment { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Segment} })},
+	"Mutation.segmentMembersAdd": {scope: auth.CustomersWrite, documents: func(n names) []string {
+		add := `mutation { segmentMembersAdd(input: { segmentCode: %q, customers: [{ id: %q }, { code: %q }] }) { segment { id } results { outcome customer { id } } userErrors { code field message } } }`
+		return []string{fmt.Sprintf(add, n.Segment, nobody, "none"), fmt.Sprintf(add, "beta-segment", n.Customer, n.CustomerCode)}
+	}},
+	"Mutation.segmentMembersRemove": {scope: auth.CustomersWrite, documents: func(n names) []string {
+		remove := `mutation { segmentMembersRemove(input: { segmentCode: %q, customers: [{ id: %q }] }) { segment { id } results { outcome customer { id } } userErrors { code field message } } }`
+		return []string{fmt.Sprintf(remove, n.Segment, nobody), fmt.Sprintf(remove, "beta-segment", n.Customer)}
+	}},
+	"Mutation.segmentMembersClear": {scope: auth.CustomersWrite, documents: one(
+		`mutation { segmentMembersClear(input: { segmentCode: %q }) { segment { id } cleared userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Segment} })},
 	"Mutation.contactRegister": {scope: auth.CustomersWrite, documents: func(n names) []string {
 		register := `mutation { contactRegister(input: { walletKey: %q, phone: %q, name: "x", staffNumber: %d }) { card { id } reopened userErrors { code field message } } }`
 		return []string{fmt.Sprintf(register, n.WalletKey, n.Phone, 8101), fmt.Sprintf(register, "mk_beta_0001", "5544444444", n.Staff)}

@@ -91,19 +91,21 @@ func TestSchemaHasNoFloat(t *testing.T) {
 
 // short are the lists that cannot grow with a company's data, and why.
 var short = map[string]string{
-	"Viewer.scopes":              "a closed set",
-	"ApiKey.scopes":              "a closed set",
-	"UserError.field":            "a path in the input",
-	"UserError.params":           "facts of one refusal",
-	"Staff.rights":               "one for each card type, of which a company has a handful",
-	"Job.errors":                 "one for each attempt, of which there are at most maxAttempts",
-	"Webhook.kinds":              "a closed set",
-	"WebhookReplay.kinds":        "a closed set",
-	"WebhookDelivery.attempts":   "three days of back-off are some thirty",
-	"Query.queues":               "the queues that the program has",
-	"Subscription.queuesChanged": "the queues that the program has",
-	"InsightLiability.months":    "one for each month in which points end, of which there are some years at most",
-	"InsightDaily.days":          "one for each day, of which at most 400 are asked for",
+	"Viewer.scopes":                 "a closed set",
+	"ApiKey.scopes":                 "a closed set",
+	"UserError.field":               "a path in the input",
+	"UserError.params":              "facts of one refusal",
+	"Staff.rights":                  "one for each card type, of which a company has a handful",
+	"Job.errors":                    "one for each attempt, of which there are at most maxAttempts",
+	"Webhook.kinds":                 "a closed set",
+	"WebhookReplay.kinds":           "a closed set",
+	"WebhookDelivery.attempts":      "three days of back-off are some thirty",
+	"Query.queues":                  "the queues that the program has",
+	"Subscription.queuesChanged":    "the queues that the program has",
+	"CustomerAttribute.options":     "what a choice is among, 200 at most",
+	"SegmentMembersPayload.results": "one for each customer of the input",
+	"InsightLiability.months":       "one for each month in which points end, of which there are some years at most",
+	"InsightDaily.days":             "one for each day, of which at most 400 are asked for",
 }
 
 // TestListsAreConnections: what can grow is read by pages, whose sizes have a

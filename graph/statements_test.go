@@ -2,6 +2,7 @@ package graph_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -11,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sello/graph/graphtest"
+	"sello/loyalty/customer"
 	"sello/server/gqlhttp"
 )
 
@@ -115,6 +117,26 @@ var nested = []struct {
 		`{ webhooks(first: %[1]d) { edges { node { url oldestPendingAt deliveries(first: %[1]d) { edges { node { kind attempts { number } } } } } } } }`,
 		[]string{"WebhooksPage", "WebhookOldestPendings", "WebhookDeliveriesByWebhooks", "WebhookAttemptsByDeliveries"},
 	},
+	{
+		"customers and their segments",
+		`{ customers(first: %[1]d) { edges { node { code mergedInto { id } segments(first: %[1]d) { edges { addedAt node { code } } } } } } }`,
+		[]string{"CustomersPage", "SegmentsByCustomers"},
+	},
+	{
+		"segments, members and their segments",
+		`{ segments(first: %[1]d) { totalCount edges { node { code members(first: %[1]d) { totalCount edges { node { firstName segments(first: 1) { edges { node { code } } } } } } } } } }`,
+		[]string{"SegmentsPage", "SegmentsCount", "SegmentMembersBySegments", "SegmentMembersCount", "SegmentsByCustomers"},
+	},
+	{
+		"attributes and customers by one",
+		`{ customerAttributes(first: %[1]d) { edges { node { code ready } } } customers(attribute: { code: "size", value: "M" }, first: %[1]d) { edges { node { firstName cards(first: %[1]d) { edges { node { code } } } } } } }`,
+		[]string{"CustomerAttributesPage", "CustomerAttributeByCode", "CustomersByAttribute", "CardsByCustomers"},
+	},
+	{
+		"merged customers and who they are",
+		`{ cards(first: %[1]d) { edges { node { customer { mergedInto { firstName segments(first: 1) { edges { node { code } } } } } } } } }`,
+		[]string{"CardsPage", "CustomersByIDs"},
+	},
 }
 
 func TestStatements(t *testing.T) {
@@ -133,6 +155,31 @@ func TestStatements(t *testing.T) {
 		if err == nil {
 			err = c.Resolver.Reports.CheckRun(t.Context(), c.ID, check.ID)
 		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 24 {
+		for _, person := range c.Names.Customers[:i+1] {
+			_, err := c.Resolver.Customers.MembersChange(t.Context(), c.System, customer.MembersChange{
+				SegmentCode: fmt.Sprintf("segment-%d", i), Create: true, Rows: []customer.MemberRow{{Ref: customer.Ref{ID: &person.ID}}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	size, err := c.Resolver.Customers.AttributeCreate(t.Context(), c.System, customer.NewAttribute{Code: "size", Name: "Size", Type: customer.AttributeText})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for done := false; !done; {
+		if done, err = c.Resolver.Customers.AttributeIndexStep(t.Context(), c.ID, size.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, person := range c.Names.Customers {
+		_, err := c.Resolver.Customers.Update(t.Context(), c.System, person.ID, customer.Change{Attributes: json.RawMessage(`{"size":"M"}`)})
 		if err != nil {
 			t.Fatal(err)
 		}

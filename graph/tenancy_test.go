@@ -23,6 +23,7 @@ var foreignNames = names{
 	Email: "maria0@zzzz.example", Document: "zzzz-0000", QR: "PRT-00000000000000000000", Operator: "boss@zzzz.example", Staff: 8999,
 	Customer: randomID("Customer"), Key: randomID("ApiKey"), Import: randomID("Import"), Job: randomID("Job"),
 	Webhook: randomID("Webhook"), Delivery: randomID("WebhookDelivery"),
+	CustomerCode: "zzzz-customer-0", Segment: "zzzz-segment", Attribute: "zzzz-size",
 }
 
 // namesOf are those of a filled company.
@@ -32,6 +33,7 @@ func namesOf(c *graphtest.Company, ids map[string]string) names {
 		Email: *c.Names.Customers[0].Email, Document: *c.Names.Customers[0].Document, QR: c.Names.Customers[0].QrCode, Operator: c.Email,
 		Staff: c.Names.Staff[1], Customer: ids["Customer"], Key: ids["ApiKey"], Import: ids["Import"], Job: ids["Job"],
 		Webhook: ids["Webhook"], Delivery: ids["WebhookDelivery"],
+		CustomerCode: *c.Names.Customers[0].Code, Segment: c.Code + "-segment", Attribute: c.Code + "-size",
 	}
 }
 
@@ -203,6 +205,7 @@ func rowsOf(t *testing.T, c *graphtest.Company) map[string]string {
 // nodeScopes says what each type takes to be read by its id.
 var nodeScopes = map[string]auth.Scope{
 	"Company": auth.CompanyRead, "Store": auth.StaffRead, "Staff": auth.StaffRead, "Customer": auth.CustomersRead,
+	"CustomerAttribute": auth.CustomersRead, "Segment": auth.CustomersRead,
 	"CardType": auth.CardsRead, "Card": auth.CardsRead, "Movement": auth.CardsRead, "ApiKey": auth.KeysManage,
 	"Import": auth.ImportsRead, "Notification": auth.NotificationsRead, "Job": auth.JobsRead,
 	"LedgerCheck": auth.ReportsRead,

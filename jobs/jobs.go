@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
+	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/notify"
 	"sello/loyalty/report"
@@ -39,13 +40,14 @@ const (
 	DefaultSoftStop = 20 * time.Second
 )
 
-// Config is what New needs. Pool, Imports, Notify, Upkeep, Reports and Webhooks are required.
+// Config is what New needs. Pool and the services are required.
 type Config struct {
-	Pool    *pgxpool.Pool
-	Imports *imports.Service
-	Notify  *notify.Service
-	Upkeep  *upkeep.Service
-	Reports *report.Service
+	Pool      *pgxpool.Pool
+	Imports   *imports.Service
+	Notify    *notify.Service
+	Upkeep    *upkeep.Service
+	Customers *customer.Service
+	Reports   *report.Service
 	// Webhooks tell other systems what happened.
 	Webhooks *webhook.Service
 
@@ -91,8 +93,8 @@ var sizes = map[string]int{
 // Every process registers every kind: the one that leads discards stuck jobs of
 // kinds that it does not know.
 func New(c Config) (*river.Client[pgx.Tx], error) {
-	if c.Pool == nil || c.Imports == nil || c.Notify == nil || c.Upkeep == nil || c.Reports == nil || c.Webhooks == nil {
-		return nil, errors.New("jobs: Pool, Imports, Notify, Upkeep, Reports and Webhooks are required")
+	if c.Pool == nil || c.Imports == nil || c.Notify == nil || c.Upkeep == nil || c.Customers == nil || c.Reports == nil || c.Webhooks == nil {
+		return nil, errors.New("jobs: Pool, Imports, Notify, Upkeep, Customers, Reports and Webhooks are required")
 	}
 	log := c.Log
 	if log == nil {
@@ -123,7 +125,8 @@ func New(c Config) (*river.Client[pgx.Tx], error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the client of the job queue: %w", err)
 	}
-	c.Imports.Jobs, c.Notify.Jobs, c.Upkeep.Jobs, c.Reports.Jobs, c.Webhooks.Jobs = client, client, client, client, client
+	c.Imports.Jobs, c.Notify.Jobs, c.Upkeep.Jobs, c.Customers.Jobs = client, client, client, client
+	c.Reports.Jobs, c.Webhooks.Jobs = client, client
 	return client, nil
 }
 
@@ -140,6 +143,8 @@ func workers(c Config) *river.Workers {
 	river.AddWorker(all, &LedgerCheck{Reports: c.Reports})
 	river.AddWorker(all, &WebhookDeliver{Webhooks: c.Webhooks, Stopping: c.Stopping, Slice: slice(c)})
 	river.AddWorker(all, &WebhookPlan{Webhooks: c.Webhooks})
+	river.AddWorker(all, &CustomerAttributeIndex{Customers: c.Customers})
+	river.AddWorker(all, &CustomerTraceErase{Customers: c.Customers})
 	return all
 }
 

@@ -19,6 +19,7 @@ import (
 	"sello/db/dbtest"
 	"sello/jobs"
 	"sello/loyalty/auth"
+	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
@@ -51,8 +52,8 @@ func config(t *testing.T, pool *pgxpool.Pool, log *buffer) jobs.Config {
 		t.Fatal(err)
 	}
 	return jobs.Config{
-		Webhooks: hooks,
-		Pool:     pool, Imports: in, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now},
+		Webhooks: hooks, Customers: customer.New(store, time.Now),
+		Pool: pool, Imports: in, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now},
 		Upkeep: &upkeep.Service{
 			DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: time.Now, Issuer: "http://sello.test"}), Imports: in, Now: time.Now, Webhooks: hooks,
 		},

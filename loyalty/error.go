@@ -141,6 +141,25 @@ const (
 	CodeEventsGone Code = "EVENTS_GONE"
 	// CodeReplayRunning: the webhook's last replay is still being queued.
 	CodeReplayRunning Code = "REPLAY_RUNNING"
+	// Customers, their attributes and segments.
+
+	// CodeCustomerMerged: the customer is another one now, "intoId".
+	CodeCustomerMerged Code = "CUSTOMER_MERGED"
+	// CodeCustomerErased: the customer's personal data was erased.
+	CodeCustomerErased Code = "CUSTOMER_ERASED"
+	// CodeAttributeUnknown: the company has not defined this attribute, or has
+	// archived it.
+	CodeAttributeUnknown Code = "ATTRIBUTE_UNKNOWN"
+	// CodeAttributeInvalid: the value is not of the attribute's type.
+	CodeAttributeInvalid Code = "ATTRIBUTE_INVALID"
+	// CodeAttributeRequired: the attribute has to have a value.
+	CodeAttributeRequired Code = "ATTRIBUTE_REQUIRED"
+	// CodeAttributeNotReady: earlier customers' values are still being indexed.
+	CodeAttributeNotReady Code = "ATTRIBUTE_NOT_READY"
+	// CodeAttributeLimit: a company has so many attributes at most.
+	CodeAttributeLimit  Code = "ATTRIBUTE_LIMIT"
+	CodeSegmentNotFound Code = "SEGMENT_NOT_FOUND"
+	CodeSegmentArchived Code = "SEGMENT_ARCHIVED"
 )
 
 // Codes lists every code: tests hold the GraphQL enum, the messages in all
@@ -162,6 +181,9 @@ func Codes() []Code {
 		CodeRangeTooLong, CodeReportRebuilding, CodeLedgerCheckRunning, // report
 		// Webhooks.
 		CodeWebhookURLRefused, CodeWebhookLimitReached, CodeEventsGone, CodeReplayRunning,
+		// Customers, their attributes and segments.
+		CodeCustomerMerged, CodeCustomerErased, CodeAttributeUnknown, CodeAttributeInvalid, CodeAttributeRequired,
+		CodeAttributeNotReady, CodeAttributeLimit, CodeSegmentNotFound, CodeSegmentArchived,
 	}
 }
 

@@ -6,10 +6,10 @@ VALUES (@company_id, @id, @card_type_id, @customer_id, @code, @status, @floor, @
 RETURNING *;
 
 -- name: CardByID :one
-SELECT * FROM card WHERE company_id = @company_id AND id = @id;
+SELECT * FROM card WHERE company_id = @company_id AND id = @id AND hidden_at IS NULL;
 
 -- name: CardByCode :one
-SELECT * FROM card WHERE company_id = @company_id AND code = @code;
+SELECT * FROM card WHERE company_id = @company_id AND code = @code AND hidden_at IS NULL;
 
 -- name: CardByHolderPhone :one
 SELECT * FROM card WHERE company_id = @company_id AND card_type_id = @card_type_id AND holder_phone = @holder_phone;
@@ -21,7 +21,7 @@ UPDATE card
 SET status = 'enabled', holder_name = @holder_name,
     holder_birthdate = coalesce(sqlc.narg('holder_birthdate'), holder_birthdate),
     registered_at = @now, updated_at = @now
-WHERE company_id = @company_id AND id = @id AND status <> 'enabled'
+WHERE company_id = @company_id AND id = @id AND status <> 'enabled' AND hidden_at IS NULL
 RETURNING *;
 
 -- name: CardStatusSet :one
@@ -35,7 +35,7 @@ RETURNING *;
 -- name: CardsPage :many
 -- CardsPage lists a company's cards, oldest first, from behind the id given.
 SELECT * FROM card
-WHERE company_id = @company_id AND (sqlc.narg('after')::uuid IS NULL OR id > sqlc.narg('after')::uuid)
+WHERE company_id = @company_id AND hidden_at IS NULL AND (sqlc.narg('after')::uuid IS NULL OR id > sqlc.narg('after')::uuid)
 ORDER BY id
 LIMIT @batch_size;
 
@@ -46,7 +46,7 @@ SELECT card.*
 FROM unnest(@card_type_ids::uuid[]) AS wanted (id)
 CROSS JOIN LATERAL (
     SELECT * FROM card
-    WHERE card.company_id = @company_id AND card.card_type_id = wanted.id
+    WHERE card.company_id = @company_id AND card.card_type_id = wanted.id AND card.hidden_at IS NULL
       AND (NOT @enabled_only::boolean OR card.status = 'enabled')
       AND (card.registered_at, card.id) > (@after_registered_at::timestamptz, @after::uuid)
     ORDER BY card.registered_at, card.id
@@ -55,7 +55,7 @@ CROSS JOIN LATERAL (
 ORDER BY card.card_type_id, card.registered_at, card.id;
 
 -- name: CardsByIDs :many
-SELECT * FROM card WHERE company_id = @company_id AND id = ANY(@ids::uuid[]) ORDER BY id;
+SELECT * FROM card WHERE company_id = @company_id AND id = ANY(@ids::uuid[]) AND hidden_at IS NULL ORDER BY id;
 
 -- name: CardsByCustomers :many
 -- CardsByCustomers lists the first cards of each customer of a page: one
@@ -64,7 +64,7 @@ SELECT card.*
 FROM unnest(@customer_ids::uuid[]) AS wanted (id)
 CROSS JOIN LATERAL (
     SELECT * FROM card
-    WHERE card.company_id = @company_id AND card.customer_id = wanted.id
+    WHERE card.company_id = @company_id AND card.customer_id = wanted.id AND card.hidden_at IS NULL
       AND (sqlc.narg('after')::uuid IS NULL OR card.id > sqlc.narg('after')::uuid)
     ORDER BY card.id
     LIMIT @batch_size
@@ -72,4 +72,4 @@ CROSS JOIN LATERAL (
 ORDER BY card.customer_id, card.id;
 
 -- name: CardsCount :one
-SELECT count(*) FROM card WHERE company_id = @company_id;
+SELECT count(*) FROM card WHERE company_id = @company_id AND hidden_at IS NULL;

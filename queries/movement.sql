@@ -16,4 +16,5 @@ ORDER BY movement.card_id, movement.seq DESC;
 SELECT movement.*
 FROM (SELECT unnest(@card_ids::uuid[]) AS card_id, unnest(@seqs::bigint[]) AS seq) AS wanted
 JOIN movement ON movement.company_id = @company_id AND movement.card_id = wanted.card_id AND movement.seq = wanted.seq
+JOIN card ON card.company_id = @company_id AND card.id = movement.card_id AND card.hidden_at IS NULL
 ORDER BY movement.card_id, movement.seq;

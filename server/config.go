@@ -52,6 +52,8 @@ type Config struct {
 	HideSchema bool
 	// GraphiQL mounts the explorer.
 	GraphiQL bool
+	// Customers gives people's data out, as downloads; nil for none.
+	Customers Exporter
 	// Mounts are the legacy shims and whatever else signs in by itself.
 	Mounts []Mount
 	// Home is where "/" leads and a sign-in without a destination ends:

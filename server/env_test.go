@@ -104,8 +104,9 @@ func newEnv(t *testing.T, change ...func(*server.Config)) *env {
 	if err != nil {
 		t.Fatal(err)
 	}
+	people := customer.New(store, time.Now)
 	e.river, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Notify: mail, Webhooks: hooks,
+		Pool: e.pool, Imports: in, Notify: mail, Webhooks: hooks, Customers: people,
 		Upkeep:  &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Webhooks: hooks, Now: time.Now},
 		Reports: &report.Service{DB: store, Ledger: ledger.New(store, time.Now), Now: time.Now},
 	})
@@ -113,7 +114,7 @@ func newEnv(t *testing.T, change ...func(*server.Config)) *env {
 		t.Fatal(err)
 	}
 	resolver := &graph.Resolver{
-		Auth: e.auth, Companies: &company.Service{DB: store, Now: time.Now}, Customers: &customer.Service{DB: store, Now: time.Now},
+		Auth: e.auth, Companies: &company.Service{DB: store, Now: time.Now}, Customers: people,
 		Ledger: ledger.New(store, time.Now), Imports: in, Notify: mail, Queue: &queue.Service{DB: store, River: e.river, Now: time.Now},
 	}
 	e.health = ops.NewHealth(

@@ -61,6 +61,9 @@ func (s *Server) routes() http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(s.signIn(graphQLErrors{}), s.limitRate(graphQLErrors{}))
 		r.Handle("/graphql", s.graphqlEndpoint())
+		if s.cfg.Customers != nil {
+			r.Get(exportPath, s.exportEndpoint)
+		}
 	})
 	r.Group(func(r chi.Router) {
 		r.Use(s.signIn(textErrors{}), s.limitRate(textErrors{}))

@@ -39,6 +39,7 @@ type ResolverRoot interface {
 	Movement() MovementResolver
 	Mutation() MutationResolver
 	Query() QueryResolver
+	Segment() SegmentResolver
 	Staff() StaffResolver
 	StaffRight() StaffRightResolver
 	Subscription() SubscriptionResolver
@@ -184,18 +185,51 @@ type ComplexityRoot struct {
 	}
 
 	Customer struct {
+		Active         func(childComplexity int) int
 		AttributesJSON func(childComplexity int) int
 		Birthdate      func(childComplexity int) int
 		Cards          func(childComplexity int, first *int, after *string) int
+		Code           func(childComplexity int) int
 		CreatedAt      func(childComplexity int) int
 		Document       func(childComplexity int) int
 		Email          func(childComplexity int) int
+		ErasedAt       func(childComplexity int) int
 		FirstName      func(childComplexity int) int
 		GlobalID       func(childComplexity int) int
 		LastName       func(childComplexity int) int
+		MergedInto     func(childComplexity int) int
 		Phone          func(childComplexity int) int
 		QrCode         func(childComplexity int) int
+		Segments       func(childComplexity int, first *int, after *string) int
 		UpdatedAt      func(childComplexity int) int
+	}
+
+	CustomerAttribute struct {
+		ArchivedAt func(childComplexity int) int
+		Code       func(childComplexity int) int
+		CreatedAt  func(childComplexity int) int
+		GlobalID   func(childComplexity int) int
+		Kind       func(childComplexity int) int
+		Name       func(childComplexity int) int
+		Options    func(childComplexity int) int
+		Ready      func(childComplexity int) int
+		Required   func(childComplexity int) int
+		UpdatedAt  func(childComplexity int) int
+	}
+
+	CustomerAttributeConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CustomerAttributeEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	CustomerAttributePayload struct {
+		Attribute  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	CustomerConnection struct {
@@ -209,9 +243,33 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	CustomerErasePayload struct {
+		Customer   func(childComplexity int) int
+		Erased     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	CustomerMergePayload struct {
+		Customer   func(childComplexity int) int
+		Replayed   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	CustomerPayload struct {
 		Customer   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	CustomerSegmentConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CustomerSegmentEdge struct {
+		AddedAt   func(childComplexity int) int
+		Cursor    func(childComplexity int) int
+		Node      func(childComplexity int) int
+		UpdatedAt func(childComplexity int) int
 	}
 
 	Import struct {
@@ -445,46 +503,57 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		APIKeyCreate         func(childComplexity int, input model.APIKeyCreateInput) int
-		APIKeyRevoke         func(childComplexity int, input model.APIKeyRevokeInput) int
-		CardCreate           func(childComplexity int, input model.CardCreateInput) int
-		CardStatusSet        func(childComplexity int, input model.CardStatusSetInput) int
-		CardTypeCreate       func(childComplexity int, input model.CardTypeCreateInput) int
-		CardTypeUpdate       func(childComplexity int, input model.CardTypeUpdateInput) int
-		CompanyUpdate        func(childComplexity int, input model.CompanyUpdateInput) int
-		ContactRegister      func(childComplexity int, input model.ContactRegisterInput) int
-		CustomerCreate       func(childComplexity int, input model.CustomerCreateInput) int
-		CustomerUpdate       func(childComplexity int, input model.CustomerUpdateInput) int
-		ImportCancel         func(childComplexity int, input model.ImportCancelInput) int
-		ImportReprocess      func(childComplexity int, input model.ImportReprocessInput) int
-		JobCancel            func(childComplexity int, input model.JobCancelInput) int
-		JobRetry             func(childComplexity int, input model.JobRetryInput) int
-		LedgerCheckStart     func(childComplexity int, input model.LedgerCheckStartInput) int
-		MovementAccrue       func(childComplexity int, input model.MovementAccrueInput) int
-		MovementAdjust       func(childComplexity int, input model.MovementAdjustInput) int
-		MovementRecharge     func(childComplexity int, input model.MovementRechargeInput) int
-		MovementRedeem       func(childComplexity int, input model.MovementRedeemInput) int
-		OperatorCreate       func(childComplexity int, input model.OperatorCreateInput) int
-		QueuePause           func(childComplexity int, input model.QueuePauseInput) int
-		QueueResume          func(childComplexity int, input model.QueueResumeInput) int
-		ReportRebuild        func(childComplexity int, input model.ReportRebuildInput) int
-		SessionCreate        func(childComplexity int, input model.SessionCreateInput) int
-		SessionEnd           func(childComplexity int) int
-		SessionRefresh       func(childComplexity int, input model.SessionRefreshInput) int
-		StaffArchive         func(childComplexity int, input model.StaffArchiveInput) int
-		StaffCreate          func(childComplexity int, input model.StaffCreateInput) int
-		StaffRightSet        func(childComplexity int, input model.StaffRightSetInput) int
-		StoreCreate          func(childComplexity int, input model.StoreCreateInput) int
-		StoreUpdate          func(childComplexity int, input model.StoreUpdateInput) int
-		WebhookCreate        func(childComplexity int, input model.WebhookCreateInput) int
-		WebhookDelete        func(childComplexity int, input model.WebhookDeleteInput) int
-		WebhookDeliveryRetry func(childComplexity int, input model.WebhookDeliveryRetryInput) int
-		WebhookPause         func(childComplexity int, input model.WebhookPauseInput) int
-		WebhookReplay        func(childComplexity int, input model.WebhookReplayInput) int
-		WebhookResume        func(childComplexity int, input model.WebhookResumeInput) int
-		WebhookSecretRotate  func(childComplexity int, input model.WebhookSecretRotateInput) int
-		WebhookTest          func(childComplexity int, input model.WebhookTestInput) int
-		WebhookUpdate        func(childComplexity int, input model.WebhookUpdateInput) int
+		APIKeyCreate             func(childComplexity int, input model.APIKeyCreateInput) int
+		APIKeyRevoke             func(childComplexity int, input model.APIKeyRevokeInput) int
+		CardCreate               func(childComplexity int, input model.CardCreateInput) int
+		CardStatusSet            func(childComplexity int, input model.CardStatusSetInput) int
+		CardTypeCreate           func(childComplexity int, input model.CardTypeCreateInput) int
+		CardTypeUpdate           func(childComplexity int, input model.CardTypeUpdateInput) int
+		CompanyUpdate            func(childComplexity int, input model.CompanyUpdateInput) int
+		ContactRegister          func(childComplexity int, input model.ContactRegisterInput) int
+		CustomerAttributeArchive func(childComplexity int, input model.CustomerAttributeArchiveInput) int
+		CustomerAttributeCreate  func(childComplexity int, input model.CustomerAttributeCreateInput) int
+		CustomerAttributeUpdate  func(childComplexity int, input model.CustomerAttributeUpdateInput) int
+		CustomerCreate           func(childComplexity int, input model.CustomerCreateInput) int
+		CustomerErase            func(childComplexity int, input model.CustomerEraseInput) int
+		CustomerMerge            func(childComplexity int, input model.CustomerMergeInput) int
+		CustomerUpdate           func(childComplexity int, input model.CustomerUpdateInput) int
+		ImportCancel             func(childComplexity int, input model.ImportCancelInput) int
+		ImportReprocess          func(childComplexity int, input model.ImportReprocessInput) int
+		JobCancel                func(childComplexity int, input model.JobCancelInput) int
+		JobRetry                 func(childComplexity int, input model.JobRetryInput) int
+		LedgerCheckStart         func(childComplexity int, input model.LedgerCheckStartInput) int
+		MovementAccrue           func(childComplexity int, input model.MovementAccrueInput) int
+		MovementAdjust           func(childComplexity int, input model.MovementAdjustInput) int
+		MovementRecharge         func(childComplexity int, input model.MovementRechargeInput) int
+		MovementRedeem           func(childComplexity int, input model.MovementRedeemInput) int
+		OperatorCreate           func(childComplexity int, input model.OperatorCreateInput) int
+		QueuePause               func(childComplexity int, input model.QueuePauseInput) int
+		QueueResume              func(childComplexity int, input model.QueueResumeInput) int
+		ReportRebuild            func(childComplexity int, input model.ReportRebuildInput) int
+		SegmentArchive           func(childComplexity int, input model.SegmentArchiveInput) int
+		SegmentCreate            func(childComplexity int, input model.SegmentCreateInput) int
+		SegmentMembersAdd        func(childComplexity int, input model.SegmentMembersAddInput) int
+		SegmentMembersClear      func(childComplexity int, input model.SegmentMembersClearInput) int
+		SegmentMembersRemove     func(childComplexity int, input model.SegmentMembersRemoveInput) int
+		SegmentUpdate            func(childComplexity int, input model.SegmentUpdateInput) int
+		SessionCreate            func(childComplexity int, input model.SessionCreateInput) int
+		SessionEnd               func(childComplexity int) int
+		SessionRefresh           func(childComplexity int, input model.SessionRefreshInput) int
+		StaffArchive             func(childComplexity int, input model.StaffArchiveInput) int
+		StaffCreate              func(childComplexity int, input model.StaffCreateInput) int
+		StaffRightSet            func(childComplexity int, input model.StaffRightSetInput) int
+		StoreCreate              func(childComplexity int, input model.StoreCreateInput) int
+		StoreUpdate              func(childComplexity int, input model.StoreUpdateInput) int
+		WebhookCreate            func(childComplexity int, input model.WebhookCreateInput) int
+		WebhookDelete            func(childComplexity int, input model.WebhookDeleteInput) int
+		WebhookDeliveryRetry     func(childComplexity int, input model.WebhookDeliveryRetryInput) int
+		WebhookPause             func(childComplexity int, input model.WebhookPauseInput) int
+		WebhookReplay            func(childComplexity int, input model.WebhookReplayInput) int
+		WebhookResume            func(childComplexity int, input model.WebhookResumeInput) int
+		WebhookSecretRotate      func(childComplexity int, input model.WebhookSecretRotateInput) int
+		WebhookTest              func(childComplexity int, input model.WebhookTestInput) int
+		WebhookUpdate            func(childComplexity int, input model.WebhookUpdateInput) int
 	}
 
 	Notification struct {
@@ -521,30 +590,33 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		APIKeys          func(childComplexity int, first *int, after *string) int
-		Card             func(childComplexity int, code *string, walletKey *string, phone *string) int
-		CardType         func(childComplexity int, code *string, walletKey *string) int
-		CardTypes        func(childComplexity int, first *int, after *string, walletsOnly *bool, withArchived *bool) int
-		Cards            func(childComplexity int, first *int, after *string) int
-		Company          func(childComplexity int) int
-		Customer         func(childComplexity int, email *string, document *string, qrCode *string, phone *string) int
-		Customers        func(childComplexity int, search *string, first *int, after *string) int
-		Imports          func(childComplexity int, first *int, after *string) int
-		InsightDaily     func(childComplexity int, from time.Time, to time.Time, cardTypeCode *string, storeCode *string, action *ledger.Action) int
-		InsightLiability func(childComplexity int, cardTypeCode string) int
-		Jobs             func(childComplexity int, state *queue.State, kind *string, first *int, after *string) int
-		LedgerChecks     func(childComplexity int, first *int, after *string) int
-		Node             func(childComplexity int, id string) int
-		Notifications    func(childComplexity int, first *int, after *string) int
-		Queues           func(childComplexity int) int
-		ReportState      func(childComplexity int) int
-		StaffMember      func(childComplexity int, number int) int
-		StaffMembers     func(childComplexity int, first *int, after *string) int
-		Store            func(childComplexity int, code string) int
-		Stores           func(childComplexity int, first *int, after *string) int
-		Viewer           func(childComplexity int) int
-		Webhook          func(childComplexity int, id string) int
-		Webhooks         func(childComplexity int, first *int, after *string) int
+		APIKeys            func(childComplexity int, first *int, after *string) int
+		Card               func(childComplexity int, code *string, walletKey *string, phone *string) int
+		CardType           func(childComplexity int, code *string, walletKey *string) int
+		CardTypes          func(childComplexity int, first *int, after *string, walletsOnly *bool, withArchived *bool) int
+		Cards              func(childComplexity int, first *int, after *string) int
+		Company            func(childComplexity int) int
+		Customer           func(childComplexity int, code *string, email *string, document *string, qrCode *string, phone *string) int
+		CustomerAttributes func(childComplexity int, withArchived *bool, first *int, after *string) int
+		Customers          func(childComplexity int, search *string, attribute *model.CustomerAttributeFilter, first *int, after *string) int
+		Imports            func(childComplexity int, first *int, after *string) int
+		InsightDaily       func(childComplexity int, from time.Time, to time.Time, cardTypeCode *string, storeCode *string, action *ledger.Action) int
+		InsightLiability   func(childComplexity int, cardTypeCode string) int
+		Jobs               func(childComplexity int, state *queue.State, kind *string, first *int, after *string) int
+		LedgerChecks       func(childComplexity int, first *int, after *string) int
+		Node               func(childComplexity int, id string) int
+		Notifications      func(childComplexity int, first *int, after *string) int
+		Queues             func(childComplexity int) int
+		ReportState        func(childComplexity int) int
+		Segment            func(childComplexity int, code string) int
+		Segments           func(childComplexity int, withArchived *bool, first *int, after *string) int
+		StaffMember        func(childComplexity int, number int) int
+		StaffMembers       func(childComplexity int, first *int, after *string) int
+		Store              func(childComplexity int, code string) int
+		Stores             func(childComplexity int, first *int, after *string) int
+		Viewer             func(childComplexity int) int
+		Webhook            func(childComplexity int, id string) int
+		Webhooks           func(childComplexity int, first *int, after *string) int
 	}
 
 	Queue struct {
@@ -575,6 +647,62 @@ type ComplexityRoot struct {
 		Rebuilding   func(childComplexity int) int
 		RebuiltAt    func(childComplexity int) int
 		TimeZone     func(childComplexity int) int
+	}
+
+	Segment struct {
+		ArchivedAt func(childComplexity int) int
+		Code       func(childComplexity int) int
+		CreatedAt  func(childComplexity int) int
+		GlobalID   func(childComplexity int) int
+		Members    func(childComplexity int, first *int, after *string) int
+		Name       func(childComplexity int) int
+		UpdatedAt  func(childComplexity int) int
+	}
+
+	SegmentConnection struct {
+		Edges      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	SegmentEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	SegmentMemberConnection struct {
+		Edges      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	SegmentMemberEdge struct {
+		AddedAt   func(childComplexity int) int
+		Cursor    func(childComplexity int) int
+		Node      func(childComplexity int) int
+		UpdatedAt func(childComplexity int) int
+	}
+
+	SegmentMemberResult struct {
+		Customer func(childComplexity int) int
+		Outcome  func(childComplexity int) int
+	}
+
+	SegmentMembersClearPayload struct {
+		Cleared    func(childComplexity int) int
+		Segment    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	SegmentMembersPayload struct {
+		Results    func(childComplexity int) int
+		Segment    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	SegmentPayload struct {
+		Segment    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	SessionEndPayload struct {
@@ -1298,6 +1426,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ContactRegisterPayload.UserErrors(childComplexity), true
 
+	case "Customer.isActive":
+		if e.ComplexityRoot.Customer.Active == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Customer.Active(childComplexity), true
 	case "Customer.attributes":
 		if e.ComplexityRoot.Customer.AttributesJSON == nil {
 			break
@@ -1321,6 +1455,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Customer.Cards(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Customer.code":
+		if e.ComplexityRoot.Customer.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Customer.Code(childComplexity), true
 	case "Customer.createdAt":
 		if e.ComplexityRoot.Customer.CreatedAt == nil {
 			break
@@ -1339,6 +1479,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Customer.Email(childComplexity), true
+	case "Customer.erasedAt":
+		if e.ComplexityRoot.Customer.ErasedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Customer.ErasedAt(childComplexity), true
 	case "Customer.firstName":
 		if e.ComplexityRoot.Customer.FirstName == nil {
 			break
@@ -1357,6 +1503,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Customer.LastName(childComplexity), true
+	case "Customer.mergedInto":
+		if e.ComplexityRoot.Customer.MergedInto == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Customer.MergedInto(childComplexity), true
 	case "Customer.phone":
 		if e.ComplexityRoot.Customer.Phone == nil {
 			break
@@ -1369,12 +1521,123 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Customer.QrCode(childComplexity), true
+	case "Customer.segments":
+		if e.ComplexityRoot.Customer.Segments == nil {
+			break
+		}
+
+		args, err := ec.field_Customer_segments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Customer.Segments(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Customer.updatedAt":
 		if e.ComplexityRoot.Customer.UpdatedAt == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Customer.UpdatedAt(childComplexity), true
+
+	case "CustomerAttribute.archivedAt":
+		if e.ComplexityRoot.CustomerAttribute.ArchivedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.ArchivedAt(childComplexity), true
+	case "CustomerAttribute.code":
+		if e.ComplexityRoot.CustomerAttribute.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.Code(childComplexity), true
+	case "CustomerAttribute.createdAt":
+		if e.ComplexityRoot.CustomerAttribute.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.CreatedAt(childComplexity), true
+	case "CustomerAttribute.id":
+		if e.ComplexityRoot.CustomerAttribute.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.GlobalID(childComplexity), true
+	case "CustomerAttribute.type":
+		if e.ComplexityRoot.CustomerAttribute.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.Kind(childComplexity), true
+	case "CustomerAttribute.name":
+		if e.ComplexityRoot.CustomerAttribute.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.Name(childComplexity), true
+	case "CustomerAttribute.options":
+		if e.ComplexityRoot.CustomerAttribute.Options == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.Options(childComplexity), true
+	case "CustomerAttribute.ready":
+		if e.ComplexityRoot.CustomerAttribute.Ready == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.Ready(childComplexity), true
+	case "CustomerAttribute.required":
+		if e.ComplexityRoot.CustomerAttribute.Required == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.Required(childComplexity), true
+	case "CustomerAttribute.updatedAt":
+		if e.ComplexityRoot.CustomerAttribute.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.UpdatedAt(childComplexity), true
+
+	case "CustomerAttributeConnection.edges":
+		if e.ComplexityRoot.CustomerAttributeConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttributeConnection.Edges(childComplexity), true
+	case "CustomerAttributeConnection.pageInfo":
+		if e.ComplexityRoot.CustomerAttributeConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttributeConnection.PageInfo(childComplexity), true
+
+	case "CustomerAttributeEdge.cursor":
+		if e.ComplexityRoot.CustomerAttributeEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttributeEdge.Cursor(childComplexity), true
+	case "CustomerAttributeEdge.node":
+		if e.ComplexityRoot.CustomerAttributeEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttributeEdge.Node(childComplexity), true
+
+	case "CustomerAttributePayload.attribute":
+		if e.ComplexityRoot.CustomerAttributePayload.Attribute == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttributePayload.Attribute(childComplexity), true
+	case "CustomerAttributePayload.userErrors":
+		if e.ComplexityRoot.CustomerAttributePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttributePayload.UserErrors(childComplexity), true
 
 	case "CustomerConnection.edges":
 		if e.ComplexityRoot.CustomerConnection.Edges == nil {
@@ -1408,6 +1671,44 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CustomerEdge.Node(childComplexity), true
 
+	case "CustomerErasePayload.customer":
+		if e.ComplexityRoot.CustomerErasePayload.Customer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerErasePayload.Customer(childComplexity), true
+	case "CustomerErasePayload.erased":
+		if e.ComplexityRoot.CustomerErasePayload.Erased == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerErasePayload.Erased(childComplexity), true
+	case "CustomerErasePayload.userErrors":
+		if e.ComplexityRoot.CustomerErasePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerErasePayload.UserErrors(childComplexity), true
+
+	case "CustomerMergePayload.customer":
+		if e.ComplexityRoot.CustomerMergePayload.Customer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerMergePayload.Customer(childComplexity), true
+	case "CustomerMergePayload.replayed":
+		if e.ComplexityRoot.CustomerMergePayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerMergePayload.Replayed(childComplexity), true
+	case "CustomerMergePayload.userErrors":
+		if e.ComplexityRoot.CustomerMergePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerMergePayload.UserErrors(childComplexity), true
+
 	case "CustomerPayload.customer":
 		if e.ComplexityRoot.CustomerPayload.Customer == nil {
 			break
@@ -1420,6 +1721,44 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CustomerPayload.UserErrors(childComplexity), true
+
+	case "CustomerSegmentConnection.edges":
+		if e.ComplexityRoot.CustomerSegmentConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerSegmentConnection.Edges(childComplexity), true
+	case "CustomerSegmentConnection.pageInfo":
+		if e.ComplexityRoot.CustomerSegmentConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerSegmentConnection.PageInfo(childComplexity), true
+
+	case "CustomerSegmentEdge.addedAt":
+		if e.ComplexityRoot.CustomerSegmentEdge.AddedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerSegmentEdge.AddedAt(childComplexity), true
+	case "CustomerSegmentEdge.cursor":
+		if e.ComplexityRoot.CustomerSegmentEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerSegmentEdge.Cursor(childComplexity), true
+	case "CustomerSegmentEdge.node":
+		if e.ComplexityRoot.CustomerSegmentEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerSegmentEdge.Node(childComplexity), true
+	case "CustomerSegmentEdge.updatedAt":
+		if e.ComplexityRoot.CustomerSegmentEdge.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerSegmentEdge.UpdatedAt(childComplexity), true
 
 	case "Import.bytes":
 		if e.ComplexityRoot.Import.Bytes == nil {
@@ -2406,6 +2745,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ContactRegister(childComplexity, args["input"].(model.ContactRegisterInput)), true
+	case "Mutation.customerAttributeArchive":
+		if e.ComplexityRoot.Mutation.CustomerAttributeArchive == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_customerAttributeArchive_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CustomerAttributeArchive(childComplexity, args["input"].(model.CustomerAttributeArchiveInput)), true
+	case "Mutation.customerAttributeCreate":
+		if e.ComplexityRoot.Mutation.CustomerAttributeCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_customerAttributeCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CustomerAttributeCreate(childComplexity, args["input"].(model.CustomerAttributeCreateInput)), true
+	case "Mutation.customerAttributeUpdate":
+		if e.ComplexityRoot.Mutation.CustomerAttributeUpdate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_customerAttributeUpdate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CustomerAttributeUpdate(childComplexity, args["input"].(model.CustomerAttributeUpdateInput)), true
 	case "Mutation.customerCreate":
 		if e.ComplexityRoot.Mutation.CustomerCreate == nil {
 			break
@@ -2417,6 +2789,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CustomerCreate(childComplexity, args["input"].(model.CustomerCreateInput)), true
+	case "Mutation.customerErase":
+		if e.ComplexityRoot.Mutation.CustomerErase == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_customerErase_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CustomerErase(childComplexity, args["input"].(model.CustomerEraseInput)), true
+	case "Mutation.customerMerge":
+		if e.ComplexityRoot.Mutation.CustomerMerge == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_customerMerge_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CustomerMerge(childComplexity, args["input"].(model.CustomerMergeInput)), true
 	case "Mutation.customerUpdate":
 		if e.ComplexityRoot.Mutation.CustomerUpdate == nil {
 			break
@@ -2571,6 +2965,72 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReportRebuild(childComplexity, args["input"].(model.ReportRebuildInput)), true
+	case "Mutation.segmentArchive":
+		if e.ComplexityRoot.Mutation.SegmentArchive == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_segmentArchive_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SegmentArchive(childComplexity, args["input"].(model.SegmentArchiveInput)), true
+	case "Mutation.segmentCreate":
+		if e.ComplexityRoot.Mutation.SegmentCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_segmentCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SegmentCreate(childComplexity, args["input"].(model.SegmentCreateInput)), true
+	case "Mutation.segmentMembersAdd":
+		if e.ComplexityRoot.Mutation.SegmentMembersAdd == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_segmentMembersAdd_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SegmentMembersAdd(childComplexity, args["input"].(model.SegmentMembersAddInput)), true
+	case "Mutation.segmentMembersClear":
+		if e.ComplexityRoot.Mutation.SegmentMembersClear == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_segmentMembersClear_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SegmentMembersClear(childComplexity, args["input"].(model.SegmentMembersClearInput)), true
+	case "Mutation.segmentMembersRemove":
+		if e.ComplexityRoot.Mutation.SegmentMembersRemove == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_segmentMembersRemove_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SegmentMembersRemove(childComplexity, args["input"].(model.SegmentMembersRemoveInput)), true
+	case "Mutation.segmentUpdate":
+		if e.ComplexityRoot.Mutation.SegmentUpdate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_segmentUpdate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SegmentUpdate(childComplexity, args["input"].(model.SegmentUpdateInput)), true
 	case "Mutation.sessionCreate":
 		if e.ComplexityRoot.Mutation.SessionCreate == nil {
 			break
@@ -2938,7 +3398,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Customer(childComplexity, args["email"].(*string), args["document"].(*string), args["qrCode"].(*string), args["phone"].(*string)), true
+		return e.ComplexityRoot.Query.Customer(childComplexity, args["code"].(*string), args["email"].(*string), args["document"].(*string), args["qrCode"].(*string), args["phone"].(*string)), true
+	case "Query.customerAttributes":
+		if e.ComplexityRoot.Query.CustomerAttributes == nil {
+			break
+		}
+
+		args, err := ec.field_Query_customerAttributes_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.CustomerAttributes(childComplexity, args["withArchived"].(*bool), args["first"].(*int), args["after"].(*string)), true
 	case "Query.customers":
 		if e.ComplexityRoot.Query.Customers == nil {
 			break
@@ -2949,7 +3420,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Customers(childComplexity, args["search"].(*string), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Customers(childComplexity, args["search"].(*string), args["attribute"].(*model.CustomerAttributeFilter), args["first"].(*int), args["after"].(*string)), true
 	case "Query.imports":
 		if e.ComplexityRoot.Query.Imports == nil {
 			break
@@ -3040,6 +3511,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.ReportState(childComplexity), true
+	case "Query.segment":
+		if e.ComplexityRoot.Query.Segment == nil {
+			break
+		}
+
+		args, err := ec.field_Query_segment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Segment(childComplexity, args["code"].(string)), true
+	case "Query.segments":
+		if e.ComplexityRoot.Query.Segments == nil {
+			break
+		}
+
+		args, err := ec.field_Query_segments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Segments(childComplexity, args["withArchived"].(*bool), args["first"].(*int), args["after"].(*string)), true
 	case "Query.staffMember":
 		if e.ComplexityRoot.Query.StaffMember == nil {
 			break
@@ -3224,6 +3717,194 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ReportState.TimeZone(childComplexity), true
+
+	case "Segment.archivedAt":
+		if e.ComplexityRoot.Segment.ArchivedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.ArchivedAt(childComplexity), true
+	case "Segment.code":
+		if e.ComplexityRoot.Segment.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.Code(childComplexity), true
+	case "Segment.createdAt":
+		if e.ComplexityRoot.Segment.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.CreatedAt(childComplexity), true
+	case "Segment.id":
+		if e.ComplexityRoot.Segment.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.GlobalID(childComplexity), true
+	case "Segment.members":
+		if e.ComplexityRoot.Segment.Members == nil {
+			break
+		}
+
+		args, err := ec.field_Segment_members_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Segment.Members(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Segment.name":
+		if e.ComplexityRoot.Segment.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.Name(childComplexity), true
+	case "Segment.updatedAt":
+		if e.ComplexityRoot.Segment.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.UpdatedAt(childComplexity), true
+
+	case "SegmentConnection.edges":
+		if e.ComplexityRoot.SegmentConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentConnection.Edges(childComplexity), true
+	case "SegmentConnection.pageInfo":
+		if e.ComplexityRoot.SegmentConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentConnection.PageInfo(childComplexity), true
+	case "SegmentConnection.totalCount":
+		if e.ComplexityRoot.SegmentConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentConnection.TotalCount(childComplexity), true
+
+	case "SegmentEdge.cursor":
+		if e.ComplexityRoot.SegmentEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentEdge.Cursor(childComplexity), true
+	case "SegmentEdge.node":
+		if e.ComplexityRoot.SegmentEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentEdge.Node(childComplexity), true
+
+	case "SegmentMemberConnection.edges":
+		if e.ComplexityRoot.SegmentMemberConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberConnection.Edges(childComplexity), true
+	case "SegmentMemberConnection.pageInfo":
+		if e.ComplexityRoot.SegmentMemberConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberConnection.PageInfo(childComplexity), true
+	case "SegmentMemberConnection.totalCount":
+		if e.ComplexityRoot.SegmentMemberConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberConnection.TotalCount(childComplexity), true
+
+	case "SegmentMemberEdge.addedAt":
+		if e.ComplexityRoot.SegmentMemberEdge.AddedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberEdge.AddedAt(childComplexity), true
+	case "SegmentMemberEdge.cursor":
+		if e.ComplexityRoot.SegmentMemberEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberEdge.Cursor(childComplexity), true
+	case "SegmentMemberEdge.node":
+		if e.ComplexityRoot.SegmentMemberEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberEdge.Node(childComplexity), true
+	case "SegmentMemberEdge.updatedAt":
+		if e.ComplexityRoot.SegmentMemberEdge.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberEdge.UpdatedAt(childComplexity), true
+
+	case "SegmentMemberResult.customer":
+		if e.ComplexityRoot.SegmentMemberResult.Customer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberResult.Customer(childComplexity), true
+	case "SegmentMemberResult.outcome":
+		if e.ComplexityRoot.SegmentMemberResult.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberResult.Outcome(childComplexity), true
+
+	case "SegmentMembersClearPayload.cleared":
+		if e.ComplexityRoot.SegmentMembersClearPayload.Cleared == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMembersClearPayload.Cleared(childComplexity), true
+	case "SegmentMembersClearPayload.segment":
+		if e.ComplexityRoot.SegmentMembersClearPayload.Segment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMembersClearPayload.Segment(childComplexity), true
+	case "SegmentMembersClearPayload.userErrors":
+		if e.ComplexityRoot.SegmentMembersClearPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMembersClearPayload.UserErrors(childComplexity), true
+
+	case "SegmentMembersPayload.results":
+		if e.ComplexityRoot.SegmentMembersPayload.Results == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMembersPayload.Results(childComplexity), true
+	case "SegmentMembersPayload.segment":
+		if e.ComplexityRoot.SegmentMembersPayload.Segment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMembersPayload.Segment(childComplexity), true
+	case "SegmentMembersPayload.userErrors":
+		if e.ComplexityRoot.SegmentMembersPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMembersPayload.UserErrors(childComplexity), true
+
+	case "SegmentPayload.segment":
+		if e.ComplexityRoot.SegmentPayload.Segment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentPayload.Segment(childComplexity), true
+	case "SegmentPayload.userErrors":
+		if e.ComplexityRoot.SegmentPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentPayload.UserErrors(childComplexity), true
 
 	case "SessionEndPayload.ended":
 		if e.ComplexityRoot.SessionEndPayload.Ended == nil {
@@ -3891,7 +4572,14 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCardTypeUpdateInput,
 		ec.unmarshalInputCompanyUpdateInput,
 		ec.unmarshalInputContactRegisterInput,
+		ec.unmarshalInputCustomerAttributeArchiveInput,
+		ec.unmarshalInputCustomerAttributeCreateInput,
+		ec.unmarshalInputCustomerAttributeFilter,
+		ec.unmarshalInputCustomerAttributeUpdateInput,
 		ec.unmarshalInputCustomerCreateInput,
+		ec.unmarshalInputCustomerEraseInput,
+		ec.unmarshalInputCustomerMergeInput,
+		ec.unmarshalInputCustomerRefInput,
 		ec.unmarshalInputCustomerUpdateInput,
 		ec.unmarshalInputImportCancelInput,
 		ec.unmarshalInputImportReprocessInput,
@@ -3906,6 +4594,12 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputQueuePauseInput,
 		ec.unmarshalInputQueueResumeInput,
 		ec.unmarshalInputReportRebuildInput,
+		ec.unmarshalInputSegmentArchiveInput,
+		ec.unmarshalInputSegmentCreateInput,
+		ec.unmarshalInputSegmentMembersAddInput,
+		ec.unmarshalInputSegmentMembersClearInput,
+		ec.unmarshalInputSegmentMembersRemoveInput,
+		ec.unmarshalInputSegmentUpdateInput,
 		ec.unmarshalInputSessionCreateInput,
 		ec.unmarshalInputSessionRefreshInput,
 		ec.unmarshalInputStaffArchiveInput,
@@ -4206,6 +4900,25 @@ enum UserErrorCode {
   EVENTS_GONE
   "The webhook's last replay is still being queued."
   REPLAY_RUNNING
+  # Customers, their attributes and segments.
+  "The customer was merged into another one, whose id is in the params."
+  CUSTOMER_MERGED
+  "The customer's personal data was erased."
+  CUSTOMER_ERASED
+  "The company has not defined this attribute, or has archived it; its name is in the params."
+  ATTRIBUTE_UNKNOWN
+  "The value is not of the attribute's type; name and type are in the params."
+  ATTRIBUTE_INVALID
+  "The attribute has to have a value; its name is in the params."
+  ATTRIBUTE_REQUIRED
+  "The values that customers had before the attribute was defined are still being indexed: try again later."
+  ATTRIBUTE_NOT_READY
+  "The company has as many attributes as one can have."
+  ATTRIBUTE_LIMIT
+  "There is no such segment."
+  SEGMENT_NOT_FOUND
+  "The segment is archived."
+  SEGMENT_ARCHIVED
 }
 `, BuiltIn: false},
 	{Name: "../schema/access.graphql", Input: `extend type Query {
@@ -4892,11 +5605,17 @@ type StaffPayload {
   """
   The company's customers, oldest first. With ` + "`" + `search` + "`" + `, those who match, best first:
   the same e-mail, document or QR text; the end of the phone; the beginning of e-mail
-  or document; words of the name without regard to case and accents.
+  or document; the same code; words of the name without regard to case and accents.
+  With ` + "`" + `attribute` + "`" + `, those who have the value. Not both.
   """
-  customers("2 to 100 characters to look for." search: String, "How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CustomerConnection
-  "One customer by e-mail, document, QR text or phone: exactly one of them."
-  customer("E-mail address, any case." email: String, "Identity document, any case." document: String, "Text of the QR code." qrCode: String, "Phone number, E.164 or national." phone: String): Customer
+  customers("2 to 100 characters to look for." search: String, "The value of an attribute." attribute: CustomerAttributeFilter, "How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CustomerConnection
+  """
+  One customer by code, e-mail, document, QR text or phone: exactly one of them. One
+  who was merged is found by what is still theirs, and says who they are now.
+  """
+  customer("The company's own name for the customer." code: String, "E-mail address, any case." email: String, "Identity document, any case." document: String, "Text of the QR code." qrCode: String, "Phone number, E.164 or national." phone: String): Customer
+  "What the company wants to know of its customers, oldest first."
+  customerAttributes("Archived ones too." withArchived: Boolean = false, "How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CustomerAttributeConnection
 }
 
 extend type Mutation {
@@ -4904,6 +5623,23 @@ extend type Mutation {
   customerCreate("What to do." input: CustomerCreateInput!): CustomerPayload!
   "Changes a customer; what is left out stays."
   customerUpdate("What to do." input: CustomerUpdateInput!): CustomerPayload!
+  """
+  Makes one customer of two rows of the same person: cards, coupons and segments go
+  over, and what the remaining one lacks is filled from the other. Movements stay as
+  they are. It cannot be undone.
+  """
+  customerMerge("What to do." input: CustomerMergeInput!): CustomerMergePayload!
+  "Erases a person's data from everything that holds it. It cannot be undone."
+  customerErase("What to do." input: CustomerEraseInput!): CustomerErasePayload!
+  """
+  Defines an attribute of customers. From the first one on, customers have the
+  attributes that are defined and no others; until then they may have any.
+  """
+  customerAttributeCreate("What to do." input: CustomerAttributeCreateInput!): CustomerAttributePayload!
+  "Changes an attribute's definition; what is left out stays."
+  customerAttributeUpdate("What to do." input: CustomerAttributeUpdateInput!): CustomerAttributePayload!
+  "Takes an attribute out of use, or back into it. Values that customers have stay."
+  customerAttributeArchive("What to do." input: CustomerAttributeArchiveInput!): CustomerAttributePayload!
   "Registers a customer in a wallet: finds or creates the person by phone and opens or reopens the card."
   contactRegister("What to do." input: ContactRegisterInput!): ContactRegisterPayload!
 }
@@ -4912,6 +5648,10 @@ extend type Mutation {
 type Customer implements Node {
   "The opaque id."
   id: ID!
+  "The name that the company's other systems have for the customer, unique in the company."
+  code: String
+  "Whether the customer takes part. One who does not is kept and shown."
+  isActive: Boolean!
   "First names, or the whole name where it came in one piece."
   firstName: String!
   "Last names."
@@ -4926,10 +5666,16 @@ type Customer implements Node {
   qrCode: String!
   "Day of birth."
   birthdate: Date
-  "Values that the company defines itself."
+  "Values that the company defines itself, by the codes of the attributes."
   attributes: JSON!
   "The customer's cards, oldest first."
   cards("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CardConnection!
+  "The segments that the customer is a member of, oldest segment first."
+  segments("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CustomerSegmentConnection!
+  "Who the customer is now, after a merge; null if there was none."
+  mergedInto: Customer
+  "When the personal data was erased; null if it was not."
+  erasedAt: DateTime
   "When the customer was registered."
   createdAt: DateTime!
   "When the customer was last changed."
@@ -4954,8 +5700,188 @@ type CustomerEdge {
   node: Customer!
 }
 
+"A customer in a segment, seen from the customer."
+type CustomerSegmentConnection {
+  "The segments with their cursors."
+  edges: [CustomerSegmentEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A segment in a page."
+type CustomerSegmentEdge {
+  "Its place in the list."
+  cursor: String!
+  "When the customer became a member."
+  addedAt: DateTime!
+  "When the membership was last confirmed."
+  updatedAt: DateTime!
+  "The segment."
+  node: Segment!
+}
+
+"Something that the company wants to know of its customers."
+type CustomerAttribute implements Node {
+  "The opaque id."
+  id: ID!
+  "Its name in a customer's attributes, unique in the company."
+  code: String!
+  "Its name for people."
+  name: String!
+  "What its values are like."
+  type: CustomerAttributeType!
+  "Whether who registers a customer has to give it."
+  required: Boolean!
+  "What a choice is among; empty for other types."
+  options: [String!]!
+  "Whether customers can be looked for by it: values of before it was defined are indexed first."
+  ready: Boolean!
+  "When it was taken out of use; null while it is in use."
+  archivedAt: DateTime
+  "When it was defined."
+  createdAt: DateTime!
+  "When it was last changed."
+  updatedAt: DateTime!
+}
+
+"What the values of an attribute are like."
+enum CustomerAttributeType {
+  "A text of up to 500 characters."
+  TEXT
+  "A whole number of up to 18 digits."
+  INTEGER
+  "An exact number with up to 4 decimals, written as a string: ` + "`" + `\"10.5\"` + "`" + `."
+  DECIMAL
+  "True or false."
+  BOOLEAN
+  "A calendar day, written as a string: ` + "`" + `\"2026-11-21\"` + "`" + `."
+  DATE
+  "One of the attribute's options."
+  CHOICE
+}
+
+"A page of attributes."
+type CustomerAttributeConnection {
+  "The attributes with their cursors."
+  edges: [CustomerAttributeEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"An attribute in a page."
+type CustomerAttributeEdge {
+  "Its place in the list."
+  cursor: String!
+  "The attribute."
+  node: CustomerAttribute!
+}
+
+"Customers who have a value."
+input CustomerAttributeFilter {
+  "The attribute's code."
+  code: String!
+  "The value as people write it: ` + "`" + `true` + "`" + `, ` + "`" + `12` + "`" + `, ` + "`" + `10.5` + "`" + `, ` + "`" + `2026-11-21` + "`" + `, a text, an option."
+  value: String!
+}
+
+"A new attribute."
+input CustomerAttributeCreateInput {
+  "Its name in a customer's attributes: a letter, then up to 59 letters, digits, _, . and -."
+  code: String!
+  "Its name for people, 1 to 100 characters."
+  name: String!
+  "What its values are like; it stays so."
+  type: CustomerAttributeType!
+  "Whether who registers a customer has to give it."
+  required: Boolean! = false
+  "What a choice is among, up to 200 texts of up to 100 characters; of other types none."
+  options: [String!]
+}
+
+"What to change of an attribute; what is left out stays."
+input CustomerAttributeUpdateInput {
+  "Which attribute."
+  code: String!
+  "Its name for people."
+  name: String
+  "Whether who registers a customer has to give it."
+  required: Boolean
+  "What a choice is among. Customers keep a value that is no option any more."
+  options: [String!]
+}
+
+"Which attribute to take out of use."
+input CustomerAttributeArchiveInput {
+  "Which attribute."
+  code: String!
+  "False brings it back into use."
+  archived: Boolean! = true
+}
+
+"The attribute after the change."
+type CustomerAttributePayload {
+  "The attribute; null when refused."
+  attribute: CustomerAttribute
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"Two rows of one person."
+input CustomerMergeInput {
+  "The customer who goes."
+  fromId: ID!
+  "The customer who stays."
+  intoId: ID!
+}
+
+"The customer who stays."
+type CustomerMergePayload {
+  "The customer; null when refused."
+  customer: Customer
+  "Whether the two were merged before, and nothing was done now."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"How much of a person is erased."
+enum CustomerEraseMode {
+  """
+  The personal data: texts become ` + "`" + `-` + "`" + `, or null where that cannot be; dates, attributes
+  and segments go. The customer stays, inactive, with code, cards and balances.
+  """
+  PARTIAL
+  """
+  The customer and what they own: the cards are cancelled and their balances written
+  off, coupons are void, and none of it is found any more. Codes are free again.
+  """
+  TOTAL
+}
+
+"Who is erased, and how much of them."
+input CustomerEraseInput {
+  "Which customer."
+  id: ID!
+  "How much."
+  mode: CustomerEraseMode!
+}
+
+"What is left of the customer."
+type CustomerErasePayload {
+  "The customer after a partial erasure; null after a total one and when refused."
+  customer: Customer
+  "Whether the data was erased. Imported files are looked through by a job, soon afterwards."
+  erased: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
 "A new customer."
 input CustomerCreateInput {
+  "The name that the company's other systems have for the customer, up to 100 characters."
+  code: String
+  "Whether the customer takes part."
+  isActive: Boolean! = true
   "First names, 1 to 200 characters."
   firstName: String!
   "Last names, up to 120 characters."
@@ -4968,7 +5894,10 @@ input CustomerCreateInput {
   document: String
   "Day of birth, between 1900 and today."
   birthdate: Date
-  "Values that the company defines itself: an object of at most 50 members and 8 KiB."
+  """
+  Values that the company defines itself: an object of at most 50 members and 8 KiB.
+  Where the company has defined attributes, only those, each of its type.
+  """
   attributes: JSON
 }
 
@@ -4976,6 +5905,10 @@ input CustomerCreateInput {
 input CustomerUpdateInput {
   "Which customer."
   id: ID!
+  "The name that the company's other systems have for the customer."
+  code: String
+  "Whether the customer takes part."
+  isActive: Boolean
   "First names."
   firstName: String
   "Last names."
@@ -4988,7 +5921,11 @@ input CustomerUpdateInput {
   document: String
   "Day of birth."
   birthdate: Date
-  "Values that the company defines itself; replaced as a whole."
+  """
+  Values that the company defines itself. Where it has defined attributes, those given
+  are set, null takes one away, and the others stay; where it has not, all are
+  replaced as a whole.
+  """
   attributes: JSON
 }
 
@@ -5871,6 +6808,198 @@ type LedgerCheckStartPayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../schema/segment.graphql", Input: `extend type Query {
+  "The company's segments of customers, oldest first."
+  segments("Archived ones too." withArchived: Boolean = false, "How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): SegmentConnection
+  "One segment by its code."
+  segment("Code of the segment." code: String!): Segment
+}
+
+extend type Mutation {
+  "Opens a segment without members."
+  segmentCreate("What to do." input: SegmentCreateInput!): SegmentPayload!
+  "Renames a segment."
+  segmentUpdate("What to do." input: SegmentUpdateInput!): SegmentPayload!
+  "Takes a segment out of use, or back into it. Members stay members."
+  segmentArchive("What to do." input: SegmentArchiveInput!): SegmentPayload!
+  "Makes customers members of a segment."
+  segmentMembersAdd("What to do." input: SegmentMembersAddInput!): SegmentMembersPayload!
+  "Ends memberships of customers in a segment."
+  segmentMembersRemove("What to do." input: SegmentMembersRemoveInput!): SegmentMembersPayload!
+  "Ends all memberships in a segment."
+  segmentMembersClear("What to do." input: SegmentMembersClearInput!): SegmentMembersClearPayload!
+}
+
+"A group of customers that the company makes."
+type Segment implements Node {
+  "The opaque id."
+  id: ID!
+  "Code, unique in the company."
+  code: String!
+  "Its name for people."
+  name: String!
+  "Its members, oldest customer first."
+  members("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): SegmentMemberConnection!
+  "When it was taken out of use; null while it is in use."
+  archivedAt: DateTime
+  "When it was opened."
+  createdAt: DateTime!
+  "When it was last changed."
+  updatedAt: DateTime!
+}
+
+"A page of segments."
+type SegmentConnection {
+  "The segments with their cursors."
+  edges: [SegmentEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+  "How many there are. Counted only when asked for."
+  totalCount: Int
+}
+
+"A segment in a page."
+type SegmentEdge {
+  "Its place in the list."
+  cursor: String!
+  "The segment."
+  node: Segment!
+}
+
+"A page of a segment's members."
+type SegmentMemberConnection {
+  "The members with their cursors."
+  edges: [SegmentMemberEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+  "How many members there are. Counted only when asked for."
+  totalCount: Int
+}
+
+"A member in a page."
+type SegmentMemberEdge {
+  "Its place in the list."
+  cursor: String!
+  "When the customer became a member."
+  addedAt: DateTime!
+  "When the membership was last confirmed."
+  updatedAt: DateTime!
+  "The customer."
+  node: Customer!
+}
+
+"A new segment."
+input SegmentCreateInput {
+  "Code, up to 100 characters."
+  code: String!
+  "Its name for people, 1 to 100 characters."
+  name: String!
+}
+
+"What to change of a segment."
+input SegmentUpdateInput {
+  "Which segment."
+  code: String!
+  "Its name for people, 1 to 100 characters."
+  name: String!
+}
+
+"Which segment to take out of use."
+input SegmentArchiveInput {
+  "Which segment."
+  code: String!
+  "False brings it back into use."
+  archived: Boolean! = true
+}
+
+"The segment after the change."
+type SegmentPayload {
+  "The segment; null when refused."
+  segment: Segment
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"A customer: exactly one of id and code."
+input CustomerRefInput {
+  "The customer's id."
+  id: ID
+  "The company's own name for the customer."
+  code: String
+}
+
+"Who becomes a member."
+input SegmentMembersAddInput {
+  "Which segment."
+  segmentCode: String!
+  "The customers, at most 1000."
+  customers: [CustomerRefInput!]!
+  "Opens the segment where there is none, under its code as its name."
+  create: Boolean! = false
+  "Ends all memberships first."
+  clearFirst: Boolean! = false
+  "Gives who is a member already a new time stamp."
+  renew: Boolean! = false
+}
+
+"Whose membership ends."
+input SegmentMembersRemoveInput {
+  "Which segment."
+  segmentCode: String!
+  "The customers, at most 1000."
+  customers: [CustomerRefInput!]!
+}
+
+"Which segment loses all its members."
+input SegmentMembersClearInput {
+  "Which segment."
+  segmentCode: String!
+}
+
+"What became of each customer."
+type SegmentMembersPayload {
+  "The segment; null when refused."
+  segment: Segment
+  "What became of the customers of the input, in their order."
+  results: [SegmentMemberResult!]!
+  "Why all of it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"What became of one customer."
+type SegmentMemberResult {
+  "The customer; null if there is none."
+  customer: Customer
+  "What became of it."
+  outcome: SegmentMemberOutcome!
+}
+
+"What became of one customer of a change."
+enum SegmentMemberOutcome {
+  "The customer is a member now."
+  ADDED
+  "The customer was a member and has a new time stamp."
+  RENEWED
+  "The customer was a member already; nothing was changed."
+  ALREADY_THERE
+  "The customer is a member no more."
+  REMOVED
+  "The customer was no member; nothing was changed."
+  NOT_A_MEMBER
+  "There is no such customer."
+  CUSTOMER_NOT_FOUND
+}
+
+"The segment without members."
+type SegmentMembersClearPayload {
+  "The segment; null when refused."
+  segment: Segment
+  "How many memberships ended."
+  cleared: Int!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
 	{Name: "../schema/webhook.graphql", Input: `extend type Query {
   "The company's webhooks, oldest first."
   webhooks("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): WebhookConnection
@@ -6434,6 +7563,10 @@ func (ec *executionContext) childFields_Customer(ctx context.Context, field grap
 	switch field.Name {
 	case "id":
 		return ec.fieldContext_Customer_id(ctx, field)
+	case "code":
+		return ec.fieldContext_Customer_code(ctx, field)
+	case "isActive":
+		return ec.fieldContext_Customer_isActive(ctx, field)
 	case "firstName":
 		return ec.fieldContext_Customer_firstName(ctx, field)
 	case "lastName":
@@ -6452,12 +7585,74 @@ func (ec *executionContext) childFields_Customer(ctx context.Context, field grap
 		return ec.fieldContext_Customer_attributes(ctx, field)
 	case "cards":
 		return ec.fieldContext_Customer_cards(ctx, field)
+	case "segments":
+		return ec.fieldContext_Customer_segments(ctx, field)
+	case "mergedInto":
+		return ec.fieldContext_Customer_mergedInto(ctx, field)
+	case "erasedAt":
+		return ec.fieldContext_Customer_erasedAt(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Customer_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Customer_updatedAt(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Customer", field.Name)
+}
+
+func (ec *executionContext) childFields_CustomerAttribute(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_CustomerAttribute_id(ctx, field)
+	case "code":
+		return ec.fieldContext_CustomerAttribute_code(ctx, field)
+	case "name":
+		return ec.fieldContext_CustomerAttribute_name(ctx, field)
+	case "type":
+		return ec.fieldContext_CustomerAttribute_type(ctx, field)
+	case "required":
+		return ec.fieldContext_CustomerAttribute_required(ctx, field)
+	case "options":
+		return ec.fieldContext_CustomerAttribute_options(ctx, field)
+	case "ready":
+		return ec.fieldContext_CustomerAttribute_ready(ctx, field)
+	case "archivedAt":
+		return ec.fieldContext_CustomerAttribute_archivedAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_CustomerAttribute_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_CustomerAttribute_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerAttribute", field.Name)
+}
+
+func (ec *executionContext) childFields_CustomerAttributeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CustomerAttributeConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CustomerAttributeConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerAttributeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CustomerAttributeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CustomerAttributeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CustomerAttributeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerAttributeEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CustomerAttributePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "attribute":
+		return ec.fieldContext_CustomerAttributePayload_attribute(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CustomerAttributePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerAttributePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CustomerConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -6482,6 +7677,30 @@ func (ec *executionContext) childFields_CustomerEdge(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type CustomerEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_CustomerErasePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "customer":
+		return ec.fieldContext_CustomerErasePayload_customer(ctx, field)
+	case "erased":
+		return ec.fieldContext_CustomerErasePayload_erased(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CustomerErasePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerErasePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CustomerMergePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "customer":
+		return ec.fieldContext_CustomerMergePayload_customer(ctx, field)
+	case "replayed":
+		return ec.fieldContext_CustomerMergePayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CustomerMergePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerMergePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CustomerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "customer":
@@ -6490,6 +7709,30 @@ func (ec *executionContext) childFields_CustomerPayload(ctx context.Context, fie
 		return ec.fieldContext_CustomerPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CustomerPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CustomerSegmentConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CustomerSegmentConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CustomerSegmentConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerSegmentConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CustomerSegmentEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CustomerSegmentEdge_cursor(ctx, field)
+	case "addedAt":
+		return ec.fieldContext_CustomerSegmentEdge_addedAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_CustomerSegmentEdge_updatedAt(ctx, field)
+	case "node":
+		return ec.fieldContext_CustomerSegmentEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerSegmentEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Import(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7076,6 +8319,118 @@ func (ec *executionContext) childFields_ReportState(ctx context.Context, field g
 		return ec.fieldContext_ReportState_rebuildCards(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReportState", field.Name)
+}
+
+func (ec *executionContext) childFields_Segment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Segment_id(ctx, field)
+	case "code":
+		return ec.fieldContext_Segment_code(ctx, field)
+	case "name":
+		return ec.fieldContext_Segment_name(ctx, field)
+	case "members":
+		return ec.fieldContext_Segment_members(ctx, field)
+	case "archivedAt":
+		return ec.fieldContext_Segment_archivedAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Segment_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Segment_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Segment", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_SegmentConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SegmentConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_SegmentConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_SegmentEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_SegmentEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentMemberConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_SegmentMemberConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SegmentMemberConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_SegmentMemberConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentMemberConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentMemberEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_SegmentMemberEdge_cursor(ctx, field)
+	case "addedAt":
+		return ec.fieldContext_SegmentMemberEdge_addedAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_SegmentMemberEdge_updatedAt(ctx, field)
+	case "node":
+		return ec.fieldContext_SegmentMemberEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentMemberEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentMemberResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "customer":
+		return ec.fieldContext_SegmentMemberResult_customer(ctx, field)
+	case "outcome":
+		return ec.fieldContext_SegmentMemberResult_outcome(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentMemberResult", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentMembersClearPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "segment":
+		return ec.fieldContext_SegmentMembersClearPayload_segment(ctx, field)
+	case "cleared":
+		return ec.fieldContext_SegmentMembersClearPayload_cleared(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SegmentMembersClearPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentMembersClearPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentMembersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "segment":
+		return ec.fieldContext_SegmentMembersPayload_segment(ctx, field)
+	case "results":
+		return ec.fieldContext_SegmentMembersPayload_results(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SegmentMembersPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentMembersPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "segment":
+		return ec.fieldContext_SegmentPayload_segment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SegmentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SessionEndPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -138,7 +138,7 @@ func (c *Company) addCustomer(tb testing.TB, i int) {
 	n, ctx := &c.Names, tb.Context()
 	phone := fmt.Sprintf("5520%06d", i)
 	person, err := c.Resolver.Customers.Create(ctx, c.System, customer.Fields{
-		FirstName: fmt.Sprintf("María%d", i), LastName: "Núñez " + c.Code, Phone: phone,
+		Code: fmt.Sprintf("%s-customer-%d", c.Code, i), FirstName: fmt.Sprintf("María%d", i), LastName: "Núñez " + c.Code, Phone: phone,
 		Email: fmt.Sprintf("maria%d@%s.example", i, c.Code), Document: fmt.Sprintf("%s-%04d", c.Code, i),
 	})
 	if err != nil {

@@ -128,10 +128,11 @@ func New(tb testing.TB, options ...Options) *Env {
 	if err != nil {
 		tb.Fatalf("graphtest: %v", err)
 	}
+	people := customer.New(e.Store, e.Clock.Now)
 	e.Jobs, err = jobs.New(jobs.Config{
 		Pool: e.Pool, Imports: importing, Notify: notifying, Work: true, Log: log, Fast: true,
 		Upkeep:  &upkeep.Service{DB: e.Store, Auth: e.Auth, Imports: importing, Now: e.Clock.Now, Webhooks: hooks},
-		Reports: reporting, Webhooks: hooks,
+		Reports: reporting, Webhooks: hooks, Customers: people,
 	})
 	if err != nil {
 		tb.Fatalf("graphtest: %v", err)
@@ -141,7 +142,7 @@ func New(tb testing.TB, options ...Options) *Env {
 		Companies: &company.Service{
 			DB: e.Store, Now: e.Clock.Now, Hash: hasher.Hash, FingerprintKey: []byte("a secret of this test only"),
 		},
-		Customers: customer.New(e.Store, e.Clock.Now),
+		Customers: people,
 		Ledger:    books,
 		Imports:   importing,
 		Notify:    notifying,
@@ -193,7 +194,7 @@ func (e *Env) serve(tb testing.TB, o Options, log *slog.Logger) {
 	config := server.Config{
 		BaseURL: "https://sello.test", Schema: graph.NewSchema(e.Resolver), Auth: e.Auth, River: e.Jobs,
 		Metrics: ops.NewMetrics(), Health: ops.NewHealth(), Rates: server.Rates{Principal: -1, Address: -1, Failures: -1},
-		GraphQL: o.Limits, Log: log, Now: e.Clock.Now,
+		GraphQL: o.Limits, Customers: e.Resolver, Log: log, Now: e.Clock.Now,
 	}
 	if o.Server != nil {
 		o.Server(&config)

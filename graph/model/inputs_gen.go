@@ -260,6 +260,72 @@ type ContactRegisterPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// Which attribute to take out of use.
+type CustomerAttributeArchiveInput struct {
+	// Which attribute.
+	Code string `json:"code"`
+	// False brings it back into use.
+	Archived bool `json:"archived"`
+}
+
+// A page of attributes.
+type CustomerAttributeConnection struct {
+	// The attributes with their cursors.
+	Edges []*CustomerAttributeEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A new attribute.
+type CustomerAttributeCreateInput struct {
+	// Its name in a customer's attributes: a letter, then up to 59 letters, digits, _, . and -.
+	Code string `json:"code"`
+	// Its name for people, 1 to 100 characters.
+	Name string `json:"name"`
+	// What its values are like; it stays so.
+	Type customer.AttributeType `json:"type"`
+	// Whether who registers a customer has to give it.
+	Required bool `json:"required"`
+	// What a choice is among, up to 200 texts of up to 100 characters; of other types none.
+	Options []string `json:"options,omitempty"`
+}
+
+// An attribute in a page.
+type CustomerAttributeEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The attribute.
+	Node *customer.Attribute `json:"node"`
+}
+
+// Customers who have a value.
+type CustomerAttributeFilter struct {
+	// The attribute's code.
+	Code string `json:"code"`
+	// The value as people write it: `true`, `12`, `10.5`, `2026-11-21`, a text, an option.
+	Value string `json:"value"`
+}
+
+// The attribute after the change.
+type CustomerAttributePayload struct {
+	// The attribute; null when refused.
+	Attribute *customer.Attribute `json:"attribute,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What to change of an attribute; what is left out stays.
+type CustomerAttributeUpdateInput struct {
+	// Which attribute.
+	Code string `json:"code"`
+	// Its name for people.
+	Name *string `json:"name,omitempty"`
+	// Whether who registers a customer has to give it.
+	Required *bool `json:"required,omitempty"`
+	// What a choice is among. Customers keep a value that is no option any more.
+	Options []string `json:"options,omitempty"`
+}
+
 // A page of customers.
 type CustomerConnection struct {
 	// The customers with their cursors.
@@ -272,6 +338,10 @@ type CustomerConnection struct {
 
 // A new customer.
 type CustomerCreateInput struct {
+	// The name that the company's other systems have for the customer, up to 100 characters.
+	Code *string `json:"code,omitempty"`
+	// Whether the customer takes part.
+	IsActive bool `json:"isActive"`
 	// First names, 1 to 200 characters.
 	FirstName string `json:"firstName"`
 	// Last names, up to 120 characters.
@@ -285,6 +355,7 @@ type CustomerCreateInput struct {
 	// Day of birth, between 1900 and today.
 	Birthdate *time.Time `json:"birthdate,omitempty"`
 	// Values that the company defines itself: an object of at most 50 members and 8 KiB.
+	// Where the company has defined attributes, only those, each of its type.
 	Attributes json.RawMessage `json:"attributes,omitempty"`
 }
 
@@ -296,6 +367,42 @@ type CustomerEdge struct {
 	Node *customer.Customer `json:"node"`
 }
 
+// Who is erased, and how much of them.
+type CustomerEraseInput struct {
+	// Which customer.
+	ID string `json:"id"`
+	// How much.
+	Mode customer.EraseMode `json:"mode"`
+}
+
+// What is left of the customer.
+type CustomerErasePayload struct {
+	// The customer after a partial erasure; null after a total one and when refused.
+	Customer *customer.Customer `json:"customer,omitempty"`
+	// Whether the data was erased. Imported files are looked through by a job, soon afterwards.
+	Erased bool `json:"erased"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Two rows of one person.
+type CustomerMergeInput struct {
+	// The customer who goes.
+	FromID string `json:"fromId"`
+	// The customer who stays.
+	IntoID string `json:"intoId"`
+}
+
+// The customer who stays.
+type CustomerMergePayload struct {
+	// The customer; null when refused.
+	Customer *customer.Customer `json:"customer,omitempty"`
+	// Whether the two were merged before, and nothing was done now.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // The customer after the change.
 type CustomerPayload struct {
 	// The customer; null when refused.
@@ -304,10 +411,42 @@ type CustomerPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A customer: exactly one of id and code.
+type CustomerRefInput struct {
+	// The customer's id.
+	ID *string `json:"id,omitempty"`
+	// The company's own name for the customer.
+	Code *string `json:"code,omitempty"`
+}
+
+// A customer in a segment, seen from the customer.
+type CustomerSegmentConnection struct {
+	// The segments with their cursors.
+	Edges []*CustomerSegmentEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A segment in a page.
+type CustomerSegmentEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// When the customer became a member.
+	AddedAt time.Time `json:"addedAt"`
+	// When the membership was last confirmed.
+	UpdatedAt time.Time `json:"updatedAt"`
+	// The segment.
+	Node *customer.Segment `json:"node"`
+}
+
 // What to change of a customer; what is left out stays, null takes away.
 type CustomerUpdateInput struct {
 	// Which customer.
 	ID string `json:"id"`
+	// The name that the company's other systems have for the customer.
+	Code graphql.Omittable[*string] `json:"code,omitempty"`
+	// Whether the customer takes part.
+	IsActive *bool `json:"isActive,omitempty"`
 	// First names.
 	FirstName *string `json:"firstName,omitempty"`
 	// Last names.
@@ -320,7 +459,9 @@ type CustomerUpdateInput struct {
 	Document graphql.Omittable[*string] `json:"document,omitempty"`
 	// Day of birth.
 	Birthdate graphql.Omittable[*time.Time] `json:"birthdate,omitempty"`
-	// Values that the company defines itself; replaced as a whole.
+	// Values that the company defines itself. Where it has defined attributes, those given
+	// are set, null takes one away, and the others stay; where it has not, all are
+	// replaced as a whole.
 	Attributes graphql.Omittable[json.RawMessage] `json:"attributes,omitempty"`
 }
 
@@ -668,6 +809,126 @@ type ReportRebuildPayload struct {
 	ReportState *report.State `json:"reportState,omitempty"`
 	// Why it was refused; empty when done.
 	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which segment to take out of use.
+type SegmentArchiveInput struct {
+	// Which segment.
+	Code string `json:"code"`
+	// False brings it back into use.
+	Archived bool `json:"archived"`
+}
+
+// A page of segments.
+type SegmentConnection struct {
+	// The segments with their cursors.
+	Edges []*SegmentEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// How many there are. Counted only when asked for.
+	TotalCount *int `json:"totalCount,omitempty"`
+}
+
+// A new segment.
+type SegmentCreateInput struct {
+	// Code, up to 100 characters.
+	Code string `json:"code"`
+	// Its name for people, 1 to 100 characters.
+	Name string `json:"name"`
+}
+
+// A segment in a page.
+type SegmentEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The segment.
+	Node *customer.Segment `json:"node"`
+}
+
+// A page of a segment's members.
+type SegmentMemberConnection struct {
+	// The members with their cursors.
+	Edges []*SegmentMemberEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// How many members there are. Counted only when asked for.
+	TotalCount *int `json:"totalCount,omitempty"`
+}
+
+// A member in a page.
+type SegmentMemberEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// When the customer became a member.
+	AddedAt time.Time `json:"addedAt"`
+	// When the membership was last confirmed.
+	UpdatedAt time.Time `json:"updatedAt"`
+	// The customer.
+	Node *customer.Customer `json:"node"`
+}
+
+// Who becomes a member.
+type SegmentMembersAddInput struct {
+	// Which segment.
+	SegmentCode string `json:"segmentCode"`
+	// The customers, at most 1000.
+	Customers []*CustomerRefInput `json:"customers"`
+	// Opens the segment where there is none, under its code as its name.
+	Create bool `json:"create"`
+	// Ends all memberships first.
+	ClearFirst bool `json:"clearFirst"`
+	// Gives who is a member already a new time stamp.
+	Renew bool `json:"renew"`
+}
+
+// Which segment loses all its members.
+type SegmentMembersClearInput struct {
+	// Which segment.
+	SegmentCode string `json:"segmentCode"`
+}
+
+// The segment without members.
+type SegmentMembersClearPayload struct {
+	// The segment; null when refused.
+	Segment *customer.Segment `json:"segment,omitempty"`
+	// How many memberships ended.
+	Cleared int `json:"cleared"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What became of each customer.
+type SegmentMembersPayload struct {
+	// The segment; null when refused.
+	Segment *customer.Segment `json:"segment,omitempty"`
+	// What became of the customers of the input, in their order.
+	Results []*customer.MemberResult `json:"results"`
+	// Why all of it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Whose membership ends.
+type SegmentMembersRemoveInput struct {
+	// Which segment.
+	SegmentCode string `json:"segmentCode"`
+	// The customers, at most 1000.
+	Customers []*CustomerRefInput `json:"customers"`
+}
+
+// The segment after the change.
+type SegmentPayload struct {
+	// The segment; null when refused.
+	Segment *customer.Segment `json:"segment,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What to change of a segment.
+type SegmentUpdateInput struct {
+	// Which segment.
+	Code string `json:"code"`
+	// Its name for people, 1 to 100 characters.
+	Name string `json:"name"`
 }
 
 // An operator's sign-in.

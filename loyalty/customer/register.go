@@ -57,7 +57,7 @@ func (s *Service) Register(ctx context.Context, who auth.Principal, in Contact) 
 	switch {
 	case err == nil:
 		return card, reopened, nil
-	case db.Violates(err, "card_holder_phone_key"), db.Violates(err, "card_code_key"):
+	case db.Violates(err, "card_holder_phone_key"), db.Violates(err, "card_code_key"), errors.Is(err, pgx.ErrNoRows):
 		return nil, false, loyalty.Refuse(loyalty.CodeContactRace, "phone")
 	case loyalty.CodeOf(err) != "":
 		return nil, false, err
@@ -115,6 +115,9 @@ func (s *Service) register(ctx context.Context, q *db.Queries, who auth.Principa
 func (s *Service) open(ctx context.Context, q *db.Queries, company db.Company, wallet db.CardType, in Contact) (db.Card, error) {
 	phone := company.PhonePrefix + in.Phone
 	person, err := q.CustomerByPhone(ctx, company.ID, &phone)
+	if err == nil {
+		person, err = keep(ctx, q, person)
+	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		person, err = create(ctx, q, company.ID, Fields{
 			FirstName: in.Name, Phone: phone, Birthdate: in.Birthdate, Attributes: []byte("{}"),
@@ -132,6 +135,23 @@ func (s *Service) open(ctx context.Context, q *db.Queries, company db.Company, w
 		Code: wallet.Code + "-" + in.Phone, Status: string(ledger.Enabled), Floor: wallet.Floor,
 		HolderName: &in.Name, HolderPhone: &in.Phone, HolderBirthdate: in.Birthdate, Now: s.Now(),
 	})
+}
+
+// keep holds a person, or who they are after a merge, until the transaction ends, so
+// that nobody is erased under a card of theirs; pgx.ErrNoRows where they were.
+func keep(ctx context.Context, q *db.Queries, person db.Customer) (db.Customer, error) {
+	id := person.ID
+	if person.MergedIntoID != nil {
+		id = *person.MergedIntoID
+	}
+	rows, err := q.CustomersOfRefs(ctx, db.CustomersOfRefsParams{CompanyID: person.CompanyID, Ids: []uuid.UUID{id}})
+	if err != nil {
+		return person, fmt.Errorf("hold a customer: %w", err)
+	}
+	if len(rows) == 0 {
+		return person, pgx.ErrNoRows
+	}
+	return rows[0], nil
 }
 
 // mayRegister holds the staff member against spec/wallet.md 3.5 step 7: active,

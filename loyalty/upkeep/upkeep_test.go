@@ -16,6 +16,7 @@ import (
 	"sello/db/dbtest"
 	"sello/jobs"
 	"sello/loyalty/auth"
+	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/notify"
 	"sello/loyalty/report"
@@ -54,7 +55,7 @@ func newEnv(t *testing.T) *env {
 	}
 	_, err = jobs.New(jobs.Config{
 		Pool: e.pool, Imports: in, Upkeep: e.Service, Reports: &report.Service{DB: store, Now: clock}, Webhooks: hooks,
-		Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock},
+		Customers: customer.New(store, clock), Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock},
 	})
 	if err != nil {
 		t.Fatal(err)

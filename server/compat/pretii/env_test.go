@@ -21,6 +21,7 @@ import (
 	"sello/jobs"
 	"sello/loyalty"
 	"sello/loyalty/auth"
+	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
@@ -69,7 +70,7 @@ func newEnv(t *testing.T, change ...func(*pretii.Config)) *env {
 		t.Fatal(err)
 	}
 	client, err := jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Notify: mail, Webhooks: hooks,
+		Pool: e.pool, Imports: in, Notify: mail, Webhooks: hooks, Customers: customer.New(store, clock),
 		Upkeep:  &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Webhooks: hooks, Now: clock},
 		Reports: &report.Service{DB: store, Now: clock},
 		Work:    true, Fast: true, Log: quiet,

@@ -35,6 +35,13 @@ var unreachable = []loyalty.Code{
 	loyalty.CodeMovementNotFound, loyalty.CodeNotReversible, loyalty.CodeReturnTooLarge, loyalty.CodeLinesMismatch,
 	loyalty.CodeLotNotFound, loyalty.CodeLotsNotKept, loyalty.CodeNotPending, loyalty.CodePolicyApplying,
 	loyalty.CodeCustomerRequired, loyalty.CodeActiveCardExists, loyalty.CodeCardHasCustomer, loyalty.CodeNumbersUsedUp,
+	// Reports and webhooks are the dashboards'.
+	loyalty.CodeRangeTooLong, loyalty.CodeReportRebuilding, loyalty.CodeLedgerCheckRunning, loyalty.CodeWebhookURLRefused,
+	loyalty.CodeWebhookLimitReached, loyalty.CodeEventsGone, loyalty.CodeReplayRunning,
+	// Of customers' own operations; a contact's attributes and segments are not the till's.
+	loyalty.CodeCustomerMerged, loyalty.CodeCustomerErased, loyalty.CodeAttributeUnknown, loyalty.CodeAttributeInvalid,
+	loyalty.CodeAttributeRequired, loyalty.CodeAttributeNotReady, loyalty.CodeAttributeLimit, loyalty.CodeSegmentNotFound,
+	loyalty.CodeSegmentArchived,
 }
 
 // movementChecked are codes that the shim's own checks of parameters keep from a
