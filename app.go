@@ -15,6 +15,7 @@ import (
 	"sello/jobs"
 	"sello/loyalty/auth"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
@@ -77,9 +78,10 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 	a.auth = auth.New(auth.Config{DB: a.store, Keys: keys, Now: time.Now, Issuer: config.BaseURL, Hasher: hasher, Failed: metrics.SignInFailed})
 	importing := &imports.Service{DB: a.store, Now: time.Now}
 	notifying := &notify.Service{DB: a.store, Mailer: mailer, Now: time.Now, Sources: map[string]notify.Source{imports.ResultMail: importing.WriteErrorFile}}
-	keeping := &upkeep.Service{DB: a.store, Auth: a.auth, Imports: importing, Now: time.Now}
+	coupons := coupon.New(a.store, time.Now)
+	keeping := &upkeep.Service{DB: a.store, Auth: a.auth, Imports: importing, Coupons: coupons, Now: time.Now}
 	a.jobs, err = jobs.New(jobs.Config{
-		Pool: pool, Imports: importing, Notify: notifying, Upkeep: keeping, Work: r.works, Stopping: r.stopping, Log: log,
+		Pool: pool, Imports: importing, Coupons: coupons, Notify: notifying, Upkeep: keeping, Work: r.works, Stopping: r.stopping, Log: log,
 		JobTimeout: config.JobTimeout, RescueAfter: config.JobRescueAfter,
 	})
 	if err != nil {
@@ -91,9 +93,11 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 		Customers: customer.New(a.store, time.Now),
 		Ledger:    ledger.New(a.store, time.Now),
 		Imports:   importing,
+		Coupons:   coupons,
 		Notify:    notifying,
 		Queue: &queue.Service{DB: a.store, River: a.jobs, Now: time.Now, OnCancel: map[string]func(context.Context, []byte) error{
-			imports.Apply{}.Kind(): importing.JobCancelled,
+			imports.Apply{}.Kind():    importing.JobCancelled,
+			coupon.MakeBatch{}.Kind(): coupons.JobCancelled,
 		}},
 		Feed: a.feed,
 	}

@@ -6,6 +6,7 @@ import (
 	"sello/db"
 	"sello/loyalty/auth"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
@@ -20,6 +21,7 @@ type Resolver struct {
 	Customers *customer.Service
 	Ledger    *ledger.Service
 	Imports   *imports.Service
+	Coupons   *coupon.Service
 	Notify    *notify.Service
 	Queue     *queue.Service
 	Feed      *db.Feed

@@ -14,14 +14,14 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
+	"sello/loyalty/coupon"
 	"sello/loyalty/imports"
 	"sello/loyalty/notify"
 	"sello/loyalty/upkeep"
 )
 
-// The queues, besides imports.Queue, notify.JobQueue and upkeep.Queue.
+// The queues, besides those that the packages of loyalty name.
 const (
-	queueExpiry  = "expiry"
 	queueLimits  = "limits"
 	queueFlatten = "flatten"
 )
@@ -37,10 +37,11 @@ const (
 	DefaultSoftStop = 20 * time.Second
 )
 
-// Config is what New needs. Pool, Imports, Notify and Upkeep are required.
+// Config is what New needs. Pool, Imports, Coupons, Notify and Upkeep are required.
 type Config struct {
 	Pool    *pgxpool.Pool
 	Imports *imports.Service
+	Coupons *coupon.Service
 	Notify  *notify.Service
 	Upkeep  *upkeep.Service
 
@@ -66,10 +67,10 @@ type Config struct {
 }
 
 // sizes are the most jobs that run at the same time in one process, by queue.
-// Imports and expiry are few and heavy; messages wait on somebody else's server.
+// Imports, batches of coupons and expiry are few and heavy; messages wait on somebody else's server.
 // The database carries two or three statements a core, so none is large.
 var sizes = map[string]int{
-	imports.Queue: 2, queueExpiry: 2, queueLimits: 1, queueFlatten: 4, notify.JobQueue: 10, upkeep.Queue: 4,
+	imports.Queue: 2, coupon.Queue: 1, coupon.ExpiryQueue: 2, queueLimits: 1, queueFlatten: 4, notify.JobQueue: 10, upkeep.Queue: 4,
 }
 
 // New makes the River client of a process and hands it to the services of Config
@@ -84,8 +85,8 @@ var sizes = map[string]int{
 // Every process registers every kind: the one that leads discards stuck jobs of
 // kinds that it does not know.
 func New(c Config) (*river.Client[pgx.Tx], error) {
-	if c.Pool == nil || c.Imports == nil || c.Notify == nil || c.Upkeep == nil {
-		return nil, errors.New("jobs: Pool, Imports, Notify and Upkeep are required")
+	if c.Pool == nil || c.Imports == nil || c.Coupons == nil || c.Notify == nil || c.Upkeep == nil {
+		return nil, errors.New("jobs: Pool, Imports, Coupons, Notify and Upkeep are required")
 	}
 	log := c.Log
 	if log == nil {
@@ -116,7 +117,7 @@ func New(c Config) (*river.Client[pgx.Tx], error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the client of the job queue: %w", err)
 	}
-	c.Imports.Jobs, c.Notify.Jobs, c.Upkeep.Jobs = client, client, client
+	c.Imports.Jobs, c.Coupons.Jobs, c.Notify.Jobs, c.Upkeep.Jobs = client, client, client, client
 	return client, nil
 }
 
@@ -124,6 +125,8 @@ func New(c Config) (*river.Client[pgx.Tx], error) {
 func workers(c Config) *river.Workers {
 	all := river.NewWorkers()
 	river.AddWorker(all, &ImportApply{Imports: c.Imports, Stopping: c.Stopping, Slice: slice(c)})
+	river.AddWorker(all, &CouponBatchMake{Coupons: c.Coupons, Stopping: c.Stopping, Slice: slice(c)})
+	river.AddWorker(all, &CouponExpire{Coupons: c.Coupons, Stopping: c.Stopping, Slice: slice(c)})
 	river.AddWorker(all, &NotifyEmail{Notify: c.Notify})
 	river.AddWorker(all, &Prune{Upkeep: c.Upkeep})
 	river.AddWorker(all, &UpkeepPlan{Upkeep: c.Upkeep})
@@ -131,10 +134,10 @@ func workers(c Config) *river.Workers {
 	return all
 }
 
-// slice keeps an import's run well within a time-out that was lowered; zero is
+// slice keeps a long job's run well within a time-out that was lowered; zero is
 // the worker's own.
 func slice(c Config) time.Duration {
-	if c.JobTimeout > 0 && c.JobTimeout/2 < importSlice {
+	if c.JobTimeout > 0 && c.JobTimeout/2 < workSlice {
 		return c.JobTimeout / 2
 	}
 	return 0

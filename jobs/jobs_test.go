@@ -19,6 +19,7 @@ import (
 	"sello/db/dbtest"
 	"sello/jobs"
 	"sello/loyalty/auth"
+	"sello/loyalty/coupon"
 	"sello/loyalty/imports"
 	"sello/loyalty/notify"
 	"sello/loyalty/upkeep"
@@ -43,10 +44,12 @@ func config(t *testing.T, pool *pgxpool.Pool, log *buffer) jobs.Config {
 		t.Fatal(err)
 	}
 	in := &imports.Service{DB: store, Now: time.Now, SpoolDir: t.TempDir()}
+	coupons := coupon.New(store, time.Now)
 	return jobs.Config{
-		Pool: pool, Imports: in, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now},
+		Pool: pool, Imports: in, Coupons: coupons, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now},
 		Upkeep: &upkeep.Service{
-			DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: time.Now, Issuer: "http://sello.test"}), Imports: in, Now: time.Now,
+			DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: time.Now, Issuer: "http://sello.test"}), Imports: in, Coupons: coupons,
+			Now: time.Now,
 		},
 		Work: true, Fast: true, Log: slog.New(slog.NewJSONHandler(log, nil)),
 	}

@@ -25,6 +25,7 @@ import (
 	"sello/jobs"
 	"sello/loyalty/auth"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
@@ -98,8 +99,10 @@ func newEnv(t *testing.T, change ...func(*server.Config)) *env {
 	t.Cleanup(e.auth.Wait)
 	in := &imports.Service{DB: store, Now: time.Now, SpoolDir: t.TempDir()}
 	mail := &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now}
+	coupons := coupon.New(store, time.Now)
 	e.river, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Notify: mail, Upkeep: &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Now: time.Now},
+		Pool: e.pool, Imports: in, Coupons: coupons, Notify: mail,
+		Upkeep: &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Coupons: coupons, Now: time.Now},
 	})
 	if err != nil {
 		t.Fatal(err)

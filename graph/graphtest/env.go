@@ -31,6 +31,7 @@ import (
 	"sello/jobs"
 	"sello/loyalty/auth"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
@@ -116,10 +117,11 @@ func New(tb testing.TB, options ...Options) *Env {
 		DB: e.Store, Mailer: notify.Keeper{}, Now: e.Clock.Now,
 		Sources: map[string]notify.Source{imports.ResultMail: importing.WriteErrorFile},
 	}
+	coupons := coupon.New(e.Store, e.Clock.Now)
 	log := slog.New(slog.DiscardHandler)
 	e.Jobs, err = jobs.New(jobs.Config{
-		Pool: e.Pool, Imports: importing, Notify: notifying, Work: true, Log: log, Fast: true,
-		Upkeep: &upkeep.Service{DB: e.Store, Auth: e.Auth, Imports: importing, Now: e.Clock.Now},
+		Pool: e.Pool, Imports: importing, Coupons: coupons, Notify: notifying, Work: true, Log: log, Fast: true,
+		Upkeep: &upkeep.Service{DB: e.Store, Auth: e.Auth, Imports: importing, Coupons: coupons, Now: e.Clock.Now},
 	})
 	if err != nil {
 		tb.Fatalf("graphtest: %v", err)
@@ -132,6 +134,7 @@ func New(tb testing.TB, options ...Options) *Env {
 		Customers: customer.New(e.Store, e.Clock.Now),
 		Ledger:    ledger.New(e.Store, e.Clock.Now),
 		Imports:   importing,
+		Coupons:   coupons,
 		Notify:    notifying,
 		Queue:     &queue.Service{DB: e.Store, River: e.Jobs, Now: e.Clock.Now},
 		Feed:      db.NewFeed(e.Store, o.Feed),

@@ -21,6 +21,7 @@ import (
 	"sello/jobs"
 	"sello/loyalty"
 	"sello/loyalty/auth"
+	"sello/loyalty/coupon"
 	"sello/loyalty/imports"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
@@ -61,10 +62,12 @@ func newEnv(t *testing.T, change ...func(*pretii.Config)) *env {
 	t.Cleanup(e.auth.Wait)
 	in := &imports.Service{DB: store, Now: clock, SpoolDir: t.TempDir()}
 	mail := &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock, Sources: map[string]notify.Source{imports.ResultMail: in.WriteErrorFile}}
+	coupons := coupon.New(store, clock)
 	quiet := slog.New(slog.DiscardHandler)
 	client, err := jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Notify: mail, Upkeep: &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Now: clock},
-		Work: true, Fast: true, Log: quiet,
+		Pool: e.pool, Imports: in, Coupons: coupons, Notify: mail,
+		Upkeep: &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Coupons: coupons, Now: clock},
+		Work:   true, Fast: true, Log: quiet,
 	})
 	if err != nil {
 		t.Fatal(err)
