@@ -14,7 +14,7 @@ import (
 )
 
 const cardTypeByCode = `-- name: CardTypeByCode :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at FROM card_type WHERE company_id = $1 AND code = $2
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain FROM card_type WHERE company_id = $1 AND code = $2
 `
 
 func (q *Queries) CardTypeByCode(ctx context.Context, companyID uuid.UUID, code string) (CardType, error) {
@@ -43,12 +43,38 @@ func (q *Queries) CardTypeByCode(ctx context.Context, companyID uuid.UUID, code 
 		&i.ArchivedAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NumberLength,
+		&i.CheckDigit,
+		&i.StartingBalance,
+		&i.Nominated,
+		&i.OneActiveCard,
+		&i.CvvRequired,
+		&i.LoadLimit,
+		&i.TransactionLimit,
+		&i.TransferPolicy,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.ValidDays,
+		&i.ForfeitOnExpiry,
+		&i.ExpiryPolicy,
+		&i.ExpiryDate,
+		&i.ExpiryCount,
+		&i.ExpiryUnit,
+		&i.TracksLots,
+		&i.ExpiryVersion,
+		&i.ExpiryRedates,
+		&i.ExpiryApplying,
+		&i.PendingDays,
+		&i.NoticeDays,
+		&i.ReturnShortfall,
+		&i.ReturnedLotDays,
+		&i.Plain,
 	)
 	return i, err
 }
 
 const cardTypeByID = `-- name: CardTypeByID :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at FROM card_type WHERE company_id = $1 AND id = $2
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain FROM card_type WHERE company_id = $1 AND id = $2
 `
 
 func (q *Queries) CardTypeByID(ctx context.Context, companyID uuid.UUID, iD uuid.UUID) (CardType, error) {
@@ -77,12 +103,38 @@ func (q *Queries) CardTypeByID(ctx context.Context, companyID uuid.UUID, iD uuid
 		&i.ArchivedAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NumberLength,
+		&i.CheckDigit,
+		&i.StartingBalance,
+		&i.Nominated,
+		&i.OneActiveCard,
+		&i.CvvRequired,
+		&i.LoadLimit,
+		&i.TransactionLimit,
+		&i.TransferPolicy,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.ValidDays,
+		&i.ForfeitOnExpiry,
+		&i.ExpiryPolicy,
+		&i.ExpiryDate,
+		&i.ExpiryCount,
+		&i.ExpiryUnit,
+		&i.TracksLots,
+		&i.ExpiryVersion,
+		&i.ExpiryRedates,
+		&i.ExpiryApplying,
+		&i.PendingDays,
+		&i.NoticeDays,
+		&i.ReturnShortfall,
+		&i.ReturnedLotDays,
+		&i.Plain,
 	)
 	return i, err
 }
 
 const cardTypeByWalletKey = `-- name: CardTypeByWalletKey :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at FROM card_type WHERE company_id = $1 AND wallet_key = $2
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain FROM card_type WHERE company_id = $1 AND wallet_key = $2
 `
 
 func (q *Queries) CardTypeByWalletKey(ctx context.Context, companyID uuid.UUID, walletKey *string) (CardType, error) {
@@ -111,6 +163,32 @@ func (q *Queries) CardTypeByWalletKey(ctx context.Context, companyID uuid.UUID, 
 		&i.ArchivedAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NumberLength,
+		&i.CheckDigit,
+		&i.StartingBalance,
+		&i.Nominated,
+		&i.OneActiveCard,
+		&i.CvvRequired,
+		&i.LoadLimit,
+		&i.TransactionLimit,
+		&i.TransferPolicy,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.ValidDays,
+		&i.ForfeitOnExpiry,
+		&i.ExpiryPolicy,
+		&i.ExpiryDate,
+		&i.ExpiryCount,
+		&i.ExpiryUnit,
+		&i.TracksLots,
+		&i.ExpiryVersion,
+		&i.ExpiryRedates,
+		&i.ExpiryApplying,
+		&i.PendingDays,
+		&i.NoticeDays,
+		&i.ReturnShortfall,
+		&i.ReturnedLotDays,
+		&i.Plain,
 	)
 	return i, err
 }
@@ -122,7 +200,7 @@ INSERT INTO card_type (company_id, id, code, name, unit, scale, wallet_key, accr
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
         $11, $12, $13, $14, $15, $16,
         $17, $18, $19, $20, $20)
-RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at
+RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain
 `
 
 type CardTypeCreateParams struct {
@@ -195,6 +273,32 @@ func (q *Queries) CardTypeCreate(ctx context.Context, arg CardTypeCreateParams) 
 		&i.ArchivedAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NumberLength,
+		&i.CheckDigit,
+		&i.StartingBalance,
+		&i.Nominated,
+		&i.OneActiveCard,
+		&i.CvvRequired,
+		&i.LoadLimit,
+		&i.TransactionLimit,
+		&i.TransferPolicy,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.ValidDays,
+		&i.ForfeitOnExpiry,
+		&i.ExpiryPolicy,
+		&i.ExpiryDate,
+		&i.ExpiryCount,
+		&i.ExpiryUnit,
+		&i.TracksLots,
+		&i.ExpiryVersion,
+		&i.ExpiryRedates,
+		&i.ExpiryApplying,
+		&i.PendingDays,
+		&i.NoticeDays,
+		&i.ReturnShortfall,
+		&i.ReturnedLotDays,
+		&i.Plain,
 	)
 	return i, err
 }
@@ -216,7 +320,7 @@ SET name = coalesce($1, name),
     archived_at = CASE $14::boolean WHEN true THEN coalesce(archived_at, $15) WHEN false THEN NULL ELSE archived_at END,
     updated_at = $15
 WHERE company_id = $16 AND id = $17
-RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at
+RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain
 `
 
 type CardTypeUpdateParams struct {
@@ -284,12 +388,38 @@ func (q *Queries) CardTypeUpdate(ctx context.Context, arg CardTypeUpdateParams) 
 		&i.ArchivedAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NumberLength,
+		&i.CheckDigit,
+		&i.StartingBalance,
+		&i.Nominated,
+		&i.OneActiveCard,
+		&i.CvvRequired,
+		&i.LoadLimit,
+		&i.TransactionLimit,
+		&i.TransferPolicy,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.ValidDays,
+		&i.ForfeitOnExpiry,
+		&i.ExpiryPolicy,
+		&i.ExpiryDate,
+		&i.ExpiryCount,
+		&i.ExpiryUnit,
+		&i.TracksLots,
+		&i.ExpiryVersion,
+		&i.ExpiryRedates,
+		&i.ExpiryApplying,
+		&i.PendingDays,
+		&i.NoticeDays,
+		&i.ReturnShortfall,
+		&i.ReturnedLotDays,
+		&i.Plain,
 	)
 	return i, err
 }
 
 const cardTypesByIDs = `-- name: CardTypesByIDs :many
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at FROM card_type WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain FROM card_type WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
 `
 
 func (q *Queries) CardTypesByIDs(ctx context.Context, companyID uuid.UUID, ids []uuid.UUID) ([]CardType, error) {
@@ -324,6 +454,32 @@ func (q *Queries) CardTypesByIDs(ctx context.Context, companyID uuid.UUID, ids [
 			&i.ArchivedAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.NumberLength,
+			&i.CheckDigit,
+			&i.StartingBalance,
+			&i.Nominated,
+			&i.OneActiveCard,
+			&i.CvvRequired,
+			&i.LoadLimit,
+			&i.TransactionLimit,
+			&i.TransferPolicy,
+			&i.ValidFrom,
+			&i.ValidTo,
+			&i.ValidDays,
+			&i.ForfeitOnExpiry,
+			&i.ExpiryPolicy,
+			&i.ExpiryDate,
+			&i.ExpiryCount,
+			&i.ExpiryUnit,
+			&i.TracksLots,
+			&i.ExpiryVersion,
+			&i.ExpiryRedates,
+			&i.ExpiryApplying,
+			&i.PendingDays,
+			&i.NoticeDays,
+			&i.ReturnShortfall,
+			&i.ReturnedLotDays,
+			&i.Plain,
 		); err != nil {
 			return nil, err
 		}
@@ -336,7 +492,7 @@ func (q *Queries) CardTypesByIDs(ctx context.Context, companyID uuid.UUID, ids [
 }
 
 const cardTypesPage = `-- name: CardTypesPage :many
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at FROM card_type
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain FROM card_type
 WHERE company_id = $1 AND ($2::uuid IS NULL OR id > $2::uuid)
   AND (NOT $3::boolean OR wallet_key IS NOT NULL)
   AND ($4::boolean OR archived_at IS NULL)
@@ -390,6 +546,32 @@ func (q *Queries) CardTypesPage(ctx context.Context, arg CardTypesPageParams) ([
 			&i.ArchivedAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.NumberLength,
+			&i.CheckDigit,
+			&i.StartingBalance,
+			&i.Nominated,
+			&i.OneActiveCard,
+			&i.CvvRequired,
+			&i.LoadLimit,
+			&i.TransactionLimit,
+			&i.TransferPolicy,
+			&i.ValidFrom,
+			&i.ValidTo,
+			&i.ValidDays,
+			&i.ForfeitOnExpiry,
+			&i.ExpiryPolicy,
+			&i.ExpiryDate,
+			&i.ExpiryCount,
+			&i.ExpiryUnit,
+			&i.TracksLots,
+			&i.ExpiryVersion,
+			&i.ExpiryRedates,
+			&i.ExpiryApplying,
+			&i.PendingDays,
+			&i.NoticeDays,
+			&i.ReturnShortfall,
+			&i.ReturnedLotDays,
+			&i.Plain,
 		); err != nil {
 			return nil, err
 		}

@@ -56,6 +56,14 @@ type Card struct {
 	RegisteredAt    time.Time
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
+	ValidFrom       *time.Time
+	ValidTo         *time.Time
+	CvvHash         []byte
+	ExpiryVersion   int32
+	StatusReason    *string
+	StatusAt        *time.Time
+	ReplacedByID    *uuid.UUID
+	HiddenAt        *time.Time
 }
 
 type CardType struct {
@@ -81,6 +89,41 @@ type CardType struct {
 	ArchivedAt        *time.Time
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
+	NumberLength      *int16
+	CheckDigit        string
+	StartingBalance   decimal.Decimal
+	Nominated         bool
+	OneActiveCard     bool
+	CvvRequired       bool
+	LoadLimit         *decimal.Decimal
+	TransactionLimit  *decimal.Decimal
+	TransferPolicy    string
+	ValidFrom         *time.Time
+	ValidTo           *time.Time
+	ValidDays         *int32
+	ForfeitOnExpiry   bool
+	ExpiryPolicy      string
+	ExpiryDate        *time.Time
+	ExpiryCount       int16
+	ExpiryUnit        string
+	TracksLots        bool
+	ExpiryVersion     int32
+	ExpiryRedates     bool
+	ExpiryApplying    bool
+	PendingDays       *int16
+	NoticeDays        []int16
+	ReturnShortfall   string
+	ReturnedLotDays   int16
+	Plain             bool
+}
+
+type CardTypeRange struct {
+	CompanyID   uuid.UUID
+	CardTypeID  uuid.UUID
+	Position    int16
+	PrefixStart string
+	PrefixEnd   string
+	Suggested   bool
 }
 
 type Company struct {
@@ -222,6 +265,29 @@ type Event struct {
 	RecordedAt time.Time
 }
 
+type ExpiryNotice struct {
+	CompanyID uuid.UUID
+	CardID    uuid.UUID
+	ExpiresOn time.Time
+	Days      int16
+	Amount    decimal.Decimal
+	ToldAt    time.Time
+}
+
+type Hold struct {
+	CompanyID uuid.UUID
+	ID        uuid.UUID
+	CardID    uuid.UUID
+	Seq       int64
+	Status    string
+	Amount    decimal.Decimal
+	Captured  decimal.Decimal
+	ExpiresAt time.Time
+	EndedSeq  *int64
+	EndedAt   *time.Time
+	CreatedAt time.Time
+}
+
 type IdempotencyKey struct {
 	CompanyID   uuid.UUID
 	ID          uuid.UUID
@@ -284,25 +350,60 @@ type ImportRow struct {
 	Raw        string
 }
 
+type Lot struct {
+	CompanyID uuid.UUID
+	CardID    uuid.UUID
+	Seq       int64
+	Part      int16
+	State     string
+	Amount    decimal.Decimal
+	Remaining decimal.Decimal
+	EarnedOn  time.Time
+	ExpiresOn *time.Time
+	VestsOn   *time.Time
+	Priority  int16
+}
+
+type LotEntry struct {
+	CompanyID uuid.UUID
+	CardID    uuid.UUID
+	Seq       int64
+	LotSeq    int64
+	LotPart   int16
+	Amount    decimal.Decimal
+}
+
 type Movement struct {
-	CompanyID    uuid.UUID
-	CardID       uuid.UUID
-	Seq          int64
-	Action       string
-	Amount       decimal.Decimal
-	BalanceAfter decimal.Decimal
-	PostedAt     time.Time
-	RecordedAt   time.Time
-	Spent        *decimal.Decimal
-	Rate         *decimal.Decimal
-	Source       string
-	Reference    *string
-	Description  *string
-	StoreID      *uuid.UUID
-	StaffID      *uuid.UUID
-	ActorID      *uuid.UUID
-	ImportID     *uuid.UUID
-	ImportLine   *int32
+	CompanyID     uuid.UUID
+	CardID        uuid.UUID
+	Seq           int64
+	Action        string
+	Amount        decimal.Decimal
+	BalanceAfter  decimal.Decimal
+	PostedAt      time.Time
+	RecordedAt    time.Time
+	Spent         *decimal.Decimal
+	Rate          *decimal.Decimal
+	Source        string
+	Reference     *string
+	Description   *string
+	StoreID       *uuid.UUID
+	StaffID       *uuid.UUID
+	ActorID       *uuid.UUID
+	ImportID      *uuid.UUID
+	ImportLine    *int32
+	Held          *decimal.Decimal
+	RelatedCardID *uuid.UUID
+	RelatedSeq    *int64
+}
+
+type MovementLine struct {
+	CompanyID uuid.UUID
+	CardID    uuid.UUID
+	Seq       int64
+	Line      int32
+	Amount    decimal.Decimal
+	Code      *string
 }
 
 type Notification struct {
@@ -487,4 +588,13 @@ type StoreRow struct {
 	ArchivedAt *time.Time
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
+}
+
+type UntrackedLot struct {
+	CompanyID uuid.UUID
+	CardID    uuid.UUID
+	Seq       int64
+	Amount    decimal.Decimal
+	PostedAt  time.Time
+	Remaining decimal.Decimal
 }

@@ -12,10 +12,10 @@ import (
 )
 
 const movementsByCards = `-- name: MovementsByCards :many
-SELECT movement.company_id, movement.card_id, movement.seq, movement.action, movement.amount, movement.balance_after, movement.posted_at, movement.recorded_at, movement.spent, movement.rate, movement.source, movement.reference, movement.description, movement.store_id, movement.staff_id, movement.actor_id, movement.import_id, movement.import_line
+SELECT movement.company_id, movement.card_id, movement.seq, movement.action, movement.amount, movement.balance_after, movement.posted_at, movement.recorded_at, movement.spent, movement.rate, movement.source, movement.reference, movement.description, movement.store_id, movement.staff_id, movement.actor_id, movement.import_id, movement.import_line, movement.held, movement.related_card_id, movement.related_seq
 FROM unnest($1::uuid[]) AS wanted (id)
 CROSS JOIN LATERAL (
-    SELECT company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, spent, rate, source, reference, description, store_id, staff_id, actor_id, import_id, import_line FROM movement
+    SELECT company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, spent, rate, source, reference, description, store_id, staff_id, actor_id, import_id, import_line, held, related_card_id, related_seq FROM movement
     WHERE movement.company_id = $2 AND movement.card_id = wanted.id AND movement.seq < $3
     ORDER BY movement.seq DESC
     LIMIT $4
@@ -65,6 +65,9 @@ func (q *Queries) MovementsByCards(ctx context.Context, arg MovementsByCardsPara
 			&i.ActorID,
 			&i.ImportID,
 			&i.ImportLine,
+			&i.Held,
+			&i.RelatedCardID,
+			&i.RelatedSeq,
 		); err != nil {
 			return nil, err
 		}
@@ -77,7 +80,7 @@ func (q *Queries) MovementsByCards(ctx context.Context, arg MovementsByCardsPara
 }
 
 const movementsByKeys = `-- name: MovementsByKeys :many
-SELECT movement.company_id, movement.card_id, movement.seq, movement.action, movement.amount, movement.balance_after, movement.posted_at, movement.recorded_at, movement.spent, movement.rate, movement.source, movement.reference, movement.description, movement.store_id, movement.staff_id, movement.actor_id, movement.import_id, movement.import_line
+SELECT movement.company_id, movement.card_id, movement.seq, movement.action, movement.amount, movement.balance_after, movement.posted_at, movement.recorded_at, movement.spent, movement.rate, movement.source, movement.reference, movement.description, movement.store_id, movement.staff_id, movement.actor_id, movement.import_id, movement.import_line, movement.held, movement.related_card_id, movement.related_seq
 FROM (SELECT unnest($1::uuid[]) AS card_id, unnest($2::bigint[]) AS seq) AS wanted
 JOIN movement ON movement.company_id = $3 AND movement.card_id = wanted.card_id AND movement.seq = wanted.seq
 ORDER BY movement.card_id, movement.seq
@@ -118,6 +121,9 @@ func (q *Queries) MovementsByKeys(ctx context.Context, arg MovementsByKeysParams
 			&i.ActorID,
 			&i.ImportID,
 			&i.ImportLine,
+			&i.Held,
+			&i.RelatedCardID,
+			&i.RelatedSeq,
 		); err != nil {
 			return nil, err
 		}

@@ -143,8 +143,8 @@ func TestStatementsOfAPosting(t *testing.T) {
 		want           []string
 	}{
 		{"posted", post("1", "k"), []string{"CardPost"}},
-		{"refused", post("1000", "k2"), []string{"CardPost", "CardPostRefusal"}},
-		{"replayed", post("1", "k"), []string{"CardPost", "CardPostRefusal", "MovementBySeq"}},
+		{"refused", post("1000", "k2"), []string{"CardPost", "begin", "PostingsRead", "CardsLock", "commit"}},
+		{"replayed", post("1", "k"), []string{"CardPost", "begin", "PostingsRead", "CardsLock", "MovementBySeq", "commit"}},
 	} {
 		sent.take()
 		c.Query(t, tt.document, nil)

@@ -86,6 +86,43 @@ const (
 	CodeJobNotFound        Code = "JOB_NOT_FOUND"
 	CodeQueueNotFound      Code = "QUEUE_NOT_FOUND"
 
+	// Ledger: limits, holds, transfers, returns, lots and the life of cards.
+
+	// CodeAmountOverLimit: more than the card type lets one posting move.
+	CodeAmountOverLimit Code = "AMOUNT_OVER_LIMIT"
+	// CodeCardNotValid: today is outside the card's validity.
+	CodeCardNotValid Code = "CARD_NOT_VALID"
+	// CodeCVVWrong: the card type asks for the card's CVV, and it is missing or another.
+	CodeCVVWrong     Code = "CVV_WRONG"
+	CodeHoldNotFound Code = "HOLD_NOT_FOUND"
+	// CodeHoldEnded: the hold was captured or released, or its time was up.
+	CodeHoldEnded Code = "HOLD_ENDED"
+	// CodeHoldOpen: a hold is open on the card.
+	CodeHoldOpen Code = "HOLD_OPEN"
+	// CodeTransferNotAllowed: the card type's transfer policy forbids it.
+	CodeTransferNotAllowed Code = "TRANSFER_NOT_ALLOWED"
+	CodeMovementNotFound   Code = "MOVEMENT_NOT_FOUND"
+	// CodeNotReversible: a movement of this kind is not taken back.
+	CodeNotReversible Code = "NOT_REVERSIBLE"
+	// CodeReturnTooLarge: more than is left of the movement or the line.
+	CodeReturnTooLarge Code = "RETURN_TOO_LARGE"
+	// CodeLinesMismatch: the lines do not add up, or name one that is not there.
+	CodeLinesMismatch Code = "LINES_MISMATCH"
+	CodeLotNotFound   Code = "LOT_NOT_FOUND"
+	// CodeLotsNotKept: the card type's points do not end, so there are no lots.
+	CodeLotsNotKept Code = "LOTS_NOT_KEPT"
+	// CodeNotPending: the points are usable already, or taken back.
+	CodeNotPending Code = "NOT_PENDING"
+	// CodePolicyApplying: an earlier change of the expiry policy still runs.
+	CodePolicyApplying Code = "POLICY_APPLYING"
+	// CodeCustomerRequired: enabled cards of this type belong to a customer.
+	CodeCustomerRequired Code = "CUSTOMER_REQUIRED"
+	// CodeActiveCardExists: the customer has an enabled card of this type.
+	CodeActiveCardExists Code = "ACTIVE_CARD_EXISTS"
+	// CodeCardHasCustomer: the card is another customer's.
+	CodeCardHasCustomer Code = "CARD_HAS_CUSTOMER"
+	// CodeNumbersUsedUp: no number is left in the card type's ranges.
+	CodeNumbersUsedUp Code = "NUMBERS_USED_UP"
 	// Coupons.
 	CodeCouponNotFound     Code = "COUPON_NOT_FOUND"
 	CodeCouponTypeNotFound Code = "COUPON_TYPE_NOT_FOUND"
@@ -135,6 +172,10 @@ func Codes() []Code {
 		CodeBirthdateRequired, CodePasswordTaken, CodeIdempotencyKeyRequired, CodeIdempotencyMismatch,
 		CodeIdempotencyInProgress, CodeSignInFailed, CodeSessionEnded, CodeScopeExceeded, CodeImportNotFound,
 		CodeImportNotFinished, CodeNothingToReprocess, CodeJobNotFound, CodeQueueNotFound,
+		// Ledger.
+		CodeAmountOverLimit, CodeCardNotValid, CodeCVVWrong, CodeHoldNotFound, CodeHoldEnded, CodeHoldOpen, CodeTransferNotAllowed,
+		CodeMovementNotFound, CodeNotReversible, CodeReturnTooLarge, CodeLinesMismatch, CodeLotNotFound, CodeLotsNotKept,
+		CodeNotPending, CodePolicyApplying, CodeCustomerRequired, CodeActiveCardExists, CodeCardHasCustomer, CodeNumbersUsedUp,
 		// Coupons.
 		CodeCouponNotFound, CodeCouponTypeNotFound, CodeCouponTypeArchived, CodeCouponConsumed, CodeCouponVoided,
 		CodeCouponNotYetValid, CodeCouponExpired, CodeCouponCustomerRequired, CodeCouponOfAnother, CodeCouponNotRedeemed,

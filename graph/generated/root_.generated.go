@@ -2913,6 +2913,44 @@ enum UserErrorCode {
   JOB_NOT_FOUND
   "There is no such queue."
   QUEUE_NOT_FOUND
+  "More than the card type lets one posting move."
+  AMOUNT_OVER_LIMIT
+  "Today is outside the card's validity."
+  CARD_NOT_VALID
+  "The card type asks for the card's CVV, and it is missing or another."
+  CVV_WRONG
+  "There is no such hold."
+  HOLD_NOT_FOUND
+  "The hold was captured or released, or its time was up."
+  HOLD_ENDED
+  "A hold is open on the card."
+  HOLD_OPEN
+  "The card type's transfer policy forbids it."
+  TRANSFER_NOT_ALLOWED
+  "There is no such movement."
+  MOVEMENT_NOT_FOUND
+  "A movement of this kind is not taken back."
+  NOT_REVERSIBLE
+  "More than is left of the movement or the line."
+  RETURN_TOO_LARGE
+  "The lines do not add up to the whole, or name one that is not there."
+  LINES_MISMATCH
+  "There is no such lot."
+  LOT_NOT_FOUND
+  "The card type's points do not end, so there are no lots."
+  LOTS_NOT_KEPT
+  "The points are usable already, or taken back."
+  NOT_PENDING
+  "An earlier change of the expiry policy still runs."
+  POLICY_APPLYING
+  "Enabled cards of this type belong to a customer."
+  CUSTOMER_REQUIRED
+  "The customer has an enabled card of this type."
+  ACTIVE_CARD_EXISTS
+  "The card is another customer's."
+  CARD_HAS_CUSTOMER
+  "No number is left in the card type's ranges."
+  NUMBERS_USED_UP
 }
 `, BuiltIn: false},
 	{Name: "../schema/access.graphql", Input: `extend type Query {
@@ -4107,6 +4145,38 @@ enum MovementAction {
   ADJUST
   "Value bought by the customer."
   RECHARGE
+  "Points that have ended; positive where a return says they were never earned."
+  EXPIRE
+  "Moved to another card."
+  TRANSFER_OUT
+  "Moved here from another card."
+  TRANSFER_IN
+  "A movement, or a part of it, taken back: a return."
+  REVERSE
+  "Given up by the programme, or what a return could not take back."
+  WRITE_OFF
+  "A part of the balance is kept; the balance stays."
+  HOLD
+  "A hold let go; the balance stays."
+  RELEASE
+  "Points earned that become usable later; the balance stays."
+  PEND
+  "Pending points taken back; the balance stays."
+  UNPEND
+  "Ends of points moved; the balance stays."
+  EXTEND
+  "The card came into use."
+  ACTIVATE
+  "The card became a customer's."
+  ASSIGN
+  "The card can be used again."
+  ENABLE
+  "The card was set aside."
+  DISABLE
+  "The card was ended for good."
+  CANCEL
+  "Another card took its place."
+  REPLACE
 }
 
 "One line of a card's ledger: never changed, never deleted."

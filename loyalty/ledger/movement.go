@@ -29,6 +29,34 @@ const (
 	Adjust Action = "adjust"
 	// Recharge puts value on the card that the customer pays for.
 	Recharge Action = "recharge"
+	// Expire takes what has ended: breakage. With a positive amount it takes that
+	// back for points that a return says were never earned.
+	Expire Action = "expire"
+	// TransferOut and TransferIn are the halves of a move between two cards.
+	TransferOut Action = "transfer_out"
+	TransferIn  Action = "transfer_in"
+	// Reverse takes back a movement, or a part of it: a return.
+	Reverse Action = "reverse"
+	// WriteOff takes what a programme gives up: an erased person's balance, a
+	// cancelled card's; or gives what a return cannot take back.
+	WriteOff Action = "write_off"
+
+	// Hold keeps a part of the balance, Release lets go of it; neither moves it.
+	Hold    Action = "hold"
+	Release Action = "release"
+	// Pend notes points that become usable later, Unpend takes a part of them back.
+	Pend   Action = "pend"
+	Unpend Action = "unpend"
+	// Extend moves the ends of lots.
+	Extend Action = "extend"
+
+	// What happens to the card itself; the amount is zero.
+	Activate Action = "activate"
+	Assign   Action = "assign"
+	Enable   Action = "enable"
+	Disable  Action = "disable"
+	Cancel   Action = "cancel"
+	Replace  Action = "replace"
 )
 
 // Movement is one line of a card's ledger: never changed, never deleted.

@@ -91,7 +91,7 @@ func TestHotStatementsUseIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for _, name := range []string{"CardPost", "CardPostRefusal", "CardsPage", "MovementsByCards"} {
+	for _, name := range []string{"CardPost", "PostingsRead", "CardsLock", "CardsPage", "MovementsByCards"} {
 		plan := sent.plan(t, pool, name)
 		for _, table := range []string{"card", "movement", "idempotency_key"} {
 			for _, walk := range []string{"Seq Scan on " + table + " ", "Seq Scan on " + table + "\n"} {

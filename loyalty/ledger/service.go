@@ -16,6 +16,10 @@ type Service struct {
 	// Posted counts a posting, by action; Refused one that was refused, by code.
 	Posted  func(action Action)
 	Refused func(code string)
+	// Secret keys what is kept of cards' CVVs.
+	Secret []byte
+
+	writer writer
 }
 
 // New makes the service on a store, with counters that count nothing.
