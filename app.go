@@ -14,6 +14,7 @@ import (
 	"sello/graph"
 	"sello/jobs"
 	"sello/loyalty/auth"
+	"sello/loyalty/catalog"
 	"sello/loyalty/company"
 	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
@@ -21,6 +22,7 @@ import (
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/reward"
 	"sello/loyalty/upkeep"
 	"sello/server/ops"
 )
@@ -87,13 +89,16 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 	if err != nil {
 		return nil, err
 	}
+	books := newLedger(pool)
 	a.graph = &graph.Resolver{
 		Auth:      a.auth,
 		Companies: &company.Service{DB: a.store, Now: time.Now, Hash: hasher.Hash, FingerprintKey: []byte(config.Secret)},
 		Customers: customer.New(a.store, time.Now),
-		Ledger:    ledger.New(a.store, time.Now),
+		Ledger:    books,
 		Imports:   importing,
 		Coupons:   coupons,
+		Catalog:   catalog.New(a.store, books, time.Now),
+		Rewards:   reward.New(a.store, books, time.Now),
 		Notify:    notifying,
 		Queue: &queue.Service{DB: a.store, River: a.jobs, Now: time.Now, OnCancel: map[string]func(context.Context, []byte) error{
 			imports.Apply{}.Kind():    importing.JobCancelled,

@@ -159,6 +159,7 @@ func (a *app) server(health *ops.Health) (*server.Server, error) {
 		BaseURL: a.config.BaseURL, Schema: graph.NewSchema(a.graph), Auth: a.auth, River: a.jobs, Metrics: a.metrics,
 		Health: health, OpsElsewhere: a.config.OpsAddr != "", TrustedProxies: proxies, Origins: a.config.Origins,
 		Rates: server.Rates{Principal: a.config.RateLimit}, GraphiQL: a.config.GraphiQL, Mounts: mounts, Log: a.log,
+		BatchCodes: a.graph.CouponBatchCodes,
 	})
 }
 

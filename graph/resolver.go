@@ -5,6 +5,7 @@ package graph
 import (
 	"sello/db"
 	"sello/loyalty/auth"
+	"sello/loyalty/catalog"
 	"sello/loyalty/company"
 	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
@@ -12,6 +13,7 @@ import (
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/reward"
 )
 
 // Resolver holds the domain that the resolvers call; main.go fills it once.
@@ -22,6 +24,8 @@ type Resolver struct {
 	Ledger    *ledger.Service
 	Imports   *imports.Service
 	Coupons   *coupon.Service
+	Catalog   *catalog.Service
+	Rewards   *reward.Service
 	Notify    *notify.Service
 	Queue     *queue.Service
 	Feed      *db.Feed

@@ -30,6 +30,7 @@ import (
 	"sello/graph"
 	"sello/jobs"
 	"sello/loyalty/auth"
+	"sello/loyalty/catalog"
 	"sello/loyalty/company"
 	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
@@ -37,6 +38,7 @@ import (
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/reward"
 	"sello/loyalty/upkeep"
 	"sello/server"
 	"sello/server/gqlhttp"
@@ -126,15 +128,18 @@ func New(tb testing.TB, options ...Options) *Env {
 	if err != nil {
 		tb.Fatalf("graphtest: %v", err)
 	}
+	books := ledger.New(e.Store, e.Clock.Now)
 	e.Resolver = &graph.Resolver{
 		Auth: e.Auth,
 		Companies: &company.Service{
 			DB: e.Store, Now: e.Clock.Now, Hash: hasher.Hash, FingerprintKey: []byte("a secret of this test only"),
 		},
 		Customers: customer.New(e.Store, e.Clock.Now),
-		Ledger:    ledger.New(e.Store, e.Clock.Now),
+		Ledger:    books,
 		Imports:   importing,
 		Coupons:   coupons,
+		Catalog:   catalog.New(e.Store, books, e.Clock.Now),
+		Rewards:   reward.New(e.Store, books, e.Clock.Now),
 		Notify:    notifying,
 		Queue:     &queue.Service{DB: e.Store, River: e.Jobs, Now: e.Clock.Now},
 		Feed:      db.NewFeed(e.Store, o.Feed),
@@ -181,7 +186,7 @@ func (e *Env) serve(tb testing.TB, o Options, log *slog.Logger) {
 	config := server.Config{
 		BaseURL: "https://sello.test", Schema: graph.NewSchema(e.Resolver), Auth: e.Auth, River: e.Jobs,
 		Metrics: ops.NewMetrics(), Health: ops.NewHealth(), Rates: server.Rates{Principal: -1, Address: -1, Failures: -1},
-		GraphQL: o.Limits, Log: log, Now: e.Clock.Now,
+		GraphQL: o.Limits, Log: log, Now: e.Clock.Now, BatchCodes: e.Resolver.CouponBatchCodes,
 	}
 	if o.Server != nil {
 		o.Server(&config)

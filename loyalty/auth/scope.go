@@ -25,6 +25,12 @@ const (
 	CompanyRead       Scope = "company:read"
 	CompanyWrite      Scope = "company:write"
 	NotificationsRead Scope = "notifications:read"
+	CouponsRead       Scope = "coupons:read"
+	CouponsWrite      Scope = "coupons:write"
+	RewardsRead       Scope = "rewards:read"
+	RewardsWrite      Scope = "rewards:write"
+	ProductsRead      Scope = "products:read"
+	ProductsWrite     Scope = "products:write"
 	// Platform is for the people who run the installation: queues and metrics of
 	// all companies. Only who has it gives it.
 	Platform Scope = "platform"
@@ -41,6 +47,7 @@ func CompanyScopes() []Scope {
 	return []Scope{
 		CardsRead, CardsWrite, CustomersRead, CustomersWrite, StaffRead, StaffWrite, KeysManage,
 		ImportsRead, ImportsWrite, JobsRead, JobsWrite, CompanyRead, CompanyWrite, NotificationsRead,
+		CouponsRead, CouponsWrite, RewardsRead, RewardsWrite, ProductsRead, ProductsWrite,
 	}
 }
 
@@ -77,7 +84,9 @@ func (k KeyKind) DefaultScopes() []Scope {
 	case KeyPretii:
 		return []Scope{CardsRead, CardsWrite, CustomersRead, CustomersWrite, ImportsRead, ImportsWrite}
 	case KeyAntCRM:
-		return []Scope{CardsRead, CardsWrite, CustomersRead}
+		return []Scope{
+			CardsRead, CardsWrite, CustomersRead, CustomersWrite, ProductsRead, ProductsWrite, RewardsRead, RewardsWrite,
+		}
 	default:
 		return nil
 	}

@@ -159,9 +159,9 @@ type Change struct {
 	Name, Description *string
 	Price             *decimal.Decimal
 	Status            *Status
-	// ValidFrom and ValidUntil are used if SetDays.
+	// ValidFrom is used if SetFrom, ValidUntil if SetUntil; nil opens that end.
 	ValidFrom, ValidUntil *time.Time
-	SetDays               bool
+	SetFrom, SetUntil     bool
 }
 
 // Update changes a reward. Claims that exist keep their price. It refuses with
@@ -188,8 +188,11 @@ func (s *Service) Update(ctx context.Context, who auth.Principal, code string, i
 		if in.Status != nil {
 			row.Status = string(*in.Status)
 		}
-		if in.SetDays {
-			row.ValidFrom, row.ValidUntil = in.ValidFrom, in.ValidUntil
+		if in.SetFrom {
+			row.ValidFrom = in.ValidFrom
+		}
+		if in.SetUntil {
+			row.ValidUntil = in.ValidUntil
 		}
 		return check(row, name, description, t)
 	})
