@@ -16,20 +16,20 @@ import (
 const bookWrite = `-- name: BookWrite :exec
 WITH moved AS (
     UPDATE card
-    SET balance = changed.balance, held = changed.held, seq = changed.seq, updated_at = $2
+    SET balance = changed.balance, held = changed.held, debt = changed.debt, seq = changed.seq, updated_at = $2
     FROM (SELECT unnest($3::uuid[]) AS id, unnest($4::numeric[]) AS balance, unnest($5::numeric[]) AS held,
-                 unnest($6::bigint[]) AS seq) AS changed
+                 unnest($6::numeric[]) AS debt, unnest($7::bigint[]) AS seq) AS changed
     WHERE card.company_id = $1 AND card.id = changed.id
 ), entry AS MATERIALIZED (
-    SELECT generate_series(1, cardinality($7::uuid[])) AS n,
-           unnest($7::uuid[]) AS card_id, unnest($8::bigint[]) AS seq,
-           unnest($9::text[]) AS action, unnest($10::numeric[]) AS amount, unnest($11::numeric[]) AS balance_after,
-           unnest($12::timestamptz[]) AS posted_at,
-           unnest($13::text[]) AS spent, unnest($14::text[]) AS rate, unnest($15::text[]) AS held,
-           unnest($16::text[]) AS source, unnest($17::text[]) AS reference, unnest($18::text[]) AS description,
-           unnest($19::uuid[]) AS store_id, unnest($20::uuid[]) AS staff_id, unnest($21::uuid[]) AS actor_id,
-           unnest($22::uuid[]) AS related_card_id, unnest($23::bigint[]) AS related_seq,
-           unnest($24::uuid[]) AS key_id, unnest($25::uuid[]) AS fingerprint, unnest($26::timestamptz[]) AS key_expires_at
+    SELECT generate_series(1, cardinality($8::uuid[])) AS n,
+           unnest($8::uuid[]) AS card_id, unnest($9::bigint[]) AS seq,
+           unnest($10::text[]) AS action, unnest($11::numeric[]) AS amount, unnest($12::numeric[]) AS balance_after,
+           unnest($13::timestamptz[]) AS posted_at,
+           unnest($14::text[]) AS spent, unnest($15::text[]) AS rate, unnest($16::text[]) AS held,
+           unnest($17::text[]) AS source, unnest($18::text[]) AS reference, unnest($19::text[]) AS description,
+           unnest($20::uuid[]) AS store_id, unnest($21::uuid[]) AS staff_id, unnest($22::uuid[]) AS actor_id,
+           unnest($23::uuid[]) AS related_card_id, unnest($24::bigint[]) AS related_seq,
+           unnest($25::uuid[]) AS key_id, unnest($26::uuid[]) AS fingerprint, unnest($27::timestamptz[]) AS key_expires_at
 ), keyed AS (
     INSERT INTO idempotency_key (company_id, id, fingerprint, card_id, seq, expires_at)
     SELECT $1, entry.key_id, entry.fingerprint, entry.card_id, entry.seq, entry.key_expires_at
@@ -59,6 +59,7 @@ type BookWriteParams struct {
 	CardIds         []uuid.UUID
 	Balances        []decimal.Decimal
 	Helds           []decimal.Decimal
+	Debts           []decimal.Decimal
 	Seqs            []int64
 	MovementCardIds []uuid.UUID
 	MovementSeqs    []int64
@@ -93,6 +94,7 @@ func (q *Queries) BookWrite(ctx context.Context, arg BookWriteParams) error {
 		arg.CardIds,
 		arg.Balances,
 		arg.Helds,
+		arg.Debts,
 		arg.Seqs,
 		arg.MovementCardIds,
 		arg.MovementSeqs,
@@ -118,8 +120,73 @@ func (q *Queries) BookWrite(ctx context.Context, arg BookWriteParams) error {
 	return err
 }
 
+const cardsDue = `-- name: CardsDue :many
+SELECT card.id,
+       coalesce(lots.ended, 0)::numeric AS ended, coalesce(lots.vested, 0)::numeric AS vested, coalesce(lots.waiting, 0)::numeric AS waiting,
+       coalesce(holds.due, 0)::numeric AS released
+FROM card
+JOIN company ON company.id = card.company_id
+JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
+LEFT JOIN LATERAL (
+    SELECT sum(lot.remaining) FILTER (WHERE lot.state = 'open' AND lot.expires_on < timezone(company.time_zone, $1::timestamptz)::date) AS ended,
+           sum(lot.remaining) FILTER (WHERE lot.state = 'pending' AND lot.vests_on <= timezone(company.time_zone, $1::timestamptz)::date) AS vested,
+           sum(lot.remaining) FILTER (WHERE lot.state = 'pending' AND coalesce(lot.vests_on, 'infinity') > timezone(company.time_zone, $1::timestamptz)::date) AS waiting
+    FROM lot
+    WHERE card_type.tracks_lots AND lot.company_id = card.company_id AND lot.card_id = card.id AND lot.state <> 'closed'
+) AS lots ON true
+LEFT JOIN LATERAL (
+    SELECT sum(hold.amount) AS due FROM hold
+    WHERE card.held > 0 AND hold.company_id = card.company_id AND hold.card_id = card.id AND hold.status = 'open' AND hold.expires_at <= $1::timestamptz
+) AS holds ON true
+WHERE card.company_id = $2 AND card.id = ANY($3::uuid[])
+ORDER BY card.id
+`
+
+type CardsDueParams struct {
+	Now       time.Time
+	CompanyID uuid.UUID
+	CardIds   []uuid.UUID
+}
+
+type CardsDueRow struct {
+	ID       uuid.UUID
+	Ended    decimal.Decimal
+	Vested   decimal.Decimal
+	Waiting  decimal.Decimal
+	Released decimal.Decimal
+}
+
+// CardsDue tells for each card of a page what is due and not yet posted: lots that
+// have ended or become usable, holds whose time is up. What can be spent does not
+// wait for a job.
+func (q *Queries) CardsDue(ctx context.Context, arg CardsDueParams) ([]CardsDueRow, error) {
+	rows, err := q.db.Query(ctx, cardsDue, arg.Now, arg.CompanyID, arg.CardIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CardsDueRow
+	for rows.Next() {
+		var i CardsDueRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Ended,
+			&i.Vested,
+			&i.Waiting,
+			&i.Released,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const cardsLock = `-- name: CardsLock :many
-SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, company.time_zone
+SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, company.time_zone
 FROM card
 JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
 JOIN company ON company.id = card.company_id
@@ -171,6 +238,7 @@ func (q *Queries) CardsLock(ctx context.Context, companyID uuid.UUID, ids []uuid
 			&i.Card.StatusAt,
 			&i.Card.ReplacedByID,
 			&i.Card.HiddenAt,
+			&i.Card.Debt,
 			&i.CardType.CompanyID,
 			&i.CardType.ID,
 			&i.CardType.Code,
@@ -232,7 +300,7 @@ func (q *Queries) CardsLock(ctx context.Context, companyID uuid.UUID, ids []uuid
 }
 
 const cardsLockFree = `-- name: CardsLockFree :many
-SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, company.time_zone
+SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, company.time_zone
 FROM card
 JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
 JOIN company ON company.id = card.company_id
@@ -283,6 +351,7 @@ func (q *Queries) CardsLockFree(ctx context.Context, companyID uuid.UUID, ids []
 			&i.Card.StatusAt,
 			&i.Card.ReplacedByID,
 			&i.Card.HiddenAt,
+			&i.Card.Debt,
 			&i.CardType.CompanyID,
 			&i.CardType.ID,
 			&i.CardType.Code,
@@ -481,6 +550,66 @@ func (q *Queries) HoldEnd(ctx context.Context, arg HoldEndParams) (Hold, error) 
 	return i, err
 }
 
+const holdsByCards = `-- name: HoldsByCards :many
+SELECT hold.company_id, hold.id, hold.card_id, hold.seq, hold.status, hold.amount, hold.captured, hold.expires_at, hold.ended_seq, hold.ended_at, hold.created_at
+FROM unnest($1::uuid[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT company_id, id, card_id, seq, status, amount, captured, expires_at, ended_seq, ended_at, created_at FROM hold
+    WHERE hold.company_id = $2 AND hold.card_id = wanted.id AND hold.seq < $3
+      AND (NOT $4::boolean OR hold.status = 'open')
+    ORDER BY hold.seq DESC
+    LIMIT $5
+) AS hold
+ORDER BY hold.card_id, hold.seq DESC
+`
+
+type HoldsByCardsParams struct {
+	CardIds   []uuid.UUID
+	CompanyID uuid.UUID
+	BeforeSeq int64
+	OpenOnly  bool
+	BatchSize int32
+}
+
+// HoldsByCards lists the holds of the cards of a page, newest first.
+func (q *Queries) HoldsByCards(ctx context.Context, arg HoldsByCardsParams) ([]Hold, error) {
+	rows, err := q.db.Query(ctx, holdsByCards,
+		arg.CardIds,
+		arg.CompanyID,
+		arg.BeforeSeq,
+		arg.OpenOnly,
+		arg.BatchSize,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Hold
+	for rows.Next() {
+		var i Hold
+		if err := rows.Scan(
+			&i.CompanyID,
+			&i.ID,
+			&i.CardID,
+			&i.Seq,
+			&i.Status,
+			&i.Amount,
+			&i.Captured,
+			&i.ExpiresAt,
+			&i.EndedSeq,
+			&i.EndedAt,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const holdsDue = `-- name: HoldsDue :many
 SELECT company_id, id, card_id, seq, status, amount, captured, expires_at, ended_seq, ended_at, created_at FROM hold
 WHERE company_id = $1 AND card_id = ANY($2::uuid[]) AND status = 'open' AND expires_at <= $3
@@ -519,6 +648,40 @@ func (q *Queries) HoldsDue(ctx context.Context, arg HoldsDueParams) ([]Hold, err
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const holdsOverdue = `-- name: HoldsOverdue :many
+SELECT DISTINCT card_id FROM hold
+WHERE company_id = $1 AND status = 'open' AND expires_at <= $2
+ORDER BY card_id
+LIMIT $3
+`
+
+type HoldsOverdueParams struct {
+	CompanyID uuid.UUID
+	Now       time.Time
+	BatchSize int32
+}
+
+// HoldsOverdue finds cards of a company with holds whose time is up.
+func (q *Queries) HoldsOverdue(ctx context.Context, arg HoldsOverdueParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, holdsOverdue, arg.CompanyID, arg.Now, arg.BatchSize)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var card_id uuid.UUID
+		if err := rows.Scan(&card_id); err != nil {
+			return nil, err
+		}
+		items = append(items, card_id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -596,7 +759,7 @@ SELECT coalesce(-sum(lot_entry.amount), 0)::numeric AS expired
 FROM lot_entry
 JOIN movement ON movement.company_id = lot_entry.company_id AND movement.card_id = lot_entry.card_id AND movement.seq = lot_entry.seq
 WHERE lot_entry.company_id = $1 AND lot_entry.card_id = $2 AND lot_entry.lot_seq = $3
-  AND movement.action IN ('expire', 'write_off')
+  AND lot_entry.amount < 0 AND movement.action = 'expire'
 `
 
 type LotExpiredParams struct {
@@ -605,13 +768,64 @@ type LotExpiredParams struct {
 	LotSeq    int64
 }
 
-// LotExpired is how much of the lots of one movement has expired, less what a
-// return has taken off that again.
+// LotExpired is how much of the lots of one movement has expired.
 func (q *Queries) LotExpired(ctx context.Context, arg LotExpiredParams) (decimal.Decimal, error) {
 	row := q.db.QueryRow(ctx, lotExpired, arg.CompanyID, arg.CardID, arg.LotSeq)
 	var expired decimal.Decimal
 	err := row.Scan(&expired)
 	return expired, err
+}
+
+const lotsByCards = `-- name: LotsByCards :many
+SELECT lot.company_id, lot.card_id, lot.seq, lot.part, lot.state, lot.amount, lot.remaining, lot.earned_on, lot.expires_on, lot.vests_on, lot.priority
+FROM unnest($1::uuid[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT company_id, card_id, seq, part, state, amount, remaining, earned_on, expires_on, vests_on, priority FROM lot
+    WHERE lot.company_id = $2 AND lot.card_id = wanted.id AND lot.state <> 'closed'
+    ORDER BY lot.state = 'pending', lot.priority, lot.expires_on NULLS LAST, lot.seq, lot.part
+    LIMIT $3
+) AS lot
+ORDER BY lot.card_id, lot.state = 'pending', lot.priority, lot.expires_on NULLS LAST, lot.seq, lot.part
+`
+
+type LotsByCardsParams struct {
+	CardIds   []uuid.UUID
+	CompanyID uuid.UUID
+	BatchSize int32
+}
+
+// LotsByCards lists what the cards of a page have left, in spending order, pending
+// lots last: one statement, whatever the page's size.
+func (q *Queries) LotsByCards(ctx context.Context, arg LotsByCardsParams) ([]Lot, error) {
+	rows, err := q.db.Query(ctx, lotsByCards, arg.CardIds, arg.CompanyID, arg.BatchSize)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Lot
+	for rows.Next() {
+		var i Lot
+		if err := rows.Scan(
+			&i.CompanyID,
+			&i.CardID,
+			&i.Seq,
+			&i.Part,
+			&i.State,
+			&i.Amount,
+			&i.Remaining,
+			&i.EarnedOn,
+			&i.ExpiresOn,
+			&i.VestsOn,
+			&i.Priority,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const lotsByKeys = `-- name: LotsByKeys :many
@@ -838,6 +1052,63 @@ func (q *Queries) LotsWrite(ctx context.Context, arg LotsWriteParams) error {
 	return err
 }
 
+const movementAnswers = `-- name: MovementAnswers :many
+SELECT company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, spent, rate, source, reference, description, store_id, staff_id, actor_id, import_id, import_line, held, related_card_id, related_seq FROM movement
+WHERE company_id = $1 AND related_card_id = $2::uuid AND related_seq = $3::bigint
+  AND action IN ('reverse', 'expire', 'write_off')
+ORDER BY card_id, seq
+`
+
+type MovementAnswersParams struct {
+	CompanyID uuid.UUID
+	CardID    uuid.UUID
+	Seq       int64
+}
+
+// MovementAnswers lists the returns of a movement, and what they said not to have
+// expired or could not take.
+func (q *Queries) MovementAnswers(ctx context.Context, arg MovementAnswersParams) ([]Movement, error) {
+	rows, err := q.db.Query(ctx, movementAnswers, arg.CompanyID, arg.CardID, arg.Seq)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Movement
+	for rows.Next() {
+		var i Movement
+		if err := rows.Scan(
+			&i.CompanyID,
+			&i.CardID,
+			&i.Seq,
+			&i.Action,
+			&i.Amount,
+			&i.BalanceAfter,
+			&i.PostedAt,
+			&i.RecordedAt,
+			&i.Spent,
+			&i.Rate,
+			&i.Source,
+			&i.Reference,
+			&i.Description,
+			&i.StoreID,
+			&i.StaffID,
+			&i.ActorID,
+			&i.ImportID,
+			&i.ImportLine,
+			&i.Held,
+			&i.RelatedCardID,
+			&i.RelatedSeq,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const movementLines = `-- name: MovementLines :many
 SELECT company_id, card_id, seq, line, amount, code FROM movement_line
 WHERE company_id = $1 AND card_id = $2 AND seq = ANY($3::bigint[])
@@ -903,61 +1174,6 @@ func (q *Queries) MovementLinesCreate(ctx context.Context, arg MovementLinesCrea
 		arg.Codes,
 	)
 	return err
-}
-
-const movementReversals = `-- name: MovementReversals :many
-SELECT company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, spent, rate, source, reference, description, store_id, staff_id, actor_id, import_id, import_line, held, related_card_id, related_seq FROM movement
-WHERE company_id = $1 AND related_card_id = $2::uuid AND related_seq = $3::bigint AND action = 'reverse'
-ORDER BY card_id, seq
-`
-
-type MovementReversalsParams struct {
-	CompanyID uuid.UUID
-	CardID    uuid.UUID
-	Seq       int64
-}
-
-// MovementReversals lists what returns have taken back of a movement.
-func (q *Queries) MovementReversals(ctx context.Context, arg MovementReversalsParams) ([]Movement, error) {
-	rows, err := q.db.Query(ctx, movementReversals, arg.CompanyID, arg.CardID, arg.Seq)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Movement
-	for rows.Next() {
-		var i Movement
-		if err := rows.Scan(
-			&i.CompanyID,
-			&i.CardID,
-			&i.Seq,
-			&i.Action,
-			&i.Amount,
-			&i.BalanceAfter,
-			&i.PostedAt,
-			&i.RecordedAt,
-			&i.Spent,
-			&i.Rate,
-			&i.Source,
-			&i.Reference,
-			&i.Description,
-			&i.StoreID,
-			&i.StaffID,
-			&i.ActorID,
-			&i.ImportID,
-			&i.ImportLine,
-			&i.Held,
-			&i.RelatedCardID,
-			&i.RelatedSeq,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const postingsRead = `-- name: PostingsRead :many

@@ -14,7 +14,7 @@ import (
 )
 
 const cardByCode = `-- name: CardByCode :one
-SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at FROM card WHERE company_id = $1 AND code = $2
+SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card WHERE company_id = $1 AND code = $2
 `
 
 func (q *Queries) CardByCode(ctx context.Context, companyID uuid.UUID, code string) (Card, error) {
@@ -45,12 +45,13 @@ func (q *Queries) CardByCode(ctx context.Context, companyID uuid.UUID, code stri
 		&i.StatusAt,
 		&i.ReplacedByID,
 		&i.HiddenAt,
+		&i.Debt,
 	)
 	return i, err
 }
 
 const cardByHolderPhone = `-- name: CardByHolderPhone :one
-SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at FROM card WHERE company_id = $1 AND card_type_id = $2 AND holder_phone = $3
+SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card WHERE company_id = $1 AND card_type_id = $2 AND holder_phone = $3
 `
 
 type CardByHolderPhoneParams struct {
@@ -87,12 +88,13 @@ func (q *Queries) CardByHolderPhone(ctx context.Context, arg CardByHolderPhonePa
 		&i.StatusAt,
 		&i.ReplacedByID,
 		&i.HiddenAt,
+		&i.Debt,
 	)
 	return i, err
 }
 
 const cardByID = `-- name: CardByID :one
-SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at FROM card WHERE company_id = $1 AND id = $2
+SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card WHERE company_id = $1 AND id = $2
 `
 
 func (q *Queries) CardByID(ctx context.Context, companyID uuid.UUID, iD uuid.UUID) (Card, error) {
@@ -123,6 +125,7 @@ func (q *Queries) CardByID(ctx context.Context, companyID uuid.UUID, iD uuid.UUI
 		&i.StatusAt,
 		&i.ReplacedByID,
 		&i.HiddenAt,
+		&i.Debt,
 	)
 	return i, err
 }
@@ -132,7 +135,7 @@ INSERT INTO card (company_id, id, card_type_id, customer_id, code, status, floor
                   registered_at, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
         $11, $11, $11)
-RETURNING company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at
+RETURNING company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt
 `
 
 type CardCreateParams struct {
@@ -189,6 +192,7 @@ func (q *Queries) CardCreate(ctx context.Context, arg CardCreateParams) (Card, e
 		&i.StatusAt,
 		&i.ReplacedByID,
 		&i.HiddenAt,
+		&i.Debt,
 	)
 	return i, err
 }
@@ -199,7 +203,7 @@ SET status = 'enabled', holder_name = $1,
     holder_birthdate = coalesce($2, holder_birthdate),
     registered_at = $3, updated_at = $3
 WHERE company_id = $4 AND id = $5 AND status <> 'enabled'
-RETURNING company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at
+RETURNING company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt
 `
 
 type CardReactivateParams struct {
@@ -246,6 +250,7 @@ func (q *Queries) CardReactivate(ctx context.Context, arg CardReactivateParams) 
 		&i.StatusAt,
 		&i.ReplacedByID,
 		&i.HiddenAt,
+		&i.Debt,
 	)
 	return i, err
 }
@@ -254,7 +259,7 @@ const cardStatusSet = `-- name: CardStatusSet :one
 UPDATE card
 SET status = $1, updated_at = $2
 WHERE company_id = $3 AND id = $4 AND status = ANY($5::text[])
-RETURNING company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at
+RETURNING company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt
 `
 
 type CardStatusSetParams struct {
@@ -301,15 +306,16 @@ func (q *Queries) CardStatusSet(ctx context.Context, arg CardStatusSetParams) (C
 		&i.StatusAt,
 		&i.ReplacedByID,
 		&i.HiddenAt,
+		&i.Debt,
 	)
 	return i, err
 }
 
 const cardsByCustomers = `-- name: CardsByCustomers :many
-SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at
+SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt
 FROM unnest($1::uuid[]) AS wanted (id)
 CROSS JOIN LATERAL (
-    SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at FROM card
+    SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card
     WHERE card.company_id = $2 AND card.customer_id = wanted.id
       AND ($3::uuid IS NULL OR card.id > $3::uuid)
     ORDER BY card.id
@@ -366,6 +372,7 @@ func (q *Queries) CardsByCustomers(ctx context.Context, arg CardsByCustomersPara
 			&i.StatusAt,
 			&i.ReplacedByID,
 			&i.HiddenAt,
+			&i.Debt,
 		); err != nil {
 			return nil, err
 		}
@@ -378,7 +385,7 @@ func (q *Queries) CardsByCustomers(ctx context.Context, arg CardsByCustomersPara
 }
 
 const cardsByIDs = `-- name: CardsByIDs :many
-SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at FROM card WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
+SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
 `
 
 func (q *Queries) CardsByIDs(ctx context.Context, companyID uuid.UUID, ids []uuid.UUID) ([]Card, error) {
@@ -415,6 +422,7 @@ func (q *Queries) CardsByIDs(ctx context.Context, companyID uuid.UUID, ids []uui
 			&i.StatusAt,
 			&i.ReplacedByID,
 			&i.HiddenAt,
+			&i.Debt,
 		); err != nil {
 			return nil, err
 		}
@@ -427,10 +435,10 @@ func (q *Queries) CardsByIDs(ctx context.Context, companyID uuid.UUID, ids []uui
 }
 
 const cardsByTypes = `-- name: CardsByTypes :many
-SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at
+SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt
 FROM unnest($1::uuid[]) AS wanted (id)
 CROSS JOIN LATERAL (
-    SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at FROM card
+    SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card
     WHERE card.company_id = $2 AND card.card_type_id = wanted.id
       AND (NOT $3::boolean OR card.status = 'enabled')
       AND (card.registered_at, card.id) > ($4::timestamptz, $5::uuid)
@@ -492,6 +500,7 @@ func (q *Queries) CardsByTypes(ctx context.Context, arg CardsByTypesParams) ([]C
 			&i.StatusAt,
 			&i.ReplacedByID,
 			&i.HiddenAt,
+			&i.Debt,
 		); err != nil {
 			return nil, err
 		}
@@ -515,7 +524,7 @@ func (q *Queries) CardsCount(ctx context.Context, companyID uuid.UUID) (int64, e
 }
 
 const cardsPage = `-- name: CardsPage :many
-SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at FROM card
+SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card
 WHERE company_id = $1 AND ($2::uuid IS NULL OR id > $2::uuid)
 ORDER BY id
 LIMIT $3
@@ -562,6 +571,7 @@ func (q *Queries) CardsPage(ctx context.Context, arg CardsPageParams) ([]Card, e
 			&i.StatusAt,
 			&i.ReplacedByID,
 			&i.HiddenAt,
+			&i.Debt,
 		); err != nil {
 			return nil, err
 		}

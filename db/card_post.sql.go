@@ -58,7 +58,7 @@ WITH found AS MATERIALIZED (
     FROM priced
     WHERE card.company_id = $1 AND card.id = priced.card_id
       AND card.status = 'enabled' AND card.valid_from IS NULL AND card.valid_to IS NULL
-      AND priced.amount IS NOT NULL AND (priced.amount > 0 OR card.held = 0)
+      AND priced.amount IS NOT NULL AND (priced.amount > 0 OR card.held = 0) AND card.debt = 0
       AND card.balance + priced.amount - card.held >= card.floor
       AND NOT EXISTS (SELECT 1 FROM idempotency_key
                       WHERE idempotency_key.company_id = $1 AND idempotency_key.id = $17::uuid)

@@ -64,6 +64,7 @@ type Card struct {
 	StatusAt        *time.Time
 	ReplacedByID    *uuid.UUID
 	HiddenAt        *time.Time
+	Debt            decimal.Decimal
 }
 
 type CardType struct {

@@ -119,13 +119,12 @@ WHERE lot_entry.company_id = @company_id AND lot_entry.card_id = @card_id AND lo
 ORDER BY lot_entry.seq, lot_entry.lot_seq, lot_entry.lot_part;
 
 -- name: LotExpired :one
--- LotExpired is how much of the lots of one movement has expired, less what a
--- return has taken off that again.
+-- LotExpired is how much of the lots of one movement has expired.
 SELECT coalesce(-sum(lot_entry.amount), 0)::numeric AS expired
 FROM lot_entry
 JOIN movement ON movement.company_id = lot_entry.company_id AND movement.card_id = lot_entry.card_id AND movement.seq = lot_entry.seq
 WHERE lot_entry.company_id = @company_id AND lot_entry.card_id = @card_id AND lot_entry.lot_seq = @lot_seq
-  AND movement.action IN ('expire', 'write_off');
+  AND lot_entry.amount < 0 AND movement.action = 'expire';
 
 -- name: HoldsDue :many
 -- HoldsDue reads the holds of locked cards whose time is up.
@@ -146,9 +145,9 @@ SELECT * FROM hold WHERE company_id = @company_id AND card_id = @card_id AND seq
 -- idempotency_key_pkey.
 WITH moved AS (
     UPDATE card
-    SET balance = changed.balance, held = changed.held, seq = changed.seq, updated_at = @now
+    SET balance = changed.balance, held = changed.held, debt = changed.debt, seq = changed.seq, updated_at = @now
     FROM (SELECT unnest(@card_ids::uuid[]) AS id, unnest(@balances::numeric[]) AS balance, unnest(@helds::numeric[]) AS held,
-                 unnest(@seqs::bigint[]) AS seq) AS changed
+                 unnest(@debts::numeric[]) AS debt, unnest(@seqs::bigint[]) AS seq) AS changed
     WHERE card.company_id = @company_id AND card.id = changed.id
 ), entry AS MATERIALIZED (
     SELECT generate_series(1, cardinality(@movement_card_ids::uuid[])) AS n,
@@ -231,11 +230,70 @@ SELECT * FROM movement_line
 WHERE company_id = @company_id AND card_id = @card_id AND seq = ANY(@seqs::bigint[])
 ORDER BY seq, line;
 
--- name: MovementReversals :many
--- MovementReversals lists what returns have taken back of a movement.
+-- name: MovementAnswers :many
+-- MovementAnswers lists the returns of a movement, and what they said not to have
+-- expired or could not take.
 SELECT * FROM movement
-WHERE company_id = @company_id AND related_card_id = @card_id::uuid AND related_seq = @seq::bigint AND action = 'reverse'
+WHERE company_id = @company_id AND related_card_id = @card_id::uuid AND related_seq = @seq::bigint
+  AND action IN ('reverse', 'expire', 'write_off')
 ORDER BY card_id, seq;
 
 -- name: IdempotencyKeyRead :one
 SELECT * FROM idempotency_key WHERE company_id = @company_id AND id = @id;
+
+-- name: LotsByCards :many
+-- LotsByCards lists what the cards of a page have left, in spending order, pending
+-- lots last: one statement, whatever the page's size.
+SELECT lot.*
+FROM unnest(@card_ids::uuid[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT * FROM lot
+    WHERE lot.company_id = @company_id AND lot.card_id = wanted.id AND lot.state <> 'closed'
+    ORDER BY lot.state = 'pending', lot.priority, lot.expires_on NULLS LAST, lot.seq, lot.part
+    LIMIT @batch_size
+) AS lot
+ORDER BY lot.card_id, lot.state = 'pending', lot.priority, lot.expires_on NULLS LAST, lot.seq, lot.part;
+
+-- name: CardsDue :many
+-- CardsDue tells for each card of a page what is due and not yet posted: lots that
+-- have ended or become usable, holds whose time is up. What can be spent does not
+-- wait for a job.
+SELECT card.id,
+       coalesce(lots.ended, 0)::numeric AS ended, coalesce(lots.vested, 0)::numeric AS vested, coalesce(lots.waiting, 0)::numeric AS waiting,
+       coalesce(holds.due, 0)::numeric AS released
+FROM card
+JOIN company ON company.id = card.company_id
+JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
+LEFT JOIN LATERAL (
+    SELECT sum(lot.remaining) FILTER (WHERE lot.state = 'open' AND lot.expires_on < timezone(company.time_zone, @now::timestamptz)::date) AS ended,
+           sum(lot.remaining) FILTER (WHERE lot.state = 'pending' AND lot.vests_on <= timezone(company.time_zone, @now::timestamptz)::date) AS vested,
+           sum(lot.remaining) FILTER (WHERE lot.state = 'pending' AND coalesce(lot.vests_on, 'infinity') > timezone(company.time_zone, @now::timestamptz)::date) AS waiting
+    FROM lot
+    WHERE card_type.tracks_lots AND lot.company_id = card.company_id AND lot.card_id = card.id AND lot.state <> 'closed'
+) AS lots ON true
+LEFT JOIN LATERAL (
+    SELECT sum(hold.amount) AS due FROM hold
+    WHERE card.held > 0 AND hold.company_id = card.company_id AND hold.card_id = card.id AND hold.status = 'open' AND hold.expires_at <= @now::timestamptz
+) AS holds ON true
+WHERE card.company_id = @company_id AND card.id = ANY(@card_ids::uuid[])
+ORDER BY card.id;
+
+-- name: HoldsByCards :many
+-- HoldsByCards lists the holds of the cards of a page, newest first.
+SELECT hold.*
+FROM unnest(@card_ids::uuid[]) AS wanted (id)
+CROSS JOIN LATERAL (
+    SELECT * FROM hold
+    WHERE hold.company_id = @company_id AND hold.card_id = wanted.id AND hold.seq < @before_seq
+      AND (NOT @open_only::boolean OR hold.status = 'open')
+    ORDER BY hold.seq DESC
+    LIMIT @batch_size
+) AS hold
+ORDER BY hold.card_id, hold.seq DESC;
+
+-- name: HoldsOverdue :many
+-- HoldsOverdue finds cards of a company with holds whose time is up.
+SELECT DISTINCT card_id FROM hold
+WHERE company_id = @company_id AND status = 'open' AND expires_at <= @now
+ORDER BY card_id
+LIMIT @batch_size;

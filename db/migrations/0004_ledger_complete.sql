@@ -97,6 +97,10 @@ ALTER TABLE card
     ADD COLUMN replaced_by_id uuid,
     -- Erased persons' cards are found by nobody.
     ADD COLUMN hidden_at timestamptz,
+    -- How far a return has taken the card below its floor; credits pay it.
+    ADD COLUMN debt numeric(19,4) NOT NULL DEFAULT 0 CONSTRAINT card_debt_check CHECK (debt >= 0),
+    DROP CONSTRAINT card_available_check,
+    ADD CONSTRAINT card_available_check CHECK (balance - held >= floor - debt),
     ADD CONSTRAINT card_validity_check CHECK (valid_to >= valid_from),
     ADD CONSTRAINT card_replaced_by_fkey FOREIGN KEY (company_id, replaced_by_id) REFERENCES card (company_id, id);
 -- Cards whose validity ends: nothing that a posting changes is in it.
@@ -112,7 +116,7 @@ ALTER TABLE movement
     DROP CONSTRAINT movement_action_check,
     ADD CONSTRAINT movement_action_check CHECK (action IN (
         'accrue', 'redeem', 'adjust', 'recharge', 'expire', 'transfer_out', 'transfer_in', 'reverse', 'write_off',
-        'hold', 'release', 'pend', 'unpend', 'extend',
+        'hold', 'release', 'pend', 'extend',
         'activate', 'assign', 'enable', 'disable', 'cancel', 'replace')) NOT VALID;
 
 -- What is left of one earning, and when it ends. The parts of a movement are the
@@ -254,7 +258,9 @@ ALTER TABLE movement DROP CONSTRAINT movement_action_check,
     ADD CONSTRAINT movement_action_check CHECK (action IN ('accrue', 'redeem', 'adjust', 'recharge')) NOT VALID,
     DROP COLUMN held, DROP COLUMN related_card_id, DROP COLUMN related_seq;
 DROP INDEX card_valid_to_idx;
-ALTER TABLE card DROP COLUMN valid_from, DROP COLUMN valid_to, DROP COLUMN cvv_hash, DROP COLUMN expiry_version, DROP COLUMN status_reason,
+ALTER TABLE card DROP CONSTRAINT card_available_check;
+ALTER TABLE card DROP COLUMN debt, ADD CONSTRAINT card_available_check CHECK (balance - held >= floor),
+    DROP COLUMN valid_from, DROP COLUMN valid_to, DROP COLUMN cvv_hash, DROP COLUMN expiry_version, DROP COLUMN status_reason,
     DROP COLUMN status_at, DROP COLUMN replaced_by_id, DROP COLUMN hidden_at;
 ALTER TABLE card_type DROP COLUMN plain;
 ALTER TABLE card_type DROP COLUMN number_length, DROP COLUMN check_digit, DROP COLUMN starting_balance, DROP COLUMN nominated,

@@ -6737,8 +6737,6 @@ enum MovementAction {
   RELEASE
   "Points earned that become usable later; the balance stays."
   PEND
-  "Pending points taken back; the balance stays."
-  UNPEND
   "Ends of points moved; the balance stays."
   EXTEND
   "The card came into use."

@@ -336,7 +336,7 @@ func (a *Account) note(m *Movement, pieces []piece) {
 
 // giveBack returns an amount to the lots that a movement took it from, less what
 // its answers have given back already: what was taken last comes back first. A lot
-// that has ended meanwhile gives a new one of the days that the card type grants.
+// that has ended meanwhile lives on for the days that the card type grants.
 func (a *Account) giveBack(ctx context.Context, m *Movement, origin int64, answers []int64, amount decimal.Decimal) error {
 	entries, err := a.book.q.LotEntriesByMovement(ctx, db.LotEntriesByMovementParams{
 		CompanyID: m.CompanyID, CardID: m.CardID, Seqs: append([]int64{origin}, answers...),
@@ -356,23 +356,19 @@ func (a *Account) giveBack(ctx context.Context, m *Movement, origin int64, answe
 	}
 	from := slices.DeleteFunc(slices.Clone(a.lots), func(l *lot) bool { return !taken[l.key()].IsPos() })
 	slices.SortFunc(from, func(x, y *lot) int { return spendingOrder(y, x) })
-	part := int16(0)
 	for _, l := range from {
 		back := amount.Min(taken[l.key()])
 		if !back.IsPos() {
 			break
 		}
 		amount = less(amount, back)
-		if l.ended(a.Today()) && a.Type.ReturnedLotDays > 0 {
-			days := a.Today().AddDate(0, 0, int(a.Type.ReturnedLotDays))
-			a.earn(m, part, back, back, LotTerms{Priority: &l.Priority, EarnedOn: &l.EarnedOn, ExpiresOn: &days})
-			part++
-			continue
+		if l.ended(a.Today()) && a.Type.ReturnedLotDays > 0 { // nothing else is left of it
+			l.ExpiresOn = new(a.Today().AddDate(0, 0, int(a.Type.ReturnedLotDays)))
 		}
 		a.record(m, piece{l, back})
 	}
 	if amount.IsPos() { // taken while the card kept no lots, or on credit
-		a.earn(m, part, amount, amount, LotTerms{})
+		a.earn(m, 0, amount, amount, LotTerms{})
 	}
 	return nil
 }
@@ -415,7 +411,7 @@ func (a *Account) use(day time.Time) {
 // that have become usable are given, lots that have ended expire.
 func (a *Account) settle(ctx context.Context) error {
 	for _, h := range a.due {
-		if err := a.endHold(ctx, h, decimal.Zero, HoldExpired, Entry{Action: Release, At: h.ExpiresAt}); err != nil {
+		if _, err := a.endHold(ctx, h, decimal.Zero, HoldExpired, Entry{Action: Release, At: h.ExpiresAt}); err != nil {
 			return err
 		}
 	}
@@ -492,6 +488,7 @@ func (b *Book) params() db.BookWriteParams {
 		if a.changed {
 			p.CardIds, p.Seqs = append(p.CardIds, id), append(p.Seqs, a.Card.Seq)
 			p.Balances, p.Helds = append(p.Balances, a.Card.Balance), append(p.Helds, a.Card.Held)
+			p.Debts = append(p.Debts, usable(less(a.Card.Floor, a.Available())))
 		}
 	}
 	for _, w := range b.entries {

@@ -1,7 +1,11 @@
 package ledger
 
 import (
+	"maps"
+	"slices"
 	"time"
+
+	"github.com/govalues/decimal"
 
 	"sello/db"
 )
@@ -121,3 +125,18 @@ func endOf(day time.Time, zone *time.Location) time.Time {
 
 // startOf is the instant at which a business day begins in a zone.
 func startOf(day time.Time, zone *time.Location) time.Time { return endOf(day.AddDate(0, 0, -1), zone) }
+
+// expiryPlan sums lots by the day on which they end.
+func expiryPlan(all []*Lot) []Expiring {
+	sums := map[time.Time]decimal.Decimal{}
+	for _, l := range all {
+		if l.ExpiresOn != nil {
+			sums[*l.ExpiresOn] = plus(sums[*l.ExpiresOn], l.Remaining)
+		}
+	}
+	plan := make([]Expiring, 0, len(sums))
+	for _, day := range slices.SortedFunc(maps.Keys(sums), time.Time.Compare) {
+		plan = append(plan, Expiring{On: day, Amount: sums[day]})
+	}
+	return plan
+}

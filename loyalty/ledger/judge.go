@@ -124,7 +124,7 @@ func withinLimit(action Action, amount decimal.Decimal, t db.CardType, field str
 	switch action {
 	case Recharge:
 		limit = t.LoadLimit
-	case Accrue, Redeem, Hold, TransferOut:
+	case Accrue, Redeem, TransferOut:
 	default:
 		return nil
 	}

@@ -41,12 +41,11 @@ const (
 	// cancelled card's; or gives what a return cannot take back.
 	WriteOff Action = "write_off"
 
-	// Hold keeps a part of the balance, Release lets go of it; neither moves it.
-	Hold    Action = "hold"
+	// Reserve keeps a part of the balance (a hold), Release lets go of it; neither moves it.
+	Reserve Action = "hold"
 	Release Action = "release"
-	// Pend notes points that become usable later, Unpend takes a part of them back.
-	Pend   Action = "pend"
-	Unpend Action = "unpend"
+	// Pend notes points that become usable later.
+	Pend Action = "pend"
 	// Extend moves the ends of lots.
 	Extend Action = "extend"
 

@@ -29,6 +29,12 @@ var unreachable = []loyalty.Code{
 	// A wallet without a rule gives no points by itself: the documents know no such
 	// wallet, it is answered as a fault.
 	loyalty.CodeAccrualRuleMissing,
+	// No method here names a hold, a transfer, a return, a lot or a line, opens a card
+	// of a chosen number, or gives a CVV: a wallet that asks for one is not for tills.
+	loyalty.CodeCVVWrong, loyalty.CodeHoldNotFound, loyalty.CodeHoldEnded, loyalty.CodeHoldOpen, loyalty.CodeTransferNotAllowed,
+	loyalty.CodeMovementNotFound, loyalty.CodeNotReversible, loyalty.CodeReturnTooLarge, loyalty.CodeLinesMismatch,
+	loyalty.CodeLotNotFound, loyalty.CodeLotsNotKept, loyalty.CodeNotPending, loyalty.CodePolicyApplying,
+	loyalty.CodeCustomerRequired, loyalty.CodeActiveCardExists, loyalty.CodeCardHasCustomer, loyalty.CodeNumbersUsedUp,
 }
 
 // movementChecked are codes that the shim's own checks of parameters keep from a
