@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"maps"
 	"strconv"
 	"testing"
 
@@ -77,6 +78,7 @@ func prepareFollow(s *story) {
 // imports a file, which leaves a notification and a job.
 func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 	t.Helper()
+	rewarding := c.FillRewards(t)
 	imp := c.Import(t, "nodes-"+c.Code+".csv", goodRow)
 	c.Apply(t, imp.ID)
 	a := c.Query(t, `query($card: String!, $store: String!, $staff: Int!) {
@@ -96,6 +98,7 @@ func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 		"Movement": a.Text("card", "movements", "edges", 0, "node", "id"), "ApiKey": first("apiKeys"),
 		"Import": (&imports.Import{Import: imp.Import}).GlobalID(), "Notification": first("notifications"), "Job": first("jobs"),
 	}
+	maps.Copy(ids, rewarding)
 	for kind, id := range ids {
 		if id == "" {
 			t.Fatalf("the filled company has no %s", kind)

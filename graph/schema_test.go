@@ -91,14 +91,15 @@ func TestSchemaHasNoFloat(t *testing.T) {
 
 // short are the lists that cannot grow with a company's data, and why.
 var short = map[string]string{
-	"Viewer.scopes":              "a closed set",
-	"ApiKey.scopes":              "a closed set",
-	"UserError.field":            "a path in the input",
-	"UserError.params":           "facts of one refusal",
-	"Staff.rights":               "one for each card type, of which a company has a handful",
-	"Job.errors":                 "one for each attempt, of which there are at most maxAttempts",
-	"Query.queues":               "the queues that the program has",
-	"Subscription.queuesChanged": "the queues that the program has",
+	"Viewer.scopes":                "a closed set",
+	"ApiKey.scopes":                "a closed set",
+	"UserError.field":              "a path in the input",
+	"UserError.params":             "facts of one refusal",
+	"Staff.rights":                 "one for each card type, of which a company has a handful",
+	"ProductCodesPayload.rejected": "lines of one list, of which there are at most 5,000",
+	"Job.errors":                   "one for each attempt, of which there are at most maxAttempts",
+	"Query.queues":                 "the queues that the program has",
+	"Subscription.queuesChanged":   "the queues that the program has",
 }
 
 // TestListsAreConnections: what can grow is read by pages, whose sizes have a

@@ -254,7 +254,7 @@ func (s *Service) Cancel(ctx context.Context, who auth.Principal, id uuid.UUID) 
 		if err != nil {
 			return err
 		}
-		m, err := giveBack(ctx, b.Account(row.CardID), row)
+		m, err := s.giveBack(ctx, tx, b, row)
 		if err != nil {
 			return err
 		}

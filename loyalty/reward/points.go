@@ -3,7 +3,6 @@ package reward
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"sello/db"
 	"sello/loyalty"
@@ -26,14 +25,21 @@ func debit(account *ledger.Account, reward db.Reward, in Exchange, reference, de
 	return m, err
 }
 
-// giveBack returns the price of a claim to where it was taken from.
-func giveBack(_ context.Context, account *ledger.Account, claim db.RewardClaim) (*ledger.Movement, error) {
-	m, err := account.Post(ledger.Entry{
-		Action: ledger.Reverse, Amount: claim.Price, Source: claim.Source, Related: &ledger.MovementKey{CardID: claim.CardID, Seq: claim.Seq},
-		Description: "claim " + string(Cancelled),
+// giveBack returns the price of a claim to the lots it was taken from.
+func (s *Service) giveBack(ctx context.Context, tx db.Tx, b *ledger.Book, claim db.RewardClaim) (*ledger.Movement, error) {
+	m, err := s.Ledger.ReverseIn(ctx, tx, b, ledger.Return{
+		Movement: ledger.MovementKey{CardID: claim.CardID, Seq: claim.Seq}, Source: claim.Source, Reference: reference(claim),
+		Description: "claim cancelled",
 	})
-	if err != nil {
-		return nil, fmt.Errorf("give the points of a claim back: %w", err)
+	if refused, ok := errors.AsType[*loyalty.Error](err); ok {
+		return nil, &loyalty.Error{Code: refused.Code, Field: "id", Params: refused.Params}
 	}
-	return m, nil
+	return m, err
+}
+
+func reference(claim db.RewardClaim) string {
+	if claim.Reference == nil {
+		return ""
+	}
+	return *claim.Reference
 }
