@@ -13,7 +13,7 @@ import (
 
 // DefaultChunkCodes is the number of codes of one transaction: some hundred
 // milliseconds, a few megabytes.
-const DefaultChunkCodes = 20_000
+const DefaultChunkCodes = 10_000
 
 // made is what a chunk came to.
 type made struct {

@@ -316,7 +316,7 @@ func TestClaimLife(t *testing.T) {
 func TestCancelRestoresLots(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
-	e.exec(t, `UPDATE card_type SET tracks_lots = true, expiry_policy = 'after', expiry_count = 30, expiry_unit = 'day' WHERE code = 'points'`)
+	e.exec(t, `UPDATE card_type SET tracks_lots = true, expiry_policy = 'after', expiry_count = 30, expiry_unit = 'day', expiry_version = 1 WHERE code = 'points'`)
 	e.card(t, "points", "CARD", "0")
 	e.earn(t, "CARD", "40")
 	e.pass(5 * 24 * time.Hour)
