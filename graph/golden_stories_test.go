@@ -34,6 +34,20 @@ func prepareImports(s *story) {
 	}
 }
 
+func prepareCoupons(s *story) {
+	s.Fill(s.t, 1)
+	s.saved["customer"] = s.Names.Customers[0].GlobalID()
+	s.hooks["make"] = func(s *story) {
+		id, _ := loyalty.ParseUUID("CouponBatch", s.saved["batch"])
+		for done := false; !done; {
+			var err error
+			if done, err = s.Resolver.Coupons.MakeStep(s.t.Context(), s.ID, id); err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+}
+
 // prepareJobs leaves a job done, one given up, one that waits, and one of
 // another company.
 func prepareJobs(s *story) {

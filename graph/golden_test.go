@@ -113,6 +113,8 @@ var stories = map[string]func(*story){
 	"contacts":  func(s *story) { s.Fill(s.t, 0) },
 	"movements": func(s *story) { s.Fill(s.t, 1) },
 	"imports":   prepareImports,
+	"coupons":   prepareCoupons,
+	"rewards":   func(s *story) { s.Fill(s.t, 1) },
 	"jobs":      prepareJobs,
 	"nodes":     prepareNodes,
 	"follow":    prepareFollow,

@@ -1,6 +1,7 @@
 package graphtest
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -62,5 +63,52 @@ func (c *Company) FillRewards(tb testing.TB) map[string]string {
 	return map[string]string{
 		"CouponType": t.GlobalID(), "Coupon": issued.Coupon.GlobalID(), "CouponBatch": batch.GlobalID(), "Product": product.GlobalID(),
 		"ProductCode": code.GlobalID(), "Reward": gift.GlobalID(), "RewardClaim": claimed.Claim.GlobalID(),
+	}
+}
+
+// FillMany makes many of what FillRewards makes one of, after the company is filled:
+// n coupons of customers, all used once at the store, a batch of n, n serial codes
+// used, and n claims at the store.
+func (c *Company) FillMany(tb testing.TB, n int) {
+	tb.Helper()
+	c.FillRewards(tb)
+	must := func(err error) {
+		tb.Helper()
+		if err != nil {
+			tb.Fatalf("graphtest: fill a company with many: %v", err)
+		}
+	}
+	ctx, r := tb.Context(), c.Resolver
+	rules := coupon.Rules{
+		Name: "Many", Format: coupon.Printed, Validity: coupon.Always, MaxUses: 2, Benefit: coupon.Amount,
+		Codes: coupon.Codes{Length: coupon.DefaultLength, Alphabet: coupon.DefaultAlphabet},
+	}
+	for _, code := range []string{c.Code + "-own", c.Code + "-many"} {
+		_, err := r.Coupons.TypeCreate(ctx, c.System, code, rules)
+		must(err)
+	}
+	batch, _, err := r.Coupons.BatchCreate(ctx, c.System, coupon.NewBatch{TypeCode: c.Code + "-many", Codes: n})
+	must(err)
+	_, err = r.Coupons.MakeStep(ctx, c.ID, batch.ID)
+	must(err)
+	lines := "code,product_code,expires_on,score\n"
+	for i := range n {
+		lines += fmt.Sprintf("many%d,%s-product,,\n", i, c.Code)
+	}
+	_, err = r.Catalog.Add(ctx, c.System, lines, nil)
+	must(err)
+	_, err = r.Rewards.StockSet(ctx, c.System, c.Code+"-reward", c.Names.Store, new(n))
+	must(err)
+	for i := range n {
+		who := i % len(c.Names.Customers)
+		code, card := fmt.Sprintf("MANY-%d", i), ledger.CardRef{Code: c.Names.Cards[who].Code}
+		_, err = r.Coupons.Issue(ctx, c.System, coupon.NewCoupon{TypeCode: c.Code + "-own", Code: code, CustomerID: &c.Names.Customers[who].ID, Source: "graphql"})
+		must(err)
+		_, err = r.Coupons.Redeem(ctx, c.System, coupon.Redemption{Code: code, StoreCode: c.Names.Store, Source: "graphql"})
+		must(err)
+		_, err = r.Catalog.Consume(ctx, c.System, catalog.Use{Code: fmt.Sprintf("%smany%d", strings.ToUpper(c.Code), i), Card: card, Source: "graphql"})
+		must(err)
+		_, err = r.Rewards.Redeem(ctx, c.System, reward.Exchange{Code: c.Code + "-reward", Card: card, StoreCode: c.Names.Store, Source: "graphql"})
+		must(err)
 	}
 }
