@@ -15,13 +15,16 @@ import (
 	"sello/graph"
 	"sello/jobs"
 	"sello/loyalty/auth"
+	"sello/loyalty/catalog"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
+	"sello/loyalty/reward"
 	"sello/loyalty/upkeep"
 	"sello/loyalty/webhook"
 	"sello/server/ops"
@@ -98,16 +101,18 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 	if a.webhooks, err = webhooks(config, a.store, notifying, metrics); err != nil {
 		return nil, err
 	}
-	keeping := &upkeep.Service{DB: a.store, Auth: a.auth, Imports: importing, Now: time.Now, Webhooks: a.webhooks}
-	books := ledger.New(a.store, time.Now)
+	coupons := coupon.New(a.store, time.Now)
+	keeping := &upkeep.Service{DB: a.store, Auth: a.auth, Imports: importing, Coupons: coupons, Webhooks: a.webhooks, Now: time.Now}
+	books := newLedger(pool)
 	people := customer.New(a.store, time.Now)
+	people.Coupons = coupons
 	reporting := &report.Service{DB: a.store, Ledger: books, Now: time.Now}
 	if replica != nil {
 		reporting.Read = db.NewStore(replica)
 	}
 	a.jobs, err = jobs.New(jobs.Config{
-		Pool: pool, Imports: importing, Notify: notifying, Upkeep: keeping, Customers: people, Reports: reporting, Webhooks: a.webhooks,
-		Work: r.works, Stopping: r.stopping, Log: log,
+		Pool: pool, Imports: importing, Coupons: coupons, Notify: notifying, Upkeep: keeping, Customers: people, Reports: reporting,
+		Webhooks: a.webhooks, Work: r.works, Stopping: r.stopping, Log: log,
 		JobTimeout: config.JobTimeout, RescueAfter: config.JobRescueAfter,
 	})
 	if err != nil {
@@ -119,10 +124,14 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 		Customers: people,
 		Ledger:    books,
 		Imports:   importing,
+		Coupons:   coupons,
+		Catalog:   catalog.New(a.store, books, time.Now),
+		Rewards:   reward.New(a.store, books, time.Now),
 		Notify:    notifying,
 		Queue: &queue.Service{DB: a.store, River: a.jobs, Now: time.Now, OnCancel: map[string]func(context.Context, []byte) error{
-			imports.Apply{}.Kind(): importing.JobCancelled,
-			report.Check{}.Kind():  reporting.CheckJobCancelled,
+			imports.Apply{}.Kind():    importing.JobCancelled,
+			coupon.MakeBatch{}.Kind(): coupons.JobCancelled,
+			report.Check{}.Kind():     reporting.CheckJobCancelled,
 		}},
 		Reports:  reporting,
 		Feed:     a.feed,

@@ -18,6 +18,7 @@ type benchCommand struct {
 	Import   benchImportCommand   `cmd:"" help:"Import a file of points beside a plain COPY, and again while the worker is killed."`
 	Postings benchPostingsCommand `cmd:"" help:"Post from many clients at once beside the bare SQL statement."`
 	Ledger   benchLedgerCommand   `cmd:"" help:"Post through every way in and by bare SQL in turns, at several numbers of clients; prints the tables of docs/performance.md."`
+	Coupons  benchCouponsCommand  `cmd:"" help:"Make a batch of coupon codes beside a plain COPY, and again while the worker is killed."`
 	Start    benchStartCommand    `cmd:"" help:"Time the first and the second start of dev."`
 }
 
@@ -108,6 +109,28 @@ func (c benchLedgerCommand) Run(ctx context.Context) error {
 		o.Distributions = append(o.Distributions, bench.Distribution(d))
 	}
 	r, err := bench.MeasureLedger(ctx, o)
+	return benchReport(r, err, c.JSON, func() { r.Print(os.Stdout) })
+}
+
+type benchCouponsCommand struct {
+	Codes int    `default:"1000000" help:"Codes of the batch."`
+	Kills int    `default:"3" help:"How often the worker is killed while it makes another batch of as many; 0 leaves that out."`
+	Seed  uint64 `help:"Draws the moments; left out, a random one, which is printed."`
+	JSON  bool   `help:"Print JSON."`
+}
+
+// Run measures and proves.
+func (c benchCouponsCommand) Run(ctx context.Context) error {
+	if c.Codes < 1000 || c.Codes > 10_000_000 || c.Kills < 0 {
+		return exitError{exitUsage, fmt.Errorf("give 1,000 to 10,000,000 codes")}
+	}
+	config, binary, err := benchSetup()
+	if err != nil {
+		return err
+	}
+	r, err := bench.MeasureCoupons(ctx, bench.CouponOptions{
+		Binary: binary, PostgresBin: config.PostgresBin, Codes: c.Codes, Kills: c.Kills, Seed: seedOr(c.Seed), Say: sayAside,
+	})
 	return benchReport(r, err, c.JSON, func() { r.Print(os.Stdout) })
 }
 

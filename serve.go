@@ -163,6 +163,7 @@ func (a *app) server(health *ops.Health) (*server.Server, error) {
 		BaseURL: a.config.BaseURL, Schema: graph.NewSchema(a.graph), Auth: a.auth, River: a.jobs, Metrics: a.metrics,
 		Health: health, OpsElsewhere: a.config.OpsAddr != "", TrustedProxies: proxies, Origins: a.config.Origins,
 		Rates: server.Rates{Principal: a.config.RateLimit}, GraphiQL: a.config.GraphiQL, Customers: a.graph, Mounts: mounts, Log: a.log,
+		BatchCodes: a.graph.CouponBatchCodes,
 	})
 }
 

@@ -152,6 +152,94 @@ type CompanySetting struct {
 	UpdatedAt time.Time
 }
 
+type Coupon struct {
+	CompanyID    uuid.UUID
+	ID           uuid.UUID
+	CouponTypeID uuid.UUID
+	BatchID      *uuid.UUID
+	Code         string
+	CustomerID   *uuid.UUID
+	Status       string
+	Nominated    bool
+	Value        *decimal.Decimal
+	MaxUses      int32
+	Used         int32
+	ValidFrom    *time.Time
+	ExpiresOn    *time.Time
+	Hidden       bool
+	Seq          int64
+	IssuedAt     time.Time
+	UpdatedAt    time.Time
+}
+
+type CouponBatch struct {
+	CompanyID     uuid.UUID
+	ID            uuid.UUID
+	CouponTypeID  uuid.UUID
+	Status        string
+	Name          *string
+	CodesTotal    int32
+	CodesIssued   int32
+	Collisions    int32
+	Value         *decimal.Decimal
+	MaxUses       int32
+	ValidFrom     *time.Time
+	ExpiresOn     *time.Time
+	FirstCouponID *uuid.UUID
+	LastCouponID  *uuid.UUID
+	ProgressSeq   int64
+	ActorKind     string
+	ActorID       *uuid.UUID
+	CreatedAt     time.Time
+	StartedAt     *time.Time
+	FinishedAt    *time.Time
+	UpdatedAt     time.Time
+}
+
+type CouponMovement struct {
+	CompanyID   uuid.UUID
+	CouponID    uuid.UUID
+	Seq         int64
+	Action      string
+	Uses        int32
+	UsedAfter   int32
+	StatusAfter string
+	RelatedSeq  *int64
+	Reference   *string
+	Description *string
+	Source      string
+	StoreID     *uuid.UUID
+	CustomerID  *uuid.UUID
+	ActorKind   string
+	ActorID     *uuid.UUID
+	PostedAt    time.Time
+	RecordedAt  time.Time
+}
+
+type CouponType struct {
+	CompanyID    uuid.UUID
+	ID           uuid.UUID
+	Code         string
+	Name         string
+	Format       string
+	Validity     string
+	ValidFrom    *time.Time
+	ValidUntil   *time.Time
+	ValidDays    *int32
+	MaxUses      int32
+	Nominated    bool
+	Benefit      string
+	Amount       *decimal.Decimal
+	Percentage   *decimal.Decimal
+	Description  *string
+	CodePrefix   string
+	CodeLength   int32
+	CodeAlphabet string
+	ArchivedAt   *time.Time
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
 type Customer struct {
 	CompanyID    uuid.UUID
 	ID           uuid.UUID
@@ -427,6 +515,15 @@ type Notification struct {
 	CreatedAt  time.Time
 }
 
+type OperationKey struct {
+	CompanyID   uuid.UUID
+	ID          uuid.UUID
+	Fingerprint uuid.UUID
+	ResultID    uuid.UUID
+	ResultSeq   int64
+	ExpiresAt   time.Time
+}
+
 type Operator struct {
 	CompanyID    uuid.UUID
 	ID           uuid.UUID
@@ -451,6 +548,38 @@ type OperatorSession struct {
 	CreatedAt    time.Time
 }
 
+type Product struct {
+	CompanyID    uuid.UUID
+	ID           uuid.UUID
+	Code         string
+	CodeKey      string
+	Name         string
+	SerialPrefix string
+	Score        decimal.Decimal
+	Status       string
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+type ProductCode struct {
+	CompanyID      uuid.UUID
+	ID             uuid.UUID
+	ProductID      uuid.UUID
+	LotID          uuid.UUID
+	Code           string
+	CodeKey        string
+	Serial         string
+	Status         string
+	Score          *decimal.Decimal
+	ExpiresOn      *time.Time
+	UsedAt         *time.Time
+	UsedCustomerID *uuid.UUID
+	UsedCardID     *uuid.UUID
+	UsedSeq        *int64
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}
+
 type ReportState struct {
 	CompanyID       uuid.UUID
 	Generation      int32
@@ -465,6 +594,72 @@ type ReportState struct {
 	BuildCardID     *uuid.UUID
 	BuildCards      int64
 	UpdatedAt       time.Time
+}
+
+type Reward struct {
+	CompanyID   uuid.UUID
+	ID          uuid.UUID
+	Code        string
+	CodeKey     string
+	Name        string
+	Description *string
+	CardTypeID  uuid.UUID
+	Price       decimal.Decimal
+	Status      string
+	ValidFrom   *time.Time
+	ValidUntil  *time.Time
+	Supplied    *int32
+	Taken       int32
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+type RewardAttempt struct {
+	CompanyID     uuid.UUID
+	ID            uuid.UUID
+	Kind          string
+	Error         *string
+	Score         decimal.Decimal
+	CardID        uuid.UUID
+	CustomerID    *uuid.UUID
+	Seq           *int64
+	ProductID     *uuid.UUID
+	ProductCodeID *uuid.UUID
+	RewardID      *uuid.UUID
+	ClaimID       *uuid.UUID
+	Source        string
+	AttemptedAt   time.Time
+}
+
+type RewardClaim struct {
+	CompanyID   uuid.UUID
+	ID          uuid.UUID
+	RewardID    uuid.UUID
+	CardID      uuid.UUID
+	Seq         int64
+	CancelSeq   *int64
+	CustomerID  *uuid.UUID
+	StoreID     *uuid.UUID
+	Stock       string
+	Price       decimal.Decimal
+	Status      string
+	Reference   *string
+	Description *string
+	Source      string
+	ActorKind   string
+	ActorID     *uuid.UUID
+	ClaimedAt   time.Time
+	EndedAt     *time.Time
+	UpdatedAt   time.Time
+}
+
+type RewardStock struct {
+	CompanyID uuid.UUID
+	RewardID  uuid.UUID
+	StoreID   uuid.UUID
+	Supplied  int32
+	Taken     int32
+	UpdatedAt time.Time
 }
 
 type Segment struct {

@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -38,6 +39,20 @@ func prepareImports(s *story) {
 		s.Apply(s.t, failed.ID) // one after the other, so that their mails have an order
 		s.Apply(s.t, queued.ID)
 		s.Work(s.t)
+	}
+}
+
+func prepareCoupons(s *story) {
+	s.Fill(s.t, 1)
+	s.saved["customer"] = s.Names.Customers[0].GlobalID()
+	s.hooks["make"] = func(s *story) {
+		id, _ := loyalty.ParseUUID("CouponBatch", s.saved["batch"])
+		for done := false; !done; {
+			var err error
+			if done, err = s.Resolver.Coupons.MakeStep(s.t.Context(), s.ID, id); err != nil {
+				s.t.Fatal(err)
+			}
+		}
 	}
 }
 
@@ -180,6 +195,7 @@ func prepareWebhooks(s *story) {
 // imports a file, which leaves a notification and a job.
 func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 	t.Helper()
+	rewarding := c.FillRewards(t)
 	imp := c.Import(t, "nodes-"+c.Code+".csv", goodRow)
 	c.Apply(t, imp.ID)
 	check, err := c.Resolver.Reports.CheckStart(t.Context(), c.System, "books of "+c.Code)
@@ -211,6 +227,7 @@ func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 		"Webhook":     hook.GlobalID(), "WebhookDelivery": delivery.GlobalID(),
 		"CustomerAttribute": made.Text("customerAttributeCreate", "attribute", "id"), "Segment": made.Text("segmentCreate", "segment", "id"),
 	}
+	maps.Copy(ids, rewarding)
 	for kind, id := range ids {
 		if id == "" {
 			t.Fatalf("the filled company has no %s", kind)

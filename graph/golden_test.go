@@ -121,6 +121,8 @@ var stories = map[string]func(*story){
 	"attributes": nil,
 	"segments":   nil,
 	"persons":    func(s *story) { s.Fill(s.t, 2) },
+	"coupons":    prepareCoupons,
+	"rewards":    func(s *story) { s.Fill(s.t, 1) },
 }
 
 func TestGolden(t *testing.T) {

@@ -117,4 +117,27 @@ var messages = map[loyalty.Code]words{
 	loyalty.CodeAttributeLimit:    {"A company has at most {limit} attributes.", "Una empresa tiene como máximo {limit} atributos.", "Uma empresa tem no máximo {limit} atributos.", "Một công ty có tối đa {limit} thuộc tính."},
 	loyalty.CodeSegmentNotFound:   {"The segment does not exist.", "El segmento no existe.", "O segmento não existe.", "Phân khúc không tồn tại."},
 	loyalty.CodeSegmentArchived:   {"The segment is archived.", "El segmento está archivado.", "O segmento está arquivado.", "Phân khúc đã được lưu trữ."},
+	// Coupons.
+	loyalty.CodeCouponNotFound:         {"The coupon does not exist.", "El cupón no existe.", "O cupom não existe.", "Phiếu ưu đãi không tồn tại."},
+	loyalty.CodeCouponTypeNotFound:     {"The coupon type does not exist.", "El tipo de cupón no existe.", "O tipo de cupom não existe.", "Loại phiếu ưu đãi không tồn tại."},
+	loyalty.CodeCouponTypeArchived:     {"The coupon type is archived.", "El tipo de cupón está archivado.", "O tipo de cupom está arquivado.", "Loại phiếu ưu đãi đã được lưu trữ."},
+	loyalty.CodeCouponConsumed:         {"The coupon has been used up.", "El cupón ya fue consumido.", "O cupom já foi consumido.", "Phiếu ưu đãi đã được sử dụng hết."},
+	loyalty.CodeCouponVoided:           {"The coupon was voided.", "El cupón fue anulado.", "O cupom foi anulado.", "Phiếu ưu đãi đã bị hủy."},
+	loyalty.CodeCouponNotYetValid:      {"The coupon is not valid yet.", "El cupón aún no es válido.", "O cupom ainda não é válido.", "Phiếu ưu đãi chưa có hiệu lực."},
+	loyalty.CodeCouponExpired:          {"The coupon has expired.", "El cupón está vencido.", "O cupom está vencido.", "Phiếu ưu đãi đã hết hạn."},
+	loyalty.CodeCouponCustomerRequired: {"The coupon needs a customer.", "El cupón requiere un cliente.", "O cupom exige um cliente.", "Phiếu ưu đãi cần có khách hàng."},
+	loyalty.CodeCouponOfAnother:        {"The coupon belongs to another customer.", "El cupón pertenece a otro cliente.", "O cupom pertence a outro cliente.", "Phiếu ưu đãi thuộc về khách hàng khác."},
+	loyalty.CodeCouponNotRedeemed:      {"The coupon was not used under this reference.", "El cupón no fue usado con esta referencia.", "O cupom não foi usado com esta referência.", "Phiếu ưu đãi chưa được sử dụng với mã tham chiếu này."},
+	loyalty.CodeCouponBatchNotFound:    {"The batch of coupons does not exist.", "El lote de cupones no existe.", "O lote de cupons não existe.", "Lô phiếu ưu đãi không tồn tại."},
+
+	// Products and rewards.
+	loyalty.CodeProductNotFound:        {"The product does not exist.", "El producto no existe.", "O produto não existe.", "Sản phẩm không tồn tại."},
+	loyalty.CodeProductCodeNotFound:    {"The code does not exist.", "El código no existe.", "O código não existe.", "Mã tích lũy không tồn tại."},
+	loyalty.CodeProductCodeUsed:        {"The code has been used.", "El código ya fue usado.", "O código já foi usado.", "Mã tích lũy đã được sử dụng."},
+	loyalty.CodeProductCodeInactive:    {"The code has expired or is blocked.", "El código está vencido o bloqueado.", "O código está vencido ou bloqueado.", "Mã tích lũy đã hết hạn hoặc bị khóa."},
+	loyalty.CodeRewardNotFound:         {"The reward does not exist.", "El premio no existe.", "O prêmio não existe.", "Phần quà không tồn tại."},
+	loyalty.CodeRewardInactive:         {"The reward is not available.", "El premio no está vigente.", "O prêmio não está disponível.", "Phần quà không còn hiệu lực."},
+	loyalty.CodeRewardOutOfStock:       {"The reward is out of stock.", "El premio está agotado.", "O prêmio está esgotado.", "Phần quà đã hết."},
+	loyalty.CodeRewardCardTypeMismatch: {"The reward is not paid from this type of card.", "El premio no se canjea con este tipo de tarjeta.", "O prêmio não é trocado com este tipo de cartão.", "Phần quà không đổi được bằng loại thẻ này."},
+	loyalty.CodeRewardClaimNotFound:    {"The claim does not exist.", "El canje no existe.", "O resgate não existe.", "Lượt đổi quà không tồn tại."},
 }

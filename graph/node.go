@@ -8,13 +8,16 @@ import (
 	"sello/graph/model"
 	"sello/loyalty"
 	"sello/loyalty/auth"
+	"sello/loyalty/catalog"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
+	"sello/loyalty/reward"
 	"sello/loyalty/webhook"
 )
 
@@ -79,6 +82,33 @@ func (r *Resolver) node(ctx context.Context, id string) (model.Node, error) {
 		})
 	case "LedgerCheck":
 		return found(ctx, auth.ReportsRead, func(who auth.Principal) (*report.LedgerCheck, error) { return r.Reports.Check(ctx, who.CompanyID, n) })
+	}
+	return r.rewardNode(ctx, kind, n)
+}
+
+// rewardNode reads what belongs to coupons, products and rewards.
+func (r *Resolver) rewardNode(ctx context.Context, kind string, n uuid.UUID) (model.Node, error) {
+	switch kind {
+	case "CouponType":
+		return found(ctx, auth.CouponsRead, func(who auth.Principal) (*coupon.Type, error) { return r.Coupons.TypeByID(ctx, who.CompanyID, n) })
+	case "Coupon":
+		return found(ctx, auth.CouponsRead, func(who auth.Principal) (*coupon.Coupon, error) { return r.Coupons.ByID(ctx, who.CompanyID, n) })
+	case "CouponBatch":
+		return found(ctx, auth.CouponsRead, func(who auth.Principal) (*coupon.Batch, error) {
+			return known(r.Coupons.BatchByID(ctx, who.CompanyID, n))
+		})
+	case "Product":
+		return found(ctx, auth.ProductsRead, func(who auth.Principal) (*catalog.Product, error) {
+			return r.Catalog.ProductByID(ctx, who.CompanyID, n)
+		})
+	case "ProductCode":
+		return found(ctx, auth.ProductsRead, func(who auth.Principal) (*catalog.Code, error) { return r.Catalog.CodeByID(ctx, who.CompanyID, n) })
+	case "Reward":
+		return found(ctx, auth.RewardsRead, func(who auth.Principal) (*reward.Reward, error) { return r.Rewards.ByID(ctx, who.CompanyID, n) })
+	case "RewardClaim":
+		return found(ctx, auth.RewardsRead, func(who auth.Principal) (*reward.Claim, error) {
+			return known(r.Rewards.ClaimByID(ctx, who.CompanyID, n))
+		})
 	}
 	return nil, nil
 }

@@ -20,6 +20,8 @@ type names struct {
 	Customer, Key, Import, Job, After                                      string
 	Webhook, Delivery                                                      string
 	CustomerCode, Segment, Attribute                                       string
+	// Of coupons, products and rewards.
+	CouponType, Coupon, CouponBatch, Product, ProductCode, Reward, Claim, Lot string
 }
 
 // operation is how one root field is asked in the tenancy tests.
@@ -105,6 +107,45 @@ var operations = map[string]operation{
 	"Query.segments":           {scope: auth.CustomersRead, documents: list("segments", ", withArchived: true", "id code name")},
 	"Query.segment": {scope: auth.CustomersRead, documents: one(`query { segment(code: %q) { id name members { totalCount } } }`,
 		func(n names) []any { return []any{n.Segment} })},
+	"Query.couponTypes": {scope: auth.CouponsRead, documents: list("couponTypes", ", withArchived: true", "id code name")},
+	"Query.couponType": {scope: auth.CouponsRead, documents: one(`query { couponType(code: %q) { id name } }`,
+		func(n names) []any { return []any{n.CouponType} })},
+	"Query.coupons": {scope: auth.CouponsRead, documents: func(n names) []string {
+		all := list("coupons", "", "id code type { code } history { edges { node { reference } } }")(n)
+		return append(all, fmt.Sprintf(`query { coupons(typeCode: %q) { edges { node { id } } } }`, n.CouponType),
+			fmt.Sprintf(`query { coupons(customerId: %q) { edges { node { id } } } }`, n.Customer),
+			fmt.Sprintf(`query { coupons(status: ACTIVE, batchId: %q) { edges { node { id } } } }`, n.CouponBatch))
+	}},
+	"Query.coupon": {scope: auth.CouponsRead, documents: one(`query { coupon(code: %q) { id code } }`,
+		func(n names) []any { return []any{n.Coupon} })},
+	"Query.couponBatches": {scope: auth.CouponsRead, documents: func(n names) []string {
+		return append(list("couponBatches", "", "id name type { code }")(n),
+			fmt.Sprintf(`query { couponBatches(typeCode: %q, status: QUEUED) { edges { node { id } } } }`, n.CouponType))
+	}},
+	"Query.products": {scope: auth.ProductsRead, documents: list("products", ", status: ACTIVE", "id code name")},
+	"Query.product": {scope: auth.ProductsRead, documents: one(`query { product(code: %q) { id name } }`,
+		func(n names) []any { return []any{n.Product} })},
+	"Query.productCodes": {scope: auth.ProductsRead, documents: func(n names) []string {
+		all := list("productCodes", "", "id code product { code }")(n)
+		return append(all, fmt.Sprintf(`query { productCodes(productCode: %q) { edges { node { id } } } }`, n.Product),
+			fmt.Sprintf(`query { productCodes(customerId: %q) { edges { node { id } } } }`, n.Customer),
+			fmt.Sprintf(`query { productCodes(status: UNUSED, lotId: %q) { edges { node { id } } } }`, n.Lot))
+	}},
+	"Query.productCode": {scope: auth.ProductsRead, documents: one(`query { productCode(code: %q) { id code } }`,
+		func(n names) []any { return []any{n.ProductCode} })},
+	"Query.rewards": {scope: auth.RewardsRead, documents: list("rewards", ", status: ACTIVE", "id code name storeStocks { edges { node { left } } }")},
+	"Query.reward": {scope: auth.RewardsRead, documents: one(`query { reward(code: %q) { id name } }`,
+		func(n names) []any { return []any{n.Reward} })},
+	"Query.rewardClaims": {scope: auth.RewardsRead, documents: func(n names) []string {
+		return append(list("rewardClaims", "", "id price reward { code }")(n),
+			fmt.Sprintf(`query { rewardClaims(status: ISSUED, rewardCode: %q) { edges { node { id } } } }`, n.Reward),
+			fmt.Sprintf(`query { rewardClaims(customerId: %q) { edges { node { id } } } }`, n.Customer))
+	}},
+	"Query.rewardAttempts": {scope: auth.RewardsRead, documents: func(n names) []string {
+		return append(list("rewardAttempts", ", kind: CLAIM, failed: false", "score error")(n),
+			fmt.Sprintf(`query { rewardAttempts(customerId: %q) { edges { node { score } } } }`, n.Customer))
+	}},
+
 	"Query.imports":       {scope: auth.ImportsRead, documents: list("imports", "", "id fileName errors { edges { node { value } } }")},
 	"Query.notifications": {scope: auth.NotificationsRead, documents: list("notifications", "", "id recipient body")},
 	"Query.jobs":          {scope: auth.JobsRead, documents: list("jobs", `, state: AVAILABLE, kind: "import_apply"`, "id kind")},
@@ -231,6 +272,84 @@ var operations = map[string]operation{
 	"Mutation.movementAdjust":   {scope: auth.CardsWrite, documents: postings("movementAdjust", "points")},
 	"Mutation.movementRecharge": {scope: auth.CardsWrite, documents: postings("movementRecharge", "amount")},
 
+	"Mutation.couponTypeCreate": {scope: auth.CouponsWrite, creates: true, documents: one(
+		`mutation { couponTypeCreate(input: { code: %q, name: "x", format: PRINTED, benefit: AMOUNT }) { couponType { code } userErrors { code } } }`,
+		func(n names) []any { return []any{n.CouponType} })},
+	"Mutation.couponTypeUpdate": {scope: auth.CouponsWrite, documents: one(
+		`mutation { couponTypeUpdate(input: { code: %q, name: "taken over", archived: true }) { couponType { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.CouponType} })},
+	"Mutation.couponIssue": {scope: auth.CouponsWrite, documents: func(n names) []string {
+		issue := `mutation { couponIssue(input: { typeCode: %q, code: %q, customerId: %q, idempotencyKey: "tenancy%s" }) { coupon { id } movement { seq } userErrors { code field message } } }`
+		return []string{fmt.Sprintf(issue, n.CouponType, "TAKE-1", randomID("Customer"), "1"), fmt.Sprintf(issue, "beta-coupon", "TAKE-2", n.Customer, "2")}
+	}},
+	"Mutation.couponRedeem": {scope: auth.CouponsWrite, documents: func(n names) []string {
+		redeem := `mutation { couponRedeem(input: { code: %q, customerId: %q, storeCode: %q, idempotencyKey: "tenancy" }) { coupon { id } movement { seq } userErrors { code field message } } }`
+		return []string{fmt.Sprintf(redeem, n.Coupon, randomID("Customer"), "beta-centro"), fmt.Sprintf(redeem, "BETA-COUPON", n.Customer, n.Store)}
+	}},
+	"Mutation.couponGiveBack": {scope: auth.CouponsWrite, documents: one(
+		`mutation { couponGiveBack(input: { code: %q, reference: "T-1" }) { coupon { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Coupon} })},
+	"Mutation.couponVoid": {scope: auth.CouponsWrite, documents: one(
+		`mutation { couponVoid(input: { code: %q }) { coupon { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Coupon} })},
+	"Mutation.couponBatchCreate": {scope: auth.CouponsWrite, documents: one(
+		`mutation { couponBatchCreate(input: { typeCode: %q, codes: 5, idempotencyKey: "tenancy" }) { couponBatch { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.CouponType} })},
+	"Mutation.couponBatchCancel": {scope: auth.CouponsWrite, documents: one(
+		`mutation { couponBatchCancel(input: { id: %q }) { couponBatch { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.CouponBatch} })},
+	"Mutation.couponBatchResume": {scope: auth.CouponsWrite, documents: one(
+		`mutation { couponBatchResume(input: { id: %q }) { couponBatch { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.CouponBatch} })},
+	"Mutation.productCreate": {scope: auth.ProductsWrite, creates: true, documents: one(
+		`mutation { productCreate(input: { code: %q, name: "x", serialPrefix: "X", score: "1" }) { product { code } userErrors { code } } }`,
+		func(n names) []any { return []any{n.Product} })},
+	"Mutation.productUpdate": {scope: auth.ProductsWrite, documents: one(
+		`mutation { productUpdate(input: { code: %q, name: "taken over" }) { product { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Product} })},
+	"Mutation.productCodesGenerate": {scope: auth.ProductsWrite, documents: one(
+		`mutation { productCodesGenerate(input: { productCode: %q, count: 1, idempotencyKey: "tenancy" }) { lotId created userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Product} })},
+	"Mutation.productCodesAdd": {scope: auth.ProductsWrite, documents: one(
+		`mutation { productCodesAdd(input: { csv: "code,product_code,expires_on,score\nabc,%s,," }) { created rejected { line reason } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Product} })},
+	"Mutation.productCodeBlock": {scope: auth.ProductsWrite, documents: one(
+		`mutation { productCodeBlock(input: { code: %q }) { productCode { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.ProductCode} })},
+	"Mutation.productCodeUnblock": {scope: auth.ProductsWrite, documents: one(
+		`mutation { productCodeUnblock(input: { code: %q }) { productCode { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.ProductCode} })},
+	"Mutation.productCodeExpire": {scope: auth.ProductsWrite, documents: one(
+		`mutation { productCodeExpire(input: { code: %q, expiresOn: "2026-01-01" }) { productCode { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.ProductCode} })},
+	"Mutation.productCodeConsume": {scope: auth.ProductsWrite, documents: func(n names) []string {
+		consume := `mutation { productCodeConsume(input: { code: %q, card: { code: %q } }) { productCode { id } movement { id } userErrors { code field message } } }`
+		return []string{fmt.Sprintf(consume, n.ProductCode, "beta-card-0"), fmt.Sprintf(consume, "BETAserial", n.Card)}
+	}},
+	"Mutation.rewardCreate": {scope: auth.RewardsWrite, documents: one(
+		`mutation { rewardCreate(input: { code: "TAKE", name: "x", cardTypeCode: %q, price: "1" }) { reward { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.CardType} })},
+	"Mutation.rewardUpdate": {scope: auth.RewardsWrite, documents: one(
+		`mutation { rewardUpdate(input: { code: %q, name: "taken over" }) { reward { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Reward} })},
+	"Mutation.rewardStockSet": {scope: auth.RewardsWrite, documents: func(n names) []string {
+		set := `mutation { rewardStockSet(input: { code: %q, storeCode: %q, stock: 1 }) { reward { id } userErrors { code field message } } }`
+		return []string{fmt.Sprintf(set, n.Reward, "beta-centro"), fmt.Sprintf(set, "beta-reward", n.Store)}
+	}},
+	"Mutation.rewardRedeem": {scope: auth.RewardsWrite, documents: func(n names) []string {
+		redeem := `mutation { rewardRedeem(input: { code: %q, card: { code: %q }, storeCode: %q, idempotencyKey: "tenancy" }) { claim { id } movement { id } userErrors { code field message } } }`
+		return []string{
+			fmt.Sprintf(redeem, n.Reward, "beta-card-0", "beta-centro"), fmt.Sprintf(redeem, "beta-reward", n.Card, "beta-centro"),
+			fmt.Sprintf(redeem, "beta-reward", "beta-card-0", n.Store),
+		}
+	}},
+	"Mutation.rewardClaimHandOver": {scope: auth.RewardsWrite, documents: one(
+		`mutation { rewardClaimHandOver(input: { id: %q }) { claim { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Claim} })},
+	"Mutation.rewardClaimCancel": {scope: auth.RewardsWrite, documents: one(
+		`mutation { rewardClaimCancel(input: { id: %q }) { claim { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Claim} })},
+
 	"Mutation.importReprocess": {scope: auth.ImportsWrite, documents: one(
 		`mutation { importReprocess(input: { id: %q }) { import { id } userErrors { code field message } } }`,
 		func(n names) []any { return []any{n.Import} })},
@@ -271,6 +390,8 @@ var operations = map[string]operation{
 		`subscription { movementPosted(cardCode: %q, after: "`+beginning+`") { movement { id } } }`, func(n names) []any { return []any{n.Card} })},
 	"Subscription.importProgressed": {scope: auth.ImportsRead, documents: one(
 		`subscription { importProgressed(id: %q) { id } }`, func(n names) []any { return []any{n.Import} })},
+	"Subscription.couponBatchProgressed": {scope: auth.CouponsRead, documents: one(
+		`subscription { couponBatchProgressed(id: %q) { id } }`, func(n names) []any { return []any{n.CouponBatch} })},
 	"Subscription.queuesChanged": {scope: auth.JobsRead, documents: fixed(`subscription { queuesChanged { name available } }`)},
 }
 

@@ -106,6 +106,7 @@ var short = map[string]string{
 	"SegmentMembersPayload.results": "one for each customer of the input",
 	"InsightLiability.months":       "one for each month in which points end, of which there are some years at most",
 	"InsightDaily.days":             "one for each day, of which at most 400 are asked for",
+	"ProductCodesPayload.rejected":  "lines of one list, of which there are at most 5,000",
 }
 
 // TestListsAreConnections: what can grow is read by pages, whose sizes have a

@@ -106,6 +106,29 @@ var nested = []struct {
 		"figures of days and what is owed",
 		`{ insightLiability(cardTypeCode: "shop-points") { outstanding months { month amount } } insightDaily(from: "2026-03-01", to: "2026-03-%02[1]d") { completeTo days { day figures { issued redeemed } } total { movements } } reportState { completeTo } }`,
 		[]string{"DailyStats", "Liability", "ReportStateRead"},
+		"customers and their coupons, with types, batches and history",
+		`{ customers(first: %[1]d) { edges { node { firstName coupons(first: %[1]d) { edges { node { code type { code } batch { name } customer { firstName }
+			history(first: %[1]d) { edges { node { seq store { code } } } } } } } } } } }`,
+		[]string{"CustomersPage", "CouponsByCustomers", "CouponTypesByIDs", "CustomersByIDs", "CouponMovementsByCoupons", "StoresByIDs"},
+	},
+	{
+		"coupons of a batch",
+		`{ coupons(first: %[1]d, typeCode: "shop-many") { edges { node { code type { code } batch { name type { code } } history(first: 1) { edges { node { seq } } } } } } }`,
+		[]string{"CouponTypeByCode", "CouponsPage", "CouponTypesByIDs", "CouponBatchesByIDs", "CouponTypesByIDs", "CouponMovementsByCoupons"},
+	},
+	{
+		"serial codes, claims and attempts",
+		`{ productCodes(first: %[1]d) { edges { node { code product { code } customer { firstName } movement { seq } } } }
+			rewardClaims(first: %[1]d) { edges { node { reward { code cardType { code } storeStocks(first: %[1]d) { edges { node { store { code } } } } } card { code } customer { firstName } movement { seq } store { code } } } } }`,
+		[]string{
+			"ProductCodesPage", "ProductsByIDs", "CustomersByIDs", "MovementsByKeys", "RewardClaimsPage", "RewardsByIDs", "CardTypesByIDs",
+			"RewardStocksByRewards", "StoresByIDs", "CardsByIDs", "CustomersByIDs", "MovementsByKeys", "StoresByIDs",
+		},
+	},
+	{
+		"attempts and what they were about",
+		`{ rewardAttempts(first: %[1]d) { edges { node { score card { code } customer { firstName } productCode { code } reward { code } claim { status } } } } }`,
+		[]string{"RewardAttemptsPage", "CardsByIDs", "CustomersByIDs", "ProductCodesByIDs", "RewardsByIDs", "RewardClaimsByIDs"},
 	},
 	{
 		"lists of one level",
@@ -144,6 +167,7 @@ func TestStatements(t *testing.T) {
 	var sent statements
 	c := graphtest.New(t, graphtest.Options{Tracer: &sent, Limits: gqlhttp.Limits{Complexity: 1_000_000}}).Company(t, "shop")
 	c.Fill(t, 24)
+	c.FillMany(t, 24)
 	for i := range 24 {
 		imp := c.Import(t, fmt.Sprintf("%d.csv", i), fmt.Sprintf("Ana,,no-address-%d,,1", i), "Eva,,,,1")
 		c.Apply(t, imp.ID)

@@ -24,6 +24,8 @@ var foreignNames = names{
 	Customer: randomID("Customer"), Key: randomID("ApiKey"), Import: randomID("Import"), Job: randomID("Job"),
 	Webhook: randomID("Webhook"), Delivery: randomID("WebhookDelivery"),
 	CustomerCode: "zzzz-customer-0", Segment: "zzzz-segment", Attribute: "zzzz-size",
+	CouponType: "zzzz-coupon", Coupon: "ZZZZ-COUPON", CouponBatch: randomID("CouponBatch"), Product: "zzzz-product", ProductCode: "ZZZZserial",
+	Reward: "zzzz-reward", Claim: randomID("RewardClaim"), Lot: randomID("ProductCodeLot"),
 }
 
 // namesOf are those of a filled company.
@@ -34,6 +36,8 @@ func namesOf(c *graphtest.Company, ids map[string]string) names {
 		Staff: c.Names.Staff[1], Customer: ids["Customer"], Key: ids["ApiKey"], Import: ids["Import"], Job: ids["Job"],
 		Webhook: ids["Webhook"], Delivery: ids["WebhookDelivery"],
 		CustomerCode: *c.Names.Customers[0].Code, Segment: c.Code + "-segment", Attribute: c.Code + "-size",
+		CouponType: c.Code + "-coupon", Coupon: strings.ToUpper(c.Code) + "-COUPON", CouponBatch: ids["CouponBatch"], Product: c.Code + "-product",
+		ProductCode: strings.ToUpper(c.Code) + "serial", Reward: c.Code + "-reward", Claim: ids["RewardClaim"], Lot: c.Names.Lot,
 	}
 }
 
@@ -210,6 +214,8 @@ var nodeScopes = map[string]auth.Scope{
 	"Import": auth.ImportsRead, "Notification": auth.NotificationsRead, "Job": auth.JobsRead,
 	"LedgerCheck": auth.ReportsRead,
 	"Webhook":     auth.WebhooksRead, "WebhookDelivery": auth.WebhooksRead,
+	"CouponType": auth.CouponsRead, "Coupon": auth.CouponsRead, "CouponBatch": auth.CouponsRead, "Product": auth.ProductsRead,
+	"ProductCode": auth.ProductsRead, "Reward": auth.RewardsRead, "RewardClaim": auth.RewardsRead,
 }
 
 func TestNodeOfAnotherCompany(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/notify"
@@ -22,9 +23,8 @@ import (
 	"sello/loyalty/webhook"
 )
 
-// The queues, besides imports.Queue, notify.JobQueue, upkeep.Queue and webhook.Queue.
+// The queues, besides those that the packages of loyalty name.
 const (
-	queueExpiry  = "expiry"
 	queueLimits  = "limits"
 	queueFlatten = "flatten"
 )
@@ -44,6 +44,7 @@ const (
 type Config struct {
 	Pool      *pgxpool.Pool
 	Imports   *imports.Service
+	Coupons   *coupon.Service
 	Notify    *notify.Service
 	Upkeep    *upkeep.Service
 	Customers *customer.Service
@@ -73,10 +74,10 @@ type Config struct {
 }
 
 // sizes are the most jobs that run at the same time in one process, by queue.
-// Imports and expiry are few and heavy; messages wait on somebody else's server.
+// Imports, batches of coupons and expiry are few and heavy; messages wait on somebody else's server.
 // The database carries two or three statements a core, so none is large.
 var sizes = map[string]int{
-	imports.Queue: 2, queueExpiry: 2, queueLimits: 1, queueFlatten: 4, notify.JobQueue: 10, upkeep.Queue: 4,
+	imports.Queue: 2, coupon.Queue: 1, coupon.ExpiryQueue: 2, queueLimits: 1, queueFlatten: 4, notify.JobQueue: 10, upkeep.Queue: 4,
 	// One serves a webhook for as long as it has work, mostly waiting for receivers.
 	webhook.Queue: 16,
 }
@@ -93,8 +94,12 @@ var sizes = map[string]int{
 // Every process registers every kind: the one that leads discards stuck jobs of
 // kinds that it does not know.
 func New(c Config) (*river.Client[pgx.Tx], error) {
-	if c.Pool == nil || c.Imports == nil || c.Notify == nil || c.Upkeep == nil || c.Customers == nil || c.Reports == nil || c.Webhooks == nil {
-		return nil, errors.New("jobs: Pool, Imports, Notify, Upkeep, Customers, Reports and Webhooks are required")
+	for _, required := range []bool{
+		c.Pool != nil, c.Imports != nil, c.Coupons != nil, c.Notify != nil, c.Upkeep != nil, c.Customers != nil, c.Reports != nil, c.Webhooks != nil,
+	} {
+		if !required {
+			return nil, errors.New("jobs: Pool and the services are required")
+		}
 	}
 	log := c.Log
 	if log == nil {
@@ -125,8 +130,8 @@ func New(c Config) (*river.Client[pgx.Tx], error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the client of the job queue: %w", err)
 	}
-	c.Imports.Jobs, c.Notify.Jobs, c.Upkeep.Jobs, c.Customers.Jobs = client, client, client, client
-	c.Reports.Jobs, c.Webhooks.Jobs = client, client
+	c.Imports.Jobs, c.Coupons.Jobs, c.Notify.Jobs, c.Upkeep.Jobs = client, client, client, client
+	c.Customers.Jobs, c.Reports.Jobs, c.Webhooks.Jobs = client, client, client
 	return client, nil
 }
 
@@ -134,6 +139,8 @@ func New(c Config) (*river.Client[pgx.Tx], error) {
 func workers(c Config) *river.Workers {
 	all := river.NewWorkers()
 	river.AddWorker(all, &ImportApply{Imports: c.Imports, Stopping: c.Stopping, Slice: slice(c)})
+	river.AddWorker(all, &CouponBatchMake{Coupons: c.Coupons, Stopping: c.Stopping, Slice: slice(c)})
+	river.AddWorker(all, &CouponExpire{Coupons: c.Coupons, Stopping: c.Stopping, Slice: slice(c)})
 	river.AddWorker(all, &NotifyEmail{Notify: c.Notify})
 	river.AddWorker(all, &Prune{Upkeep: c.Upkeep})
 	river.AddWorker(all, &UpkeepPlan{Upkeep: c.Upkeep})
@@ -148,10 +155,10 @@ func workers(c Config) *river.Workers {
 	return all
 }
 
-// slice keeps the run of a kind that works in slices well within a time-out that
-// was lowered; zero is the worker's own.
+// slice keeps a long job's run well within a time-out that was lowered; zero is
+// the worker's own.
 func slice(c Config) time.Duration {
-	if c.JobTimeout > 0 && c.JobTimeout/2 < min(importSlice, reportSlice) {
+	if c.JobTimeout > 0 && c.JobTimeout/2 < min(workSlice, reportSlice) {
 		return c.JobTimeout / 2
 	}
 	return 0

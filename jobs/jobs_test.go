@@ -19,6 +19,7 @@ import (
 	"sello/db/dbtest"
 	"sello/jobs"
 	"sello/loyalty/auth"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
@@ -51,11 +52,13 @@ func config(t *testing.T, pool *pgxpool.Pool, log *buffer) jobs.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
+	coupons := coupon.New(store, time.Now)
 	return jobs.Config{
 		Webhooks: hooks, Customers: customer.New(store, time.Now),
-		Pool: pool, Imports: in, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now},
+		Pool: pool, Imports: in, Coupons: coupons, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now},
 		Upkeep: &upkeep.Service{
-			DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: time.Now, Issuer: "http://sello.test"}), Imports: in, Now: time.Now, Webhooks: hooks,
+			DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: time.Now, Issuer: "http://sello.test"}), Imports: in, Coupons: coupons,
+			Now: time.Now, Webhooks: hooks,
 		},
 		Reports: &report.Service{DB: store, Ledger: ledger.New(store, time.Now), Now: time.Now},
 		Work:    true, Fast: true, Log: slog.New(slog.NewJSONHandler(log, nil)),

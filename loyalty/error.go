@@ -160,6 +160,41 @@ const (
 	CodeAttributeLimit  Code = "ATTRIBUTE_LIMIT"
 	CodeSegmentNotFound Code = "SEGMENT_NOT_FOUND"
 	CodeSegmentArchived Code = "SEGMENT_ARCHIVED"
+	// Coupons.
+	CodeCouponNotFound     Code = "COUPON_NOT_FOUND"
+	CodeCouponTypeNotFound Code = "COUPON_TYPE_NOT_FOUND"
+	CodeCouponTypeArchived Code = "COUPON_TYPE_ARCHIVED"
+	// CodeCouponConsumed: all uses of the coupon are used up.
+	CodeCouponConsumed Code = "COUPON_CONSUMED"
+	CodeCouponVoided   Code = "COUPON_VOIDED"
+	// CodeCouponNotYetValid: its first day is still to come.
+	CodeCouponNotYetValid Code = "COUPON_NOT_YET_VALID"
+	// CodeCouponExpired: its last day has passed.
+	CodeCouponExpired Code = "COUPON_EXPIRED"
+	// CodeCouponCustomerRequired: coupons of the type are somebody's, and nobody was
+	// named.
+	CodeCouponCustomerRequired Code = "COUPON_CUSTOMER_REQUIRED"
+	// CodeCouponOfAnother: the coupon is another customer's.
+	CodeCouponOfAnother Code = "COUPON_OF_ANOTHER_CUSTOMER"
+	// CodeCouponNotRedeemed: the coupon has no redemption with the reference.
+	CodeCouponNotRedeemed   Code = "COUPON_NOT_REDEEMED"
+	CodeCouponBatchNotFound Code = "COUPON_BATCH_NOT_FOUND"
+
+	// Products and rewards.
+	CodeProductNotFound     Code = "PRODUCT_NOT_FOUND"
+	CodeProductCodeNotFound Code = "PRODUCT_CODE_NOT_FOUND"
+	// CodeProductCodeUsed: somebody has used the serial code.
+	CodeProductCodeUsed Code = "PRODUCT_CODE_USED"
+	// CodeProductCodeInactive: the serial code is blocked or past its last day, or
+	// its product is inactive.
+	CodeProductCodeInactive Code = "PRODUCT_CODE_INACTIVE"
+	CodeRewardNotFound      Code = "REWARD_NOT_FOUND"
+	// CodeRewardInactive: the reward is disabled or outside its days.
+	CodeRewardInactive   Code = "REWARD_INACTIVE"
+	CodeRewardOutOfStock Code = "REWARD_OUT_OF_STOCK"
+	// CodeRewardCardTypeMismatch: the reward is paid from cards of another type.
+	CodeRewardCardTypeMismatch Code = "REWARD_CARD_TYPE_MISMATCH"
+	CodeRewardClaimNotFound    Code = "REWARD_CLAIM_NOT_FOUND"
 )
 
 // Codes lists every code: tests hold the GraphQL enum, the messages in all
@@ -184,6 +219,13 @@ func Codes() []Code {
 		// Customers, their attributes and segments.
 		CodeCustomerMerged, CodeCustomerErased, CodeAttributeUnknown, CodeAttributeInvalid, CodeAttributeRequired,
 		CodeAttributeNotReady, CodeAttributeLimit, CodeSegmentNotFound, CodeSegmentArchived,
+		// Coupons.
+		CodeCouponNotFound, CodeCouponTypeNotFound, CodeCouponTypeArchived, CodeCouponConsumed, CodeCouponVoided,
+		CodeCouponNotYetValid, CodeCouponExpired, CodeCouponCustomerRequired, CodeCouponOfAnother, CodeCouponNotRedeemed,
+		CodeCouponBatchNotFound,
+		// Products and rewards.
+		CodeProductNotFound, CodeProductCodeNotFound, CodeProductCodeUsed, CodeProductCodeInactive, CodeRewardNotFound,
+		CodeRewardInactive, CodeRewardOutOfStock, CodeRewardCardTypeMismatch, CodeRewardClaimNotFound,
 	}
 }
 

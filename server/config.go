@@ -1,8 +1,10 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -31,6 +33,10 @@ type Config struct {
 	River   *river.Client[pgx.Tx]
 	Metrics *ops.Metrics
 	Health  *ops.Health
+
+	// BatchCodes writes the file of a batch of coupons, by its opaque id; without it
+	// the path is not there.
+	BatchCodes func(ctx context.Context, id string, w io.Writer) error
 
 	// OpsElsewhere says that probes and figures have a listener of their own
 	// (OPS_ADDR): /metrics is then not here. Otherwise it takes a credential with

@@ -25,6 +25,7 @@ import (
 	"sello/jobs"
 	"sello/loyalty/auth"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
@@ -105,9 +106,10 @@ func newEnv(t *testing.T, change ...func(*server.Config)) *env {
 		t.Fatal(err)
 	}
 	people := customer.New(store, time.Now)
+	coupons := coupon.New(store, time.Now)
 	e.river, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Notify: mail, Webhooks: hooks, Customers: people,
-		Upkeep:  &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Webhooks: hooks, Now: time.Now},
+		Pool: e.pool, Imports: in, Coupons: coupons, Notify: mail, Webhooks: hooks, Customers: people,
+		Upkeep:  &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Coupons: coupons, Webhooks: hooks, Now: time.Now},
 		Reports: &report.Service{DB: store, Ledger: ledger.New(store, time.Now), Now: time.Now},
 	})
 	if err != nil {

@@ -71,6 +71,9 @@ func (s *Server) routes() http.Handler {
 		r.Handle(signin.OutPath, s.pages.SignOut())
 		r.Handle(consolePath, http.RedirectHandler(consolePath+"/", http.StatusMovedPermanently))
 		r.Handle(consolePath+"/*", s.consoleEndpoint())
+		if s.cfg.BatchCodes != nil {
+			r.Get(codesPath, s.batchCodes)
+		}
 		if !s.cfg.OpsElsewhere {
 			r.Method(http.MethodGet, "/metrics", s.forPlatform(s.cfg.Metrics.Handler()))
 		}

@@ -7,9 +7,12 @@ import (
 	"context"
 	"fmt"
 	"sello/graph/model"
+	"sello/loyalty/catalog"
+	"sello/loyalty/coupon"
 	"sello/loyalty/ledger"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
+	"sello/loyalty/reward"
 	"sello/loyalty/webhook"
 	"sync/atomic"
 	"time"
@@ -31,6 +34,9 @@ type ResolverRoot interface {
 	Card() CardResolver
 	CardType() CardTypeResolver
 	Company() CompanyResolver
+	Coupon() CouponResolver
+	CouponBatch() CouponBatchResolver
+	CouponMovement() CouponMovementResolver
 	Customer() CustomerResolver
 	Import() ImportResolver
 	ImportError() ImportErrorResolver
@@ -38,7 +44,12 @@ type ResolverRoot interface {
 	LedgerFinding() LedgerFindingResolver
 	Movement() MovementResolver
 	Mutation() MutationResolver
+	ProductCode() ProductCodeResolver
 	Query() QueryResolver
+	Reward() RewardResolver
+	RewardAttempt() RewardAttemptResolver
+	RewardClaim() RewardClaimResolver
+	RewardStoreStock() RewardStoreStockResolver
 	Segment() SegmentResolver
 	Staff() StaffResolver
 	StaffRight() StaffRightResolver
@@ -184,12 +195,144 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	Coupon struct {
+		Batch     func(childComplexity int) int
+		Code      func(childComplexity int) int
+		Customer  func(childComplexity int) int
+		ExpiresOn func(childComplexity int) int
+		GlobalID  func(childComplexity int) int
+		History   func(childComplexity int, first *int, after *string) int
+		IssuedAt  func(childComplexity int) int
+		MaxUses   func(childComplexity int) int
+		State     func(childComplexity int) int
+		Type      func(childComplexity int) int
+		UpdatedAt func(childComplexity int) int
+		Used      func(childComplexity int) int
+		UsesLeft  func(childComplexity int) int
+		ValidFrom func(childComplexity int) int
+		Value     func(childComplexity int) int
+	}
+
+	CouponBatch struct {
+		CodesIssued func(childComplexity int) int
+		CodesPath   func(childComplexity int) int
+		CodesTotal  func(childComplexity int) int
+		Collisions  func(childComplexity int) int
+		CreatedAt   func(childComplexity int) int
+		ExpiresOn   func(childComplexity int) int
+		FinishedAt  func(childComplexity int) int
+		GlobalID    func(childComplexity int) int
+		Name        func(childComplexity int) int
+		StartedAt   func(childComplexity int) int
+		State       func(childComplexity int) int
+		Type        func(childComplexity int) int
+		ValidFrom   func(childComplexity int) int
+		Value       func(childComplexity int) int
+	}
+
+	CouponBatchConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CouponBatchEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	CouponBatchPayload struct {
+		CouponBatch func(childComplexity int) int
+		Replayed    func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
+	}
+
+	CouponConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CouponEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	CouponMovement struct {
+		Description func(childComplexity int) int
+		Kind        func(childComplexity int) int
+		Left        func(childComplexity int) int
+		PostedAt    func(childComplexity int) int
+		RecordedAt  func(childComplexity int) int
+		Reference   func(childComplexity int) int
+		RelatedSeq  func(childComplexity int) int
+		Seq         func(childComplexity int) int
+		Source      func(childComplexity int) int
+		Store       func(childComplexity int) int
+		UsedAfter   func(childComplexity int) int
+		Uses        func(childComplexity int) int
+	}
+
+	CouponMovementConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CouponMovementEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	CouponPayload struct {
+		Coupon     func(childComplexity int) int
+		Movement   func(childComplexity int) int
+		Replayed   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	CouponType struct {
+		Amount       func(childComplexity int) int
+		ArchivedAt   func(childComplexity int) int
+		Code         func(childComplexity int) int
+		CodeAlphabet func(childComplexity int) int
+		CodeLength   func(childComplexity int) int
+		CodePrefix   func(childComplexity int) int
+		CreatedAt    func(childComplexity int) int
+		Description  func(childComplexity int) int
+		GlobalID     func(childComplexity int) int
+		Kind         func(childComplexity int) int
+		Lasting      func(childComplexity int) int
+		MaxUses      func(childComplexity int) int
+		Name         func(childComplexity int) int
+		Nominated    func(childComplexity int) int
+		Percentage   func(childComplexity int) int
+		UpdatedAt    func(childComplexity int) int
+		ValidDays    func(childComplexity int) int
+		ValidFrom    func(childComplexity int) int
+		ValidUntil   func(childComplexity int) int
+		Worth        func(childComplexity int) int
+	}
+
+	CouponTypeConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CouponTypeEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	CouponTypePayload struct {
+		CouponType func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Customer struct {
 		Active         func(childComplexity int) int
 		AttributesJSON func(childComplexity int) int
 		Birthdate      func(childComplexity int) int
 		Cards          func(childComplexity int, first *int, after *string) int
 		Code           func(childComplexity int) int
+		Coupons        func(childComplexity int, first *int, after *string) int
 		CreatedAt      func(childComplexity int) int
 		Document       func(childComplexity int) int
 		Email          func(childComplexity int) int
@@ -511,6 +654,15 @@ type ComplexityRoot struct {
 		CardTypeUpdate           func(childComplexity int, input model.CardTypeUpdateInput) int
 		CompanyUpdate            func(childComplexity int, input model.CompanyUpdateInput) int
 		ContactRegister          func(childComplexity int, input model.ContactRegisterInput) int
+		CouponBatchCancel        func(childComplexity int, input model.CouponBatchCancelInput) int
+		CouponBatchCreate        func(childComplexity int, input model.CouponBatchCreateInput) int
+		CouponBatchResume        func(childComplexity int, input model.CouponBatchResumeInput) int
+		CouponGiveBack           func(childComplexity int, input model.CouponGiveBackInput) int
+		CouponIssue              func(childComplexity int, input model.CouponIssueInput) int
+		CouponRedeem             func(childComplexity int, input model.CouponRedeemInput) int
+		CouponTypeCreate         func(childComplexity int, input model.CouponTypeCreateInput) int
+		CouponTypeUpdate         func(childComplexity int, input model.CouponTypeUpdateInput) int
+		CouponVoid               func(childComplexity int, input model.CouponVoidInput) int
 		CustomerAttributeArchive func(childComplexity int, input model.CustomerAttributeArchiveInput) int
 		CustomerAttributeCreate  func(childComplexity int, input model.CustomerAttributeCreateInput) int
 		CustomerAttributeUpdate  func(childComplexity int, input model.CustomerAttributeUpdateInput) int
@@ -528,9 +680,23 @@ type ComplexityRoot struct {
 		MovementRecharge         func(childComplexity int, input model.MovementRechargeInput) int
 		MovementRedeem           func(childComplexity int, input model.MovementRedeemInput) int
 		OperatorCreate           func(childComplexity int, input model.OperatorCreateInput) int
+		ProductCodeBlock         func(childComplexity int, input model.ProductCodeBlockInput) int
+		ProductCodeConsume       func(childComplexity int, input model.ProductCodeConsumeInput) int
+		ProductCodeExpire        func(childComplexity int, input model.ProductCodeExpireInput) int
+		ProductCodeUnblock       func(childComplexity int, input model.ProductCodeUnblockInput) int
+		ProductCodesAdd          func(childComplexity int, input model.ProductCodesAddInput) int
+		ProductCodesGenerate     func(childComplexity int, input model.ProductCodesGenerateInput) int
+		ProductCreate            func(childComplexity int, input model.ProductCreateInput) int
+		ProductUpdate            func(childComplexity int, input model.ProductUpdateInput) int
 		QueuePause               func(childComplexity int, input model.QueuePauseInput) int
 		QueueResume              func(childComplexity int, input model.QueueResumeInput) int
 		ReportRebuild            func(childComplexity int, input model.ReportRebuildInput) int
+		RewardClaimCancel        func(childComplexity int, input model.RewardClaimCancelInput) int
+		RewardClaimHandOver      func(childComplexity int, input model.RewardClaimHandOverInput) int
+		RewardCreate             func(childComplexity int, input model.RewardCreateInput) int
+		RewardRedeem             func(childComplexity int, input model.RewardRedeemInput) int
+		RewardStockSet           func(childComplexity int, input model.RewardStockSetInput) int
+		RewardUpdate             func(childComplexity int, input model.RewardUpdateInput) int
 		SegmentArchive           func(childComplexity int, input model.SegmentArchiveInput) int
 		SegmentCreate            func(childComplexity int, input model.SegmentCreateInput) int
 		SegmentMembersAdd        func(childComplexity int, input model.SegmentMembersAddInput) int
@@ -589,6 +755,83 @@ type ComplexityRoot struct {
 		HasNextPage func(childComplexity int) int
 	}
 
+	Product struct {
+		Code         func(childComplexity int) int
+		CreatedAt    func(childComplexity int) int
+		GlobalID     func(childComplexity int) int
+		Name         func(childComplexity int) int
+		Score        func(childComplexity int) int
+		SerialPrefix func(childComplexity int) int
+		State        func(childComplexity int) int
+		UpdatedAt    func(childComplexity int) int
+	}
+
+	ProductCode struct {
+		Code        func(childComplexity int) int
+		CreatedAt   func(childComplexity int) int
+		Customer    func(childComplexity int) int
+		ExpiresOn   func(childComplexity int) int
+		GlobalID    func(childComplexity int) int
+		LotGlobalID func(childComplexity int) int
+		Movement    func(childComplexity int) int
+		Product     func(childComplexity int) int
+		Score       func(childComplexity int) int
+		Serial      func(childComplexity int) int
+		State       func(childComplexity int) int
+		UsedAt      func(childComplexity int) int
+	}
+
+	ProductCodeConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	ProductCodeConsumePayload struct {
+		Movement    func(childComplexity int) int
+		ProductCode func(childComplexity int) int
+		Replayed    func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
+	}
+
+	ProductCodeEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	ProductCodePayload struct {
+		ProductCode func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
+	}
+
+	ProductCodeRejection struct {
+		Code   func(childComplexity int) int
+		Line   func(childComplexity int) int
+		Reason func(childComplexity int) int
+	}
+
+	ProductCodesPayload struct {
+		Created    func(childComplexity int) int
+		LotID      func(childComplexity int) int
+		Rejected   func(childComplexity int) int
+		Replayed   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ProductConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	ProductEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	ProductPayload struct {
+		Product    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Query struct {
 		APIKeys            func(childComplexity int, first *int, after *string) int
 		Card               func(childComplexity int, code *string, walletKey *string, phone *string) int
@@ -596,6 +839,11 @@ type ComplexityRoot struct {
 		CardTypes          func(childComplexity int, first *int, after *string, walletsOnly *bool, withArchived *bool) int
 		Cards              func(childComplexity int, first *int, after *string) int
 		Company            func(childComplexity int) int
+		Coupon             func(childComplexity int, code string) int
+		CouponBatches      func(childComplexity int, typeCode *string, status *coupon.BatchStatus, first *int, after *string) int
+		CouponType         func(childComplexity int, code string) int
+		CouponTypes        func(childComplexity int, first *int, after *string, withArchived *bool) int
+		Coupons            func(childComplexity int, status *coupon.Status, typeCode *string, customerID *string, batchID *string, first *int, after *string) int
 		Customer           func(childComplexity int, code *string, email *string, document *string, qrCode *string, phone *string) int
 		CustomerAttributes func(childComplexity int, withArchived *bool, first *int, after *string) int
 		Customers          func(childComplexity int, search *string, attribute *model.CustomerAttributeFilter, first *int, after *string) int
@@ -606,8 +854,16 @@ type ComplexityRoot struct {
 		LedgerChecks       func(childComplexity int, first *int, after *string) int
 		Node               func(childComplexity int, id string) int
 		Notifications      func(childComplexity int, first *int, after *string) int
+		Product            func(childComplexity int, code string) int
+		ProductCode        func(childComplexity int, code string) int
+		ProductCodes       func(childComplexity int, status *catalog.CodeStatus, productCode *string, customerID *string, lotID *string, first *int, after *string) int
+		Products           func(childComplexity int, status *catalog.ProductStatus, first *int, after *string) int
 		Queues             func(childComplexity int) int
 		ReportState        func(childComplexity int) int
+		Reward             func(childComplexity int, code string) int
+		RewardAttempts     func(childComplexity int, kind *reward.AttemptKind, customerID *string, failed *bool, first *int, after *string) int
+		RewardClaims       func(childComplexity int, status *reward.ClaimStatus, rewardCode *string, customerID *string, first *int, after *string) int
+		Rewards            func(childComplexity int, status *reward.Status, first *int, after *string) int
 		Segment            func(childComplexity int, code string) int
 		Segments           func(childComplexity int, withArchived *bool, first *int, after *string) int
 		StaffMember        func(childComplexity int, number int) int
@@ -647,6 +903,114 @@ type ComplexityRoot struct {
 		Rebuilding   func(childComplexity int) int
 		RebuiltAt    func(childComplexity int) int
 		TimeZone     func(childComplexity int) int
+	}
+
+	Reward struct {
+		CardType    func(childComplexity int) int
+		Code        func(childComplexity int) int
+		CreatedAt   func(childComplexity int) int
+		Description func(childComplexity int) int
+		GlobalID    func(childComplexity int) int
+		Name        func(childComplexity int) int
+		Price       func(childComplexity int) int
+		State       func(childComplexity int) int
+		Stock       func(childComplexity int) int
+		StoreStocks func(childComplexity int, first *int, after *string) int
+		UpdatedAt   func(childComplexity int) int
+		ValidFrom   func(childComplexity int) int
+		ValidUntil  func(childComplexity int) int
+	}
+
+	RewardAttempt struct {
+		AttemptedAt func(childComplexity int) int
+		Card        func(childComplexity int) int
+		Claim       func(childComplexity int) int
+		Customer    func(childComplexity int) int
+		ProductCode func(childComplexity int) int
+		Refusal     func(childComplexity int) int
+		Reward      func(childComplexity int) int
+		Score       func(childComplexity int) int
+		Source      func(childComplexity int) int
+		What        func(childComplexity int) int
+	}
+
+	RewardAttemptConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	RewardAttemptEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	RewardClaim struct {
+		Card        func(childComplexity int) int
+		ClaimedAt   func(childComplexity int) int
+		Customer    func(childComplexity int) int
+		Description func(childComplexity int) int
+		EndedAt     func(childComplexity int) int
+		GlobalID    func(childComplexity int) int
+		Movement    func(childComplexity int) int
+		Price       func(childComplexity int) int
+		Reference   func(childComplexity int) int
+		Reward      func(childComplexity int) int
+		Source      func(childComplexity int) int
+		State       func(childComplexity int) int
+		Store       func(childComplexity int) int
+	}
+
+	RewardClaimConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	RewardClaimEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	RewardClaimPayload struct {
+		Claim      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	RewardConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	RewardEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	RewardPayload struct {
+		Reward     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	RewardRedeemPayload struct {
+		Claim      func(childComplexity int) int
+		Movement   func(childComplexity int) int
+		Replayed   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	RewardStoreStock struct {
+		Left  func(childComplexity int) int
+		Store func(childComplexity int) int
+		Taken func(childComplexity int) int
+	}
+
+	RewardStoreStockConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	RewardStoreStockEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	Segment struct {
@@ -775,9 +1139,10 @@ type ComplexityRoot struct {
 	}
 
 	Subscription struct {
-		ImportProgressed func(childComplexity int, id string) int
-		MovementPosted   func(childComplexity int, cardCode *string, after *string) int
-		QueuesChanged    func(childComplexity int) int
+		CouponBatchProgressed func(childComplexity int, id string) int
+		ImportProgressed      func(childComplexity int, id string) int
+		MovementPosted        func(childComplexity int, cardCode *string, after *string) int
+		QueuesChanged         func(childComplexity int) int
 	}
 
 	UserError struct {
@@ -1426,6 +1791,542 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ContactRegisterPayload.UserErrors(childComplexity), true
 
+	case "Coupon.batch":
+		if e.ComplexityRoot.Coupon.Batch == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Batch(childComplexity), true
+	case "Coupon.code":
+		if e.ComplexityRoot.Coupon.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Code(childComplexity), true
+	case "Coupon.customer":
+		if e.ComplexityRoot.Coupon.Customer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Customer(childComplexity), true
+	case "Coupon.expiresOn":
+		if e.ComplexityRoot.Coupon.ExpiresOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.ExpiresOn(childComplexity), true
+	case "Coupon.id":
+		if e.ComplexityRoot.Coupon.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.GlobalID(childComplexity), true
+	case "Coupon.history":
+		if e.ComplexityRoot.Coupon.History == nil {
+			break
+		}
+
+		args, err := ec.field_Coupon_history_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Coupon.History(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Coupon.issuedAt":
+		if e.ComplexityRoot.Coupon.IssuedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.IssuedAt(childComplexity), true
+	case "Coupon.maxUses":
+		if e.ComplexityRoot.Coupon.MaxUses == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.MaxUses(childComplexity), true
+	case "Coupon.status":
+		if e.ComplexityRoot.Coupon.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.State(childComplexity), true
+	case "Coupon.type":
+		if e.ComplexityRoot.Coupon.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Type(childComplexity), true
+	case "Coupon.updatedAt":
+		if e.ComplexityRoot.Coupon.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.UpdatedAt(childComplexity), true
+	case "Coupon.used":
+		if e.ComplexityRoot.Coupon.Used == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Used(childComplexity), true
+	case "Coupon.usesLeft":
+		if e.ComplexityRoot.Coupon.UsesLeft == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.UsesLeft(childComplexity), true
+	case "Coupon.validFrom":
+		if e.ComplexityRoot.Coupon.ValidFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.ValidFrom(childComplexity), true
+	case "Coupon.value":
+		if e.ComplexityRoot.Coupon.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Value(childComplexity), true
+
+	case "CouponBatch.codesIssued":
+		if e.ComplexityRoot.CouponBatch.CodesIssued == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.CodesIssued(childComplexity), true
+	case "CouponBatch.codesPath":
+		if e.ComplexityRoot.CouponBatch.CodesPath == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.CodesPath(childComplexity), true
+	case "CouponBatch.codesTotal":
+		if e.ComplexityRoot.CouponBatch.CodesTotal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.CodesTotal(childComplexity), true
+	case "CouponBatch.collisions":
+		if e.ComplexityRoot.CouponBatch.Collisions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.Collisions(childComplexity), true
+	case "CouponBatch.createdAt":
+		if e.ComplexityRoot.CouponBatch.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.CreatedAt(childComplexity), true
+	case "CouponBatch.expiresOn":
+		if e.ComplexityRoot.CouponBatch.ExpiresOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.ExpiresOn(childComplexity), true
+	case "CouponBatch.finishedAt":
+		if e.ComplexityRoot.CouponBatch.FinishedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.FinishedAt(childComplexity), true
+	case "CouponBatch.id":
+		if e.ComplexityRoot.CouponBatch.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.GlobalID(childComplexity), true
+	case "CouponBatch.name":
+		if e.ComplexityRoot.CouponBatch.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.Name(childComplexity), true
+	case "CouponBatch.startedAt":
+		if e.ComplexityRoot.CouponBatch.StartedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.StartedAt(childComplexity), true
+	case "CouponBatch.status":
+		if e.ComplexityRoot.CouponBatch.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.State(childComplexity), true
+	case "CouponBatch.type":
+		if e.ComplexityRoot.CouponBatch.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.Type(childComplexity), true
+	case "CouponBatch.validFrom":
+		if e.ComplexityRoot.CouponBatch.ValidFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.ValidFrom(childComplexity), true
+	case "CouponBatch.value":
+		if e.ComplexityRoot.CouponBatch.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.Value(childComplexity), true
+
+	case "CouponBatchConnection.edges":
+		if e.ComplexityRoot.CouponBatchConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatchConnection.Edges(childComplexity), true
+	case "CouponBatchConnection.pageInfo":
+		if e.ComplexityRoot.CouponBatchConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatchConnection.PageInfo(childComplexity), true
+
+	case "CouponBatchEdge.cursor":
+		if e.ComplexityRoot.CouponBatchEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatchEdge.Cursor(childComplexity), true
+	case "CouponBatchEdge.node":
+		if e.ComplexityRoot.CouponBatchEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatchEdge.Node(childComplexity), true
+
+	case "CouponBatchPayload.couponBatch":
+		if e.ComplexityRoot.CouponBatchPayload.CouponBatch == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatchPayload.CouponBatch(childComplexity), true
+	case "CouponBatchPayload.replayed":
+		if e.ComplexityRoot.CouponBatchPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatchPayload.Replayed(childComplexity), true
+	case "CouponBatchPayload.userErrors":
+		if e.ComplexityRoot.CouponBatchPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatchPayload.UserErrors(childComplexity), true
+
+	case "CouponConnection.edges":
+		if e.ComplexityRoot.CouponConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponConnection.Edges(childComplexity), true
+	case "CouponConnection.pageInfo":
+		if e.ComplexityRoot.CouponConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponConnection.PageInfo(childComplexity), true
+
+	case "CouponEdge.cursor":
+		if e.ComplexityRoot.CouponEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponEdge.Cursor(childComplexity), true
+	case "CouponEdge.node":
+		if e.ComplexityRoot.CouponEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponEdge.Node(childComplexity), true
+
+	case "CouponMovement.description":
+		if e.ComplexityRoot.CouponMovement.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.Description(childComplexity), true
+	case "CouponMovement.action":
+		if e.ComplexityRoot.CouponMovement.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.Kind(childComplexity), true
+	case "CouponMovement.statusAfter":
+		if e.ComplexityRoot.CouponMovement.Left == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.Left(childComplexity), true
+	case "CouponMovement.postedAt":
+		if e.ComplexityRoot.CouponMovement.PostedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.PostedAt(childComplexity), true
+	case "CouponMovement.recordedAt":
+		if e.ComplexityRoot.CouponMovement.RecordedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.RecordedAt(childComplexity), true
+	case "CouponMovement.reference":
+		if e.ComplexityRoot.CouponMovement.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.Reference(childComplexity), true
+	case "CouponMovement.givesBack":
+		if e.ComplexityRoot.CouponMovement.RelatedSeq == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.RelatedSeq(childComplexity), true
+	case "CouponMovement.seq":
+		if e.ComplexityRoot.CouponMovement.Seq == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.Seq(childComplexity), true
+	case "CouponMovement.source":
+		if e.ComplexityRoot.CouponMovement.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.Source(childComplexity), true
+	case "CouponMovement.store":
+		if e.ComplexityRoot.CouponMovement.Store == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.Store(childComplexity), true
+	case "CouponMovement.usedAfter":
+		if e.ComplexityRoot.CouponMovement.UsedAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.UsedAfter(childComplexity), true
+	case "CouponMovement.uses":
+		if e.ComplexityRoot.CouponMovement.Uses == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.Uses(childComplexity), true
+
+	case "CouponMovementConnection.edges":
+		if e.ComplexityRoot.CouponMovementConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovementConnection.Edges(childComplexity), true
+	case "CouponMovementConnection.pageInfo":
+		if e.ComplexityRoot.CouponMovementConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovementConnection.PageInfo(childComplexity), true
+
+	case "CouponMovementEdge.cursor":
+		if e.ComplexityRoot.CouponMovementEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovementEdge.Cursor(childComplexity), true
+	case "CouponMovementEdge.node":
+		if e.ComplexityRoot.CouponMovementEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovementEdge.Node(childComplexity), true
+
+	case "CouponPayload.coupon":
+		if e.ComplexityRoot.CouponPayload.Coupon == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponPayload.Coupon(childComplexity), true
+	case "CouponPayload.movement":
+		if e.ComplexityRoot.CouponPayload.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponPayload.Movement(childComplexity), true
+	case "CouponPayload.replayed":
+		if e.ComplexityRoot.CouponPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponPayload.Replayed(childComplexity), true
+	case "CouponPayload.userErrors":
+		if e.ComplexityRoot.CouponPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponPayload.UserErrors(childComplexity), true
+
+	case "CouponType.amount":
+		if e.ComplexityRoot.CouponType.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Amount(childComplexity), true
+	case "CouponType.archivedAt":
+		if e.ComplexityRoot.CouponType.ArchivedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.ArchivedAt(childComplexity), true
+	case "CouponType.code":
+		if e.ComplexityRoot.CouponType.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Code(childComplexity), true
+	case "CouponType.codeAlphabet":
+		if e.ComplexityRoot.CouponType.CodeAlphabet == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.CodeAlphabet(childComplexity), true
+	case "CouponType.codeLength":
+		if e.ComplexityRoot.CouponType.CodeLength == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.CodeLength(childComplexity), true
+	case "CouponType.codePrefix":
+		if e.ComplexityRoot.CouponType.CodePrefix == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.CodePrefix(childComplexity), true
+	case "CouponType.createdAt":
+		if e.ComplexityRoot.CouponType.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.CreatedAt(childComplexity), true
+	case "CouponType.description":
+		if e.ComplexityRoot.CouponType.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Description(childComplexity), true
+	case "CouponType.id":
+		if e.ComplexityRoot.CouponType.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.GlobalID(childComplexity), true
+	case "CouponType.format":
+		if e.ComplexityRoot.CouponType.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Kind(childComplexity), true
+	case "CouponType.validity":
+		if e.ComplexityRoot.CouponType.Lasting == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Lasting(childComplexity), true
+	case "CouponType.maxUses":
+		if e.ComplexityRoot.CouponType.MaxUses == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.MaxUses(childComplexity), true
+	case "CouponType.name":
+		if e.ComplexityRoot.CouponType.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Name(childComplexity), true
+	case "CouponType.nominated":
+		if e.ComplexityRoot.CouponType.Nominated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Nominated(childComplexity), true
+	case "CouponType.percentage":
+		if e.ComplexityRoot.CouponType.Percentage == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Percentage(childComplexity), true
+	case "CouponType.updatedAt":
+		if e.ComplexityRoot.CouponType.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.UpdatedAt(childComplexity), true
+	case "CouponType.validDays":
+		if e.ComplexityRoot.CouponType.ValidDays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.ValidDays(childComplexity), true
+	case "CouponType.validFrom":
+		if e.ComplexityRoot.CouponType.ValidFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.ValidFrom(childComplexity), true
+	case "CouponType.validUntil":
+		if e.ComplexityRoot.CouponType.ValidUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.ValidUntil(childComplexity), true
+	case "CouponType.benefit":
+		if e.ComplexityRoot.CouponType.Worth == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Worth(childComplexity), true
+
+	case "CouponTypeConnection.edges":
+		if e.ComplexityRoot.CouponTypeConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponTypeConnection.Edges(childComplexity), true
+	case "CouponTypeConnection.pageInfo":
+		if e.ComplexityRoot.CouponTypeConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponTypeConnection.PageInfo(childComplexity), true
+
+	case "CouponTypeEdge.cursor":
+		if e.ComplexityRoot.CouponTypeEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponTypeEdge.Cursor(childComplexity), true
+	case "CouponTypeEdge.node":
+		if e.ComplexityRoot.CouponTypeEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponTypeEdge.Node(childComplexity), true
+
+	case "CouponTypePayload.couponType":
+		if e.ComplexityRoot.CouponTypePayload.CouponType == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponTypePayload.CouponType(childComplexity), true
+	case "CouponTypePayload.userErrors":
+		if e.ComplexityRoot.CouponTypePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponTypePayload.UserErrors(childComplexity), true
+
 	case "Customer.isActive":
 		if e.ComplexityRoot.Customer.Active == nil {
 			break
@@ -1461,6 +2362,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Customer.Code(childComplexity), true
+	case "Customer.coupons":
+		if e.ComplexityRoot.Customer.Coupons == nil {
+			break
+		}
+
+		args, err := ec.field_Customer_coupons_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Customer.Coupons(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Customer.createdAt":
 		if e.ComplexityRoot.Customer.CreatedAt == nil {
 			break
@@ -2745,6 +3657,105 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ContactRegister(childComplexity, args["input"].(model.ContactRegisterInput)), true
+	case "Mutation.couponBatchCancel":
+		if e.ComplexityRoot.Mutation.CouponBatchCancel == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponBatchCancel_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponBatchCancel(childComplexity, args["input"].(model.CouponBatchCancelInput)), true
+	case "Mutation.couponBatchCreate":
+		if e.ComplexityRoot.Mutation.CouponBatchCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponBatchCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponBatchCreate(childComplexity, args["input"].(model.CouponBatchCreateInput)), true
+	case "Mutation.couponBatchResume":
+		if e.ComplexityRoot.Mutation.CouponBatchResume == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponBatchResume_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponBatchResume(childComplexity, args["input"].(model.CouponBatchResumeInput)), true
+	case "Mutation.couponGiveBack":
+		if e.ComplexityRoot.Mutation.CouponGiveBack == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponGiveBack_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponGiveBack(childComplexity, args["input"].(model.CouponGiveBackInput)), true
+	case "Mutation.couponIssue":
+		if e.ComplexityRoot.Mutation.CouponIssue == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponIssue_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponIssue(childComplexity, args["input"].(model.CouponIssueInput)), true
+	case "Mutation.couponRedeem":
+		if e.ComplexityRoot.Mutation.CouponRedeem == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponRedeem_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponRedeem(childComplexity, args["input"].(model.CouponRedeemInput)), true
+	case "Mutation.couponTypeCreate":
+		if e.ComplexityRoot.Mutation.CouponTypeCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponTypeCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponTypeCreate(childComplexity, args["input"].(model.CouponTypeCreateInput)), true
+	case "Mutation.couponTypeUpdate":
+		if e.ComplexityRoot.Mutation.CouponTypeUpdate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponTypeUpdate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponTypeUpdate(childComplexity, args["input"].(model.CouponTypeUpdateInput)), true
+	case "Mutation.couponVoid":
+		if e.ComplexityRoot.Mutation.CouponVoid == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponVoid_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponVoid(childComplexity, args["input"].(model.CouponVoidInput)), true
 	case "Mutation.customerAttributeArchive":
 		if e.ComplexityRoot.Mutation.CustomerAttributeArchive == nil {
 			break
@@ -2932,6 +3943,94 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.OperatorCreate(childComplexity, args["input"].(model.OperatorCreateInput)), true
+	case "Mutation.productCodeBlock":
+		if e.ComplexityRoot.Mutation.ProductCodeBlock == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_productCodeBlock_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProductCodeBlock(childComplexity, args["input"].(model.ProductCodeBlockInput)), true
+	case "Mutation.productCodeConsume":
+		if e.ComplexityRoot.Mutation.ProductCodeConsume == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_productCodeConsume_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProductCodeConsume(childComplexity, args["input"].(model.ProductCodeConsumeInput)), true
+	case "Mutation.productCodeExpire":
+		if e.ComplexityRoot.Mutation.ProductCodeExpire == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_productCodeExpire_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProductCodeExpire(childComplexity, args["input"].(model.ProductCodeExpireInput)), true
+	case "Mutation.productCodeUnblock":
+		if e.ComplexityRoot.Mutation.ProductCodeUnblock == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_productCodeUnblock_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProductCodeUnblock(childComplexity, args["input"].(model.ProductCodeUnblockInput)), true
+	case "Mutation.productCodesAdd":
+		if e.ComplexityRoot.Mutation.ProductCodesAdd == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_productCodesAdd_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProductCodesAdd(childComplexity, args["input"].(model.ProductCodesAddInput)), true
+	case "Mutation.productCodesGenerate":
+		if e.ComplexityRoot.Mutation.ProductCodesGenerate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_productCodesGenerate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProductCodesGenerate(childComplexity, args["input"].(model.ProductCodesGenerateInput)), true
+	case "Mutation.productCreate":
+		if e.ComplexityRoot.Mutation.ProductCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_productCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProductCreate(childComplexity, args["input"].(model.ProductCreateInput)), true
+	case "Mutation.productUpdate":
+		if e.ComplexityRoot.Mutation.ProductUpdate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_productUpdate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProductUpdate(childComplexity, args["input"].(model.ProductUpdateInput)), true
 	case "Mutation.queuePause":
 		if e.ComplexityRoot.Mutation.QueuePause == nil {
 			break
@@ -2965,6 +4064,72 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ReportRebuild(childComplexity, args["input"].(model.ReportRebuildInput)), true
+	case "Mutation.rewardClaimCancel":
+		if e.ComplexityRoot.Mutation.RewardClaimCancel == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_rewardClaimCancel_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RewardClaimCancel(childComplexity, args["input"].(model.RewardClaimCancelInput)), true
+	case "Mutation.rewardClaimHandOver":
+		if e.ComplexityRoot.Mutation.RewardClaimHandOver == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_rewardClaimHandOver_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RewardClaimHandOver(childComplexity, args["input"].(model.RewardClaimHandOverInput)), true
+	case "Mutation.rewardCreate":
+		if e.ComplexityRoot.Mutation.RewardCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_rewardCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RewardCreate(childComplexity, args["input"].(model.RewardCreateInput)), true
+	case "Mutation.rewardRedeem":
+		if e.ComplexityRoot.Mutation.RewardRedeem == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_rewardRedeem_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RewardRedeem(childComplexity, args["input"].(model.RewardRedeemInput)), true
+	case "Mutation.rewardStockSet":
+		if e.ComplexityRoot.Mutation.RewardStockSet == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_rewardStockSet_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RewardStockSet(childComplexity, args["input"].(model.RewardStockSetInput)), true
+	case "Mutation.rewardUpdate":
+		if e.ComplexityRoot.Mutation.RewardUpdate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_rewardUpdate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RewardUpdate(childComplexity, args["input"].(model.RewardUpdateInput)), true
 	case "Mutation.segmentArchive":
 		if e.ComplexityRoot.Mutation.SegmentArchive == nil {
 			break
@@ -3327,6 +4492,281 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PageInfo.HasNextPage(childComplexity), true
 
+	case "Product.code":
+		if e.ComplexityRoot.Product.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.Code(childComplexity), true
+	case "Product.createdAt":
+		if e.ComplexityRoot.Product.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.CreatedAt(childComplexity), true
+	case "Product.id":
+		if e.ComplexityRoot.Product.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.GlobalID(childComplexity), true
+	case "Product.name":
+		if e.ComplexityRoot.Product.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.Name(childComplexity), true
+	case "Product.score":
+		if e.ComplexityRoot.Product.Score == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.Score(childComplexity), true
+	case "Product.serialPrefix":
+		if e.ComplexityRoot.Product.SerialPrefix == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.SerialPrefix(childComplexity), true
+	case "Product.status":
+		if e.ComplexityRoot.Product.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.State(childComplexity), true
+	case "Product.updatedAt":
+		if e.ComplexityRoot.Product.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.UpdatedAt(childComplexity), true
+
+	case "ProductCode.code":
+		if e.ComplexityRoot.ProductCode.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.Code(childComplexity), true
+	case "ProductCode.createdAt":
+		if e.ComplexityRoot.ProductCode.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.CreatedAt(childComplexity), true
+	case "ProductCode.customer":
+		if e.ComplexityRoot.ProductCode.Customer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.Customer(childComplexity), true
+	case "ProductCode.expiresOn":
+		if e.ComplexityRoot.ProductCode.ExpiresOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.ExpiresOn(childComplexity), true
+	case "ProductCode.id":
+		if e.ComplexityRoot.ProductCode.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.GlobalID(childComplexity), true
+	case "ProductCode.lotId":
+		if e.ComplexityRoot.ProductCode.LotGlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.LotGlobalID(childComplexity), true
+	case "ProductCode.movement":
+		if e.ComplexityRoot.ProductCode.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.Movement(childComplexity), true
+	case "ProductCode.product":
+		if e.ComplexityRoot.ProductCode.Product == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.Product(childComplexity), true
+	case "ProductCode.score":
+		if e.ComplexityRoot.ProductCode.Score == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.Score(childComplexity), true
+	case "ProductCode.serial":
+		if e.ComplexityRoot.ProductCode.Serial == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.Serial(childComplexity), true
+	case "ProductCode.status":
+		if e.ComplexityRoot.ProductCode.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.State(childComplexity), true
+	case "ProductCode.usedAt":
+		if e.ComplexityRoot.ProductCode.UsedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.UsedAt(childComplexity), true
+
+	case "ProductCodeConnection.edges":
+		if e.ComplexityRoot.ProductCodeConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeConnection.Edges(childComplexity), true
+	case "ProductCodeConnection.pageInfo":
+		if e.ComplexityRoot.ProductCodeConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeConnection.PageInfo(childComplexity), true
+
+	case "ProductCodeConsumePayload.movement":
+		if e.ComplexityRoot.ProductCodeConsumePayload.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeConsumePayload.Movement(childComplexity), true
+	case "ProductCodeConsumePayload.productCode":
+		if e.ComplexityRoot.ProductCodeConsumePayload.ProductCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeConsumePayload.ProductCode(childComplexity), true
+	case "ProductCodeConsumePayload.replayed":
+		if e.ComplexityRoot.ProductCodeConsumePayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeConsumePayload.Replayed(childComplexity), true
+	case "ProductCodeConsumePayload.userErrors":
+		if e.ComplexityRoot.ProductCodeConsumePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeConsumePayload.UserErrors(childComplexity), true
+
+	case "ProductCodeEdge.cursor":
+		if e.ComplexityRoot.ProductCodeEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeEdge.Cursor(childComplexity), true
+	case "ProductCodeEdge.node":
+		if e.ComplexityRoot.ProductCodeEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeEdge.Node(childComplexity), true
+
+	case "ProductCodePayload.productCode":
+		if e.ComplexityRoot.ProductCodePayload.ProductCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodePayload.ProductCode(childComplexity), true
+	case "ProductCodePayload.userErrors":
+		if e.ComplexityRoot.ProductCodePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodePayload.UserErrors(childComplexity), true
+
+	case "ProductCodeRejection.code":
+		if e.ComplexityRoot.ProductCodeRejection.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeRejection.Code(childComplexity), true
+	case "ProductCodeRejection.line":
+		if e.ComplexityRoot.ProductCodeRejection.Line == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeRejection.Line(childComplexity), true
+	case "ProductCodeRejection.reason":
+		if e.ComplexityRoot.ProductCodeRejection.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeRejection.Reason(childComplexity), true
+
+	case "ProductCodesPayload.created":
+		if e.ComplexityRoot.ProductCodesPayload.Created == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodesPayload.Created(childComplexity), true
+	case "ProductCodesPayload.lotId":
+		if e.ComplexityRoot.ProductCodesPayload.LotID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodesPayload.LotID(childComplexity), true
+	case "ProductCodesPayload.rejected":
+		if e.ComplexityRoot.ProductCodesPayload.Rejected == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodesPayload.Rejected(childComplexity), true
+	case "ProductCodesPayload.replayed":
+		if e.ComplexityRoot.ProductCodesPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodesPayload.Replayed(childComplexity), true
+	case "ProductCodesPayload.userErrors":
+		if e.ComplexityRoot.ProductCodesPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodesPayload.UserErrors(childComplexity), true
+
+	case "ProductConnection.edges":
+		if e.ComplexityRoot.ProductConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductConnection.Edges(childComplexity), true
+	case "ProductConnection.pageInfo":
+		if e.ComplexityRoot.ProductConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductConnection.PageInfo(childComplexity), true
+
+	case "ProductEdge.cursor":
+		if e.ComplexityRoot.ProductEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductEdge.Cursor(childComplexity), true
+	case "ProductEdge.node":
+		if e.ComplexityRoot.ProductEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductEdge.Node(childComplexity), true
+
+	case "ProductPayload.product":
+		if e.ComplexityRoot.ProductPayload.Product == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductPayload.Product(childComplexity), true
+	case "ProductPayload.userErrors":
+		if e.ComplexityRoot.ProductPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductPayload.UserErrors(childComplexity), true
+
 	case "Query.apiKeys":
 		if e.ComplexityRoot.Query.APIKeys == nil {
 			break
@@ -3388,6 +4828,61 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Company(childComplexity), true
+	case "Query.coupon":
+		if e.ComplexityRoot.Query.Coupon == nil {
+			break
+		}
+
+		args, err := ec.field_Query_coupon_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Coupon(childComplexity, args["code"].(string)), true
+	case "Query.couponBatches":
+		if e.ComplexityRoot.Query.CouponBatches == nil {
+			break
+		}
+
+		args, err := ec.field_Query_couponBatches_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.CouponBatches(childComplexity, args["typeCode"].(*string), args["status"].(*coupon.BatchStatus), args["first"].(*int), args["after"].(*string)), true
+	case "Query.couponType":
+		if e.ComplexityRoot.Query.CouponType == nil {
+			break
+		}
+
+		args, err := ec.field_Query_couponType_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.CouponType(childComplexity, args["code"].(string)), true
+	case "Query.couponTypes":
+		if e.ComplexityRoot.Query.CouponTypes == nil {
+			break
+		}
+
+		args, err := ec.field_Query_couponTypes_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.CouponTypes(childComplexity, args["first"].(*int), args["after"].(*string), args["withArchived"].(*bool)), true
+	case "Query.coupons":
+		if e.ComplexityRoot.Query.Coupons == nil {
+			break
+		}
+
+		args, err := ec.field_Query_coupons_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Coupons(childComplexity, args["status"].(*coupon.Status), args["typeCode"].(*string), args["customerId"].(*string), args["batchId"].(*string), args["first"].(*int), args["after"].(*string)), true
 	case "Query.customer":
 		if e.ComplexityRoot.Query.Customer == nil {
 			break
@@ -3499,6 +4994,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Notifications(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Query.product":
+		if e.ComplexityRoot.Query.Product == nil {
+			break
+		}
+
+		args, err := ec.field_Query_product_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Product(childComplexity, args["code"].(string)), true
+	case "Query.productCode":
+		if e.ComplexityRoot.Query.ProductCode == nil {
+			break
+		}
+
+		args, err := ec.field_Query_productCode_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ProductCode(childComplexity, args["code"].(string)), true
+	case "Query.productCodes":
+		if e.ComplexityRoot.Query.ProductCodes == nil {
+			break
+		}
+
+		args, err := ec.field_Query_productCodes_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ProductCodes(childComplexity, args["status"].(*catalog.CodeStatus), args["productCode"].(*string), args["customerId"].(*string), args["lotId"].(*string), args["first"].(*int), args["after"].(*string)), true
+	case "Query.products":
+		if e.ComplexityRoot.Query.Products == nil {
+			break
+		}
+
+		args, err := ec.field_Query_products_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Products(childComplexity, args["status"].(*catalog.ProductStatus), args["first"].(*int), args["after"].(*string)), true
 	case "Query.queues":
 		if e.ComplexityRoot.Query.Queues == nil {
 			break
@@ -3511,6 +5050,50 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.ReportState(childComplexity), true
+	case "Query.reward":
+		if e.ComplexityRoot.Query.Reward == nil {
+			break
+		}
+
+		args, err := ec.field_Query_reward_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Reward(childComplexity, args["code"].(string)), true
+	case "Query.rewardAttempts":
+		if e.ComplexityRoot.Query.RewardAttempts == nil {
+			break
+		}
+
+		args, err := ec.field_Query_rewardAttempts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.RewardAttempts(childComplexity, args["kind"].(*reward.AttemptKind), args["customerId"].(*string), args["failed"].(*bool), args["first"].(*int), args["after"].(*string)), true
+	case "Query.rewardClaims":
+		if e.ComplexityRoot.Query.RewardClaims == nil {
+			break
+		}
+
+		args, err := ec.field_Query_rewardClaims_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.RewardClaims(childComplexity, args["status"].(*reward.ClaimStatus), args["rewardCode"].(*string), args["customerId"].(*string), args["first"].(*int), args["after"].(*string)), true
+	case "Query.rewards":
+		if e.ComplexityRoot.Query.Rewards == nil {
+			break
+		}
+
+		args, err := ec.field_Query_rewards_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Rewards(childComplexity, args["status"].(*reward.Status), args["first"].(*int), args["after"].(*string)), true
 	case "Query.segment":
 		if e.ComplexityRoot.Query.Segment == nil {
 			break
@@ -3717,6 +5300,404 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ReportState.TimeZone(childComplexity), true
+
+	case "Reward.cardType":
+		if e.ComplexityRoot.Reward.CardType == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.CardType(childComplexity), true
+	case "Reward.code":
+		if e.ComplexityRoot.Reward.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.Code(childComplexity), true
+	case "Reward.createdAt":
+		if e.ComplexityRoot.Reward.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.CreatedAt(childComplexity), true
+	case "Reward.description":
+		if e.ComplexityRoot.Reward.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.Description(childComplexity), true
+	case "Reward.id":
+		if e.ComplexityRoot.Reward.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.GlobalID(childComplexity), true
+	case "Reward.name":
+		if e.ComplexityRoot.Reward.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.Name(childComplexity), true
+	case "Reward.price":
+		if e.ComplexityRoot.Reward.Price == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.Price(childComplexity), true
+	case "Reward.status":
+		if e.ComplexityRoot.Reward.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.State(childComplexity), true
+	case "Reward.stock":
+		if e.ComplexityRoot.Reward.Stock == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.Stock(childComplexity), true
+	case "Reward.storeStocks":
+		if e.ComplexityRoot.Reward.StoreStocks == nil {
+			break
+		}
+
+		args, err := ec.field_Reward_storeStocks_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Reward.StoreStocks(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Reward.updatedAt":
+		if e.ComplexityRoot.Reward.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.UpdatedAt(childComplexity), true
+	case "Reward.validFrom":
+		if e.ComplexityRoot.Reward.ValidFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.ValidFrom(childComplexity), true
+	case "Reward.validUntil":
+		if e.ComplexityRoot.Reward.ValidUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.ValidUntil(childComplexity), true
+
+	case "RewardAttempt.attemptedAt":
+		if e.ComplexityRoot.RewardAttempt.AttemptedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.AttemptedAt(childComplexity), true
+	case "RewardAttempt.card":
+		if e.ComplexityRoot.RewardAttempt.Card == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.Card(childComplexity), true
+	case "RewardAttempt.claim":
+		if e.ComplexityRoot.RewardAttempt.Claim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.Claim(childComplexity), true
+	case "RewardAttempt.customer":
+		if e.ComplexityRoot.RewardAttempt.Customer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.Customer(childComplexity), true
+	case "RewardAttempt.productCode":
+		if e.ComplexityRoot.RewardAttempt.ProductCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.ProductCode(childComplexity), true
+	case "RewardAttempt.error":
+		if e.ComplexityRoot.RewardAttempt.Refusal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.Refusal(childComplexity), true
+	case "RewardAttempt.reward":
+		if e.ComplexityRoot.RewardAttempt.Reward == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.Reward(childComplexity), true
+	case "RewardAttempt.score":
+		if e.ComplexityRoot.RewardAttempt.Score == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.Score(childComplexity), true
+	case "RewardAttempt.source":
+		if e.ComplexityRoot.RewardAttempt.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.Source(childComplexity), true
+	case "RewardAttempt.kind":
+		if e.ComplexityRoot.RewardAttempt.What == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.What(childComplexity), true
+
+	case "RewardAttemptConnection.edges":
+		if e.ComplexityRoot.RewardAttemptConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttemptConnection.Edges(childComplexity), true
+	case "RewardAttemptConnection.pageInfo":
+		if e.ComplexityRoot.RewardAttemptConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttemptConnection.PageInfo(childComplexity), true
+
+	case "RewardAttemptEdge.cursor":
+		if e.ComplexityRoot.RewardAttemptEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttemptEdge.Cursor(childComplexity), true
+	case "RewardAttemptEdge.node":
+		if e.ComplexityRoot.RewardAttemptEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttemptEdge.Node(childComplexity), true
+
+	case "RewardClaim.card":
+		if e.ComplexityRoot.RewardClaim.Card == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Card(childComplexity), true
+	case "RewardClaim.claimedAt":
+		if e.ComplexityRoot.RewardClaim.ClaimedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.ClaimedAt(childComplexity), true
+	case "RewardClaim.customer":
+		if e.ComplexityRoot.RewardClaim.Customer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Customer(childComplexity), true
+	case "RewardClaim.description":
+		if e.ComplexityRoot.RewardClaim.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Description(childComplexity), true
+	case "RewardClaim.endedAt":
+		if e.ComplexityRoot.RewardClaim.EndedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.EndedAt(childComplexity), true
+	case "RewardClaim.id":
+		if e.ComplexityRoot.RewardClaim.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.GlobalID(childComplexity), true
+	case "RewardClaim.movement":
+		if e.ComplexityRoot.RewardClaim.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Movement(childComplexity), true
+	case "RewardClaim.price":
+		if e.ComplexityRoot.RewardClaim.Price == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Price(childComplexity), true
+	case "RewardClaim.reference":
+		if e.ComplexityRoot.RewardClaim.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Reference(childComplexity), true
+	case "RewardClaim.reward":
+		if e.ComplexityRoot.RewardClaim.Reward == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Reward(childComplexity), true
+	case "RewardClaim.source":
+		if e.ComplexityRoot.RewardClaim.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Source(childComplexity), true
+	case "RewardClaim.status":
+		if e.ComplexityRoot.RewardClaim.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.State(childComplexity), true
+	case "RewardClaim.store":
+		if e.ComplexityRoot.RewardClaim.Store == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Store(childComplexity), true
+
+	case "RewardClaimConnection.edges":
+		if e.ComplexityRoot.RewardClaimConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaimConnection.Edges(childComplexity), true
+	case "RewardClaimConnection.pageInfo":
+		if e.ComplexityRoot.RewardClaimConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaimConnection.PageInfo(childComplexity), true
+
+	case "RewardClaimEdge.cursor":
+		if e.ComplexityRoot.RewardClaimEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaimEdge.Cursor(childComplexity), true
+	case "RewardClaimEdge.node":
+		if e.ComplexityRoot.RewardClaimEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaimEdge.Node(childComplexity), true
+
+	case "RewardClaimPayload.claim":
+		if e.ComplexityRoot.RewardClaimPayload.Claim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaimPayload.Claim(childComplexity), true
+	case "RewardClaimPayload.userErrors":
+		if e.ComplexityRoot.RewardClaimPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaimPayload.UserErrors(childComplexity), true
+
+	case "RewardConnection.edges":
+		if e.ComplexityRoot.RewardConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardConnection.Edges(childComplexity), true
+	case "RewardConnection.pageInfo":
+		if e.ComplexityRoot.RewardConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardConnection.PageInfo(childComplexity), true
+
+	case "RewardEdge.cursor":
+		if e.ComplexityRoot.RewardEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEdge.Cursor(childComplexity), true
+	case "RewardEdge.node":
+		if e.ComplexityRoot.RewardEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEdge.Node(childComplexity), true
+
+	case "RewardPayload.reward":
+		if e.ComplexityRoot.RewardPayload.Reward == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardPayload.Reward(childComplexity), true
+	case "RewardPayload.userErrors":
+		if e.ComplexityRoot.RewardPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardPayload.UserErrors(childComplexity), true
+
+	case "RewardRedeemPayload.claim":
+		if e.ComplexityRoot.RewardRedeemPayload.Claim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRedeemPayload.Claim(childComplexity), true
+	case "RewardRedeemPayload.movement":
+		if e.ComplexityRoot.RewardRedeemPayload.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRedeemPayload.Movement(childComplexity), true
+	case "RewardRedeemPayload.replayed":
+		if e.ComplexityRoot.RewardRedeemPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRedeemPayload.Replayed(childComplexity), true
+	case "RewardRedeemPayload.userErrors":
+		if e.ComplexityRoot.RewardRedeemPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRedeemPayload.UserErrors(childComplexity), true
+
+	case "RewardStoreStock.left":
+		if e.ComplexityRoot.RewardStoreStock.Left == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardStoreStock.Left(childComplexity), true
+	case "RewardStoreStock.store":
+		if e.ComplexityRoot.RewardStoreStock.Store == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardStoreStock.Store(childComplexity), true
+	case "RewardStoreStock.taken":
+		if e.ComplexityRoot.RewardStoreStock.Taken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardStoreStock.Taken(childComplexity), true
+
+	case "RewardStoreStockConnection.edges":
+		if e.ComplexityRoot.RewardStoreStockConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardStoreStockConnection.Edges(childComplexity), true
+	case "RewardStoreStockConnection.pageInfo":
+		if e.ComplexityRoot.RewardStoreStockConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardStoreStockConnection.PageInfo(childComplexity), true
+
+	case "RewardStoreStockEdge.cursor":
+		if e.ComplexityRoot.RewardStoreStockEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardStoreStockEdge.Cursor(childComplexity), true
+	case "RewardStoreStockEdge.node":
+		if e.ComplexityRoot.RewardStoreStockEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardStoreStockEdge.Node(childComplexity), true
 
 	case "Segment.archivedAt":
 		if e.ComplexityRoot.Segment.ArchivedAt == nil {
@@ -4133,6 +6114,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.StorePayload.UserErrors(childComplexity), true
 
+	case "Subscription.couponBatchProgressed":
+		if e.ComplexityRoot.Subscription.CouponBatchProgressed == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_couponBatchProgressed_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.CouponBatchProgressed(childComplexity, args["id"].(string)), true
 	case "Subscription.importProgressed":
 		if e.ComplexityRoot.Subscription.ImportProgressed == nil {
 			break
@@ -4572,6 +6564,15 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCardTypeUpdateInput,
 		ec.unmarshalInputCompanyUpdateInput,
 		ec.unmarshalInputContactRegisterInput,
+		ec.unmarshalInputCouponBatchCancelInput,
+		ec.unmarshalInputCouponBatchCreateInput,
+		ec.unmarshalInputCouponBatchResumeInput,
+		ec.unmarshalInputCouponGiveBackInput,
+		ec.unmarshalInputCouponIssueInput,
+		ec.unmarshalInputCouponRedeemInput,
+		ec.unmarshalInputCouponTypeCreateInput,
+		ec.unmarshalInputCouponTypeUpdateInput,
+		ec.unmarshalInputCouponVoidInput,
 		ec.unmarshalInputCustomerAttributeArchiveInput,
 		ec.unmarshalInputCustomerAttributeCreateInput,
 		ec.unmarshalInputCustomerAttributeFilter,
@@ -4591,9 +6592,23 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputMovementRechargeInput,
 		ec.unmarshalInputMovementRedeemInput,
 		ec.unmarshalInputOperatorCreateInput,
+		ec.unmarshalInputProductCodeBlockInput,
+		ec.unmarshalInputProductCodeConsumeInput,
+		ec.unmarshalInputProductCodeExpireInput,
+		ec.unmarshalInputProductCodeUnblockInput,
+		ec.unmarshalInputProductCodesAddInput,
+		ec.unmarshalInputProductCodesGenerateInput,
+		ec.unmarshalInputProductCreateInput,
+		ec.unmarshalInputProductUpdateInput,
 		ec.unmarshalInputQueuePauseInput,
 		ec.unmarshalInputQueueResumeInput,
 		ec.unmarshalInputReportRebuildInput,
+		ec.unmarshalInputRewardClaimCancelInput,
+		ec.unmarshalInputRewardClaimHandOverInput,
+		ec.unmarshalInputRewardCreateInput,
+		ec.unmarshalInputRewardRedeemInput,
+		ec.unmarshalInputRewardStockSetInput,
+		ec.unmarshalInputRewardUpdateInput,
 		ec.unmarshalInputSegmentArchiveInput,
 		ec.unmarshalInputSegmentCreateInput,
 		ec.unmarshalInputSegmentMembersAddInput,
@@ -4919,6 +6934,46 @@ enum UserErrorCode {
   SEGMENT_NOT_FOUND
   "The segment is archived."
   SEGMENT_ARCHIVED
+  "There is no such coupon."
+  COUPON_NOT_FOUND
+  "There is no such coupon type."
+  COUPON_TYPE_NOT_FOUND
+  "The coupon type is archived."
+  COUPON_TYPE_ARCHIVED
+  "All uses of the coupon are used up."
+  COUPON_CONSUMED
+  "The coupon was voided."
+  COUPON_VOIDED
+  "The coupon's first day is still to come."
+  COUPON_NOT_YET_VALID
+  "The coupon's last day has passed."
+  COUPON_EXPIRED
+  "Coupons of the type are somebody's, and no customer was named."
+  COUPON_CUSTOMER_REQUIRED
+  "The coupon is another customer's."
+  COUPON_OF_ANOTHER_CUSTOMER
+  "The coupon has no redemption with the reference."
+  COUPON_NOT_REDEEMED
+  "There is no such batch of coupons."
+  COUPON_BATCH_NOT_FOUND
+  "There is no such product."
+  PRODUCT_NOT_FOUND
+  "There is no such serial code."
+  PRODUCT_CODE_NOT_FOUND
+  "Somebody has used the serial code."
+  PRODUCT_CODE_USED
+  "The serial code is blocked or past its last day, or its product is inactive."
+  PRODUCT_CODE_INACTIVE
+  "There is no such reward."
+  REWARD_NOT_FOUND
+  "The reward is disabled or outside its days."
+  REWARD_INACTIVE
+  "None of the reward is left."
+  REWARD_OUT_OF_STOCK
+  "The reward is paid from cards of another type."
+  REWARD_CARD_TYPE_MISMATCH
+  "There is no such claim."
+  REWARD_CLAIM_NOT_FOUND
 }
 `, BuiltIn: false},
 	{Name: "../schema/access.graphql", Input: `extend type Query {
@@ -5597,6 +7652,527 @@ input StaffRightSetInput {
 type StaffPayload {
   "The staff member; null when refused."
   staffMember: Staff
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../schema/coupon.graphql", Input: `extend type Query {
+  "The company's coupon types, oldest first."
+  couponTypes("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String, "Archived ones too." withArchived: Boolean = false): CouponTypeConnection
+  "One coupon type by its code."
+  couponType("The type's code." code: String!): CouponType
+  "Coupons, oldest first: all, or those for which everything given holds."
+  coupons(
+    "In this state on the company's day."
+    status: CouponStatus
+    "Of this type."
+    typeCode: String
+    "Of this customer."
+    customerId: ID
+    "Of this batch."
+    batchId: ID
+    "How many, 1 to 100."
+    first: Int = 25
+    "Read on behind this cursor."
+    after: String
+  ): CouponConnection
+  "One coupon by its code."
+  coupon("The coupon's code." code: String!): Coupon
+  "Batches of coupons, newest first."
+  couponBatches("Of this type." typeCode: String, "In this state." status: CouponBatchStatus, "How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CouponBatchConnection
+}
+
+extend type Mutation {
+  "Sets up a coupon type."
+  couponTypeCreate("What to do." input: CouponTypeCreateInput!): CouponTypePayload!
+  "Changes a coupon type; what is left out stays. Coupons that exist keep what they were issued with."
+  couponTypeUpdate("What to do." input: CouponTypeUpdateInput!): CouponTypePayload!
+  "Issues one coupon."
+  couponIssue("What to do." input: CouponIssueInput!): CouponPayload!
+  "Takes one use of a coupon. Of any number at the same time as many succeed as there are uses."
+  couponRedeem("What to do." input: CouponRedeemInput!): CouponPayload!
+  "Takes back all uses that a coupon has under a reference: the sale was returned. Asked again it changes nothing."
+  couponGiveBack("What to do." input: CouponGiveBackInput!): CouponPayload!
+  "Takes a coupon back for good."
+  couponVoid("What to do." input: CouponVoidInput!): CouponPayload!
+  "Queues a batch of coupons, up to 10,000,000."
+  couponBatchCreate("What to do." input: CouponBatchCreateInput!): CouponBatchPayload!
+  "Stops a batch between two chunks; coupons that are made stay."
+  couponBatchCancel("What to do." input: CouponBatchCancelInput!): CouponBatchPayload!
+  "Lets a cancelled or a failed batch go on where it stopped."
+  couponBatchResume("What to do." input: CouponBatchResumeInput!): CouponBatchPayload!
+}
+
+extend type Subscription {
+  "A batch's figures, now and whenever they change, until it ends."
+  couponBatchProgressed("The batch's id." id: ID!): CouponBatch!
+}
+
+extend type Customer {
+  "The customer's coupons, oldest first."
+  coupons("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CouponConnection!
+}
+
+"How a coupon reaches its customer."
+enum CouponFormat {
+  "On paper."
+  PRINTED
+  "By mail or in an app."
+  ELECTRONIC
+}
+
+"How the days of a coupon are found, in business days of the company."
+enum CouponValidity {
+  "It has no first and no last day."
+  ALWAYS
+  "A fixed range; one end may be open."
+  RANGE
+  "From the day of issue up to so many days after it."
+  DAYS
+}
+
+"What a coupon is worth."
+enum CouponBenefit {
+  "An amount in the company's currency; each coupon may have one of its own."
+  AMOUNT
+  "A share of what is bought."
+  PERCENTAGE
+  "What the type's description says."
+  TEXT
+}
+
+"What can be done with a coupon."
+enum CouponStatus {
+  "It can be used, once its first day has come."
+  ACTIVE
+  "All its uses are used up."
+  CONSUMED
+  "It was taken back."
+  VOIDED
+  "Its last day has passed."
+  EXPIRED
+}
+
+"What a line of a coupon's history does."
+enum CouponAction {
+  "It was issued."
+  ISSUE
+  "One use was taken."
+  REDEEM
+  "One use was given back."
+  GIVE_BACK
+  "It was taken back for good."
+  VOID
+  "Its last day had passed."
+  EXPIRE
+  "It became another customer's: two records were one person."
+  MOVE
+}
+
+"What becomes of a batch."
+enum CouponBatchStatus {
+  "Waiting for a worker."
+  QUEUED
+  "Being made."
+  RUNNING
+  "All its coupons are made."
+  FINISHED
+  "Stopped by an operator; coupons that are made stay."
+  CANCELLED
+  "Given up after its retries; coupons that are made stay."
+  FAILED
+}
+
+"A kind of coupon."
+type CouponType implements Node {
+  "The opaque id."
+  id: ID!
+  "Code, unique in the company."
+  code: String!
+  "Name for people."
+  name: String!
+  "How its coupons reach customers."
+  format: CouponFormat!
+  "How the days of its coupons are found."
+  validity: CouponValidity!
+  "First day of a fixed range."
+  validFrom: Date
+  "Last day of a fixed range, still valid."
+  validUntil: Date
+  "Days after the day of issue, the last one still valid."
+  validDays: Int
+  "How often one coupon can be used."
+  maxUses: Int!
+  "Whether its coupons are somebody's: issued to a customer and used by that one only."
+  nominated: Boolean!
+  "What its coupons are worth."
+  benefit: CouponBenefit!
+  "The value of its coupons, in the company's currency; null where each has its own."
+  amount: Decimal
+  "The share of what is bought."
+  percentage: Decimal
+  "Text for people; for benefit TEXT what the coupon gives."
+  description: String
+  "What generated codes begin with."
+  codePrefix: String!
+  "How many drawn characters follow."
+  codeLength: Int!
+  "The characters that are drawn from."
+  codeAlphabet: String!
+  "When it was archived: no coupons are issued any more."
+  archivedAt: DateTime
+  "When it was set up."
+  createdAt: DateTime!
+  "When it was last changed."
+  updatedAt: DateTime!
+}
+
+"A coupon."
+type Coupon implements Node {
+  "The opaque id."
+  id: ID!
+  "Code, unique in the company."
+  code: String!
+  "Its type."
+  type: CouponType!
+  "What can be done with it, on the company's day of this moment."
+  status: CouponStatus!
+  "What it is worth, in the company's currency; null where its type is worth no amount."
+  value: Decimal
+  "How often it can be used in all."
+  maxUses: Int!
+  "How often it was used."
+  used: Int!
+  "How often it can still be used."
+  usesLeft: Int!
+  "First valid business day; null where it is open."
+  validFrom: Date
+  "Last valid business day; null where it is open."
+  expiresOn: Date
+  "Whose it is."
+  customer: Customer
+  "The batch in which it was made."
+  batch: CouponBatch
+  "What became of it, newest first."
+  history("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CouponMovementConnection!
+  "When it was issued."
+  issuedAt: DateTime!
+  "When it was last changed."
+  updatedAt: DateTime!
+}
+
+"One line of a coupon's history: never changed, never deleted."
+type CouponMovement {
+  "Its number: 1, 2, 3 … without a gap. The issue of a batch's coupon is the batch, shown as 0."
+  seq: Int!
+  "What it does."
+  action: CouponAction!
+  "Change of the uses: 1, -1 or 0."
+  uses: Int!
+  "How often the coupon was used right after it."
+  usedAfter: Int!
+  "The coupon's state right after it."
+  statusAfter: CouponStatus!
+  "Number of the use that it gives back."
+  givesBack: Int
+  "Ticket or another reference."
+  reference: String
+  "Text for people."
+  description: String
+  "Where it came in: graphql, job, customer, batch."
+  source: String!
+  "Where it happened."
+  store: Store
+  "When it happened."
+  postedAt: DateTime!
+  "When it was recorded."
+  recordedAt: DateTime!
+}
+
+"Many coupons made by one job."
+type CouponBatch implements Node {
+  "The opaque id."
+  id: ID!
+  "The type of its coupons."
+  type: CouponType!
+  "Name for people."
+  name: String
+  "What becomes of it."
+  status: CouponBatchStatus!
+  "Coupons asked for."
+  codesTotal: Int!
+  "Coupons made so far."
+  codesIssued: Int!
+  "Drawn codes that somebody had already."
+  collisions: Int!
+  "Value of each of its coupons."
+  value: Decimal
+  "First valid business day of its coupons."
+  validFrom: Date
+  "Last valid business day of its coupons."
+  expiresOn: Date
+  "Path of the file of its codes, as CSV, for a request with the same credential."
+  codesPath: String!
+  "When it was asked for."
+  createdAt: DateTime!
+  "When a worker took it up."
+  startedAt: DateTime
+  "When it ended."
+  finishedAt: DateTime
+}
+
+"A page of coupon types."
+type CouponTypeConnection {
+  "The types with their cursors."
+  edges: [CouponTypeEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A coupon type in a page."
+type CouponTypeEdge {
+  "Its place in the list."
+  cursor: String!
+  "The type."
+  node: CouponType!
+}
+
+"A page of coupons."
+type CouponConnection {
+  "The coupons with their cursors."
+  edges: [CouponEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A coupon in a page."
+type CouponEdge {
+  "Its place in the list."
+  cursor: String!
+  "The coupon."
+  node: Coupon!
+}
+
+"A page of a coupon's history."
+type CouponMovementConnection {
+  "The movements with their cursors."
+  edges: [CouponMovementEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A line of a coupon's history in a page."
+type CouponMovementEdge {
+  "Its place in the list."
+  cursor: String!
+  "The movement."
+  node: CouponMovement!
+}
+
+"A page of batches."
+type CouponBatchConnection {
+  "The batches with their cursors."
+  edges: [CouponBatchEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A batch in a page."
+type CouponBatchEdge {
+  "Its place in the list."
+  cursor: String!
+  "The batch."
+  node: CouponBatch!
+}
+
+"A new coupon type."
+input CouponTypeCreateInput {
+  "Code: 1 to 40 letters, digits, - or _."
+  code: String!
+  "Name, 1 to 100 characters."
+  name: String!
+  "How its coupons reach customers."
+  format: CouponFormat!
+  "How the days of its coupons are found."
+  validity: CouponValidity = ALWAYS
+  "First day, for RANGE; left out, it is open."
+  validFrom: Date
+  "Last day, still valid, for RANGE; left out, it is open."
+  validUntil: Date
+  "Days after the day of issue, for DAYS: 0 to 36,525."
+  validDays: Int
+  "How often one coupon can be used."
+  maxUses: Int = 1
+  "Whether its coupons are issued to a customer and used by that one only."
+  nominated: Boolean = false
+  "What its coupons are worth."
+  benefit: CouponBenefit!
+  "Value of its coupons, for AMOUNT; left out, each coupon may have its own."
+  amount: Decimal
+  "Share of what is bought, above 0 up to 100, for PERCENTAGE."
+  percentage: Decimal
+  "Text for people, up to 500 characters; required for TEXT."
+  description: String
+  "What generated codes begin with, up to 16 letters, digits, - or _."
+  codePrefix: String = ""
+  "How many drawn characters follow: with the alphabet at least 2^40 codes."
+  codeLength: Int = 10
+  "The characters to draw from, letters and digits, each once."
+  codeAlphabet: String = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+}
+
+"What to change of a coupon type; what is left out stays."
+input CouponTypeUpdateInput {
+  "Code of the type."
+  code: String!
+  "Name."
+  name: String
+  "How its coupons reach customers."
+  format: CouponFormat
+  "How the days of its coupons are found; the days given with it replace all three."
+  validity: CouponValidity
+  "First day, for RANGE, with validity."
+  validFrom: Date
+  "Last day, for RANGE, with validity."
+  validUntil: Date
+  "Days after the day of issue, for DAYS, with validity."
+  validDays: Int
+  "How often one coupon can be used."
+  maxUses: Int
+  "Whether its coupons are somebody's."
+  nominated: Boolean
+  "What its coupons are worth; amount and percentage given with it replace both."
+  benefit: CouponBenefit
+  "Value of its coupons, with benefit."
+  amount: Decimal
+  "Share of what is bought, with benefit."
+  percentage: Decimal
+  "Text for people."
+  description: String
+  "What generated codes begin with."
+  codePrefix: String
+  "How many drawn characters follow."
+  codeLength: Int
+  "The characters to draw from."
+  codeAlphabet: String
+  "Whether it is archived."
+  archived: Boolean
+}
+
+"The coupon type after the change."
+type CouponTypePayload {
+  "The type; null when refused."
+  couponType: CouponType
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"A coupon to issue."
+input CouponIssueInput {
+  "Code of its type."
+  typeCode: String!
+  "Exactly this code; left out, one is made by the type's rule."
+  code: String
+  "Whose it is; required where the type is nominated."
+  customerId: ID
+  "Its value instead of the type's."
+  value: Decimal
+  "Ticket or another reference, up to 100 characters."
+  reference: String
+  "Text for people, up to 255 characters."
+  description: String
+  "Names this issue: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"A coupon to use."
+input CouponRedeemInput {
+  "The coupon's code."
+  code: String!
+  "Who uses it; required where the coupon is nominated, and has to be its owner."
+  customerId: ID
+  "Where it happens."
+  storeCode: String
+  "Ticket or another reference, up to 100 characters: the use is given back by it."
+  reference: String
+  "Text for people, up to 255 characters."
+  description: String
+  "Business time; left out, now."
+  postedAt: DateTime
+  "Names this use: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"Uses of a coupon to give back."
+input CouponGiveBackInput {
+  "The coupon's code."
+  code: String!
+  "The reference under which it was used."
+  reference: String!
+  "Text for people, up to 255 characters."
+  description: String
+}
+
+"A coupon to take back."
+input CouponVoidInput {
+  "The coupon's code."
+  code: String!
+  "Ticket or another reference, up to 100 characters."
+  reference: String
+  "Text for people, up to 255 characters."
+  description: String
+}
+
+"The coupon after the change."
+type CouponPayload {
+  "The coupon as it is now; null when refused."
+  coupon: Coupon
+  "The new line of its history; null when refused."
+  movement: CouponMovement
+  "Whether this repeats an earlier answer."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"A batch to make."
+input CouponBatchCreateInput {
+  "Code of its coupons' type, which is not nominated."
+  typeCode: String!
+  "How many coupons, 1 to 10,000,000."
+  codes: Int!
+  "Name for people, up to 100 characters."
+  name: String
+  "Value of each coupon instead of the type's."
+  value: Decimal
+  "Names this batch: the same key again answers the first one, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"Which batch to stop."
+input CouponBatchCancelInput {
+  "The batch's id."
+  id: ID!
+}
+
+"Which batch to let go on."
+input CouponBatchResumeInput {
+  "The batch's id."
+  id: ID!
+}
+
+"The batch after the change."
+type CouponBatchPayload {
+  "The batch; null when refused."
+  couponBatch: CouponBatch
+  "Whether this repeats an earlier answer."
+  replayed: Boolean!
   "Why it was refused; empty when done."
   userErrors: [UserError!]!
 }
@@ -6539,6 +9115,287 @@ type MovementPayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../schema/product.graphql", Input: `extend type Query {
+  "The company's products, oldest first."
+  products("In this state." status: ProductStatus, "How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): ProductConnection
+  "One product by its code, in any case."
+  product("The product's code." code: String!): Product
+  "Serial codes, oldest first: all, or those for which everything given holds."
+  productCodes(
+    "In this state on the company's day."
+    status: ProductCodeStatus
+    "Of this product."
+    productCode: String
+    "Used by this customer."
+    customerId: ID
+    "Made together, under this lotId."
+    lotId: ID
+    "How many, 1 to 100."
+    first: Int = 25
+    "Read on behind this cursor."
+    after: String
+  ): ProductCodeConnection
+  "One serial code by its text, in any case."
+  productCode("The whole code, prefix and serial." code: String!): ProductCode
+}
+
+extend type Mutation {
+  "Sets up a product whose serial codes give points."
+  productCreate("What to do." input: ProductCreateInput!): ProductPayload!
+  "Changes a product; what is left out stays."
+  productUpdate("What to do." input: ProductUpdateInput!): ProductPayload!
+  "Makes serial codes of a product that nobody can guess, up to 50,000."
+  productCodesGenerate("What to do." input: ProductCodesGenerateInput!): ProductCodesPayload!
+  "Takes in a list of serial codes that exist, up to 5,000."
+  productCodesAdd("What to do." input: ProductCodesAddInput!): ProductCodesPayload!
+  "Keeps a serial code from being used."
+  productCodeBlock("What to do." input: ProductCodeBlockInput!): ProductCodePayload!
+  "Lets a blocked serial code be used again."
+  productCodeUnblock("What to do." input: ProductCodeUnblockInput!): ProductCodePayload!
+  "Sets the last day of a serial code."
+  productCodeExpire("What to do." input: ProductCodeExpireInput!): ProductCodePayload!
+  "Turns a serial code into points on a card, once. Of any number at the same time one succeeds."
+  productCodeConsume("What to do." input: ProductCodeConsumeInput!): ProductCodeConsumePayload!
+}
+
+"Whether a product's codes can be used."
+enum ProductStatus {
+  "They can."
+  ACTIVE
+  "They cannot."
+  INACTIVE
+}
+
+"What can be done with a serial code."
+enum ProductCodeStatus {
+  "It can be used."
+  UNUSED
+  "It was used."
+  USED
+  "An operator keeps it from being used."
+  BLOCKED
+  "Its last day has passed unused."
+  EXPIRED
+}
+
+"A product that comes with serial codes."
+type Product implements Node {
+  "The opaque id."
+  id: ID!
+  "Code, unique in the company in any case."
+  code: String!
+  "Name for people."
+  name: String!
+  "What its serial codes begin with."
+  serialPrefix: String!
+  "Points for one code."
+  score: Decimal!
+  "Whether its codes can be used."
+  status: ProductStatus!
+  "When it was set up."
+  createdAt: DateTime!
+  "When it was last changed."
+  updatedAt: DateTime!
+}
+
+"A serial code: it gives points once."
+type ProductCode implements Node {
+  "The opaque id."
+  id: ID!
+  "The whole code as it was given or made; it is found in any case."
+  code: String!
+  "The part behind the product's prefix."
+  serial: String!
+  "Its product."
+  product: Product!
+  "What can be done with it, on the company's day of this moment."
+  status: ProductCodeStatus!
+  "Points of its own; null: the product's."
+  score: Decimal
+  "Last business day on which it can be used."
+  expiresOn: Date
+  "Names the codes that were made together with it."
+  lotId: ID!
+  "Who used it."
+  customer: Customer
+  "What it became on the card."
+  movement: Movement
+  "When it was used."
+  usedAt: DateTime
+  "When it was made."
+  createdAt: DateTime!
+}
+
+"A page of products."
+type ProductConnection {
+  "The products with their cursors."
+  edges: [ProductEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A product in a page."
+type ProductEdge {
+  "Its place in the list."
+  cursor: String!
+  "The product."
+  node: Product!
+}
+
+"A page of serial codes."
+type ProductCodeConnection {
+  "The codes with their cursors."
+  edges: [ProductCodeEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A serial code in a page."
+type ProductCodeEdge {
+  "Its place in the list."
+  cursor: String!
+  "The code."
+  node: ProductCode!
+}
+
+"A new product."
+input ProductCreateInput {
+  "Code: 1 to 40 letters, digits, - or _."
+  code: String!
+  "Name, 1 to 100 characters."
+  name: String!
+  "What its serial codes begin with: 1 to 20 letters, digits, - or _."
+  serialPrefix: String!
+  "Points for one code, above zero."
+  score: Decimal!
+}
+
+"What to change of a product; what is left out stays."
+input ProductUpdateInput {
+  "Code of the product."
+  code: String!
+  "Name."
+  name: String
+  "What serial codes that are made from now on begin with."
+  serialPrefix: String
+  "Points for one code."
+  score: Decimal
+  "Whether its codes can be used."
+  status: ProductStatus
+}
+
+"The product after the change."
+type ProductPayload {
+  "The product; null when refused."
+  product: Product
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"Serial codes to make."
+input ProductCodesGenerateInput {
+  "Code of the product."
+  productCode: String!
+  "How many, 1 to 50,000."
+  count: Int!
+  "Last business day on which they can be used."
+  expiresOn: Date
+  "Points of their own instead of the product's."
+  score: Decimal
+  "Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"A list of serial codes to take in."
+input ProductCodesAddInput {
+  "CSV with the header ` + "`" + `code,product_code,expires_on,score` + "`" + `; the last two may be blank, a code is whole or the serial alone. At most 5,000 lines."
+  csv: String!
+  "Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"A line of a list of codes that was left out."
+type ProductCodeRejection {
+  "Its line in the list, the header being 1."
+  line: Int!
+  "The code as it was given."
+  code: String!
+  "Why it was left out."
+  reason: UserErrorCode!
+}
+
+"What came of making serial codes."
+type ProductCodesPayload {
+  "Names the codes that were made together; null when refused."
+  lotId: ID
+  "How many were made."
+  created: Int!
+  "Lines of the list that were left out; not repeated for a replayed answer."
+  rejected: [ProductCodeRejection!]!
+  "Whether this repeats an earlier answer."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"Which serial code to block."
+input ProductCodeBlockInput {
+  "The whole code, in any case."
+  code: String!
+}
+
+"Which serial code to free."
+input ProductCodeUnblockInput {
+  "The whole code, in any case."
+  code: String!
+}
+
+"Until when a serial code can be used."
+input ProductCodeExpireInput {
+  "The whole code, in any case."
+  code: String!
+  "Last business day; left out, for ever."
+  expiresOn: Date
+}
+
+"The serial code after the change."
+type ProductCodePayload {
+  "The code; null when refused."
+  productCode: ProductCode
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"A serial code to turn into points."
+input ProductCodeConsumeInput {
+  "The whole code, in any case."
+  code: String!
+  "The card that gets the points."
+  card: CardRef!
+  "Text for people, up to 255 characters; left out, the product's name."
+  description: String
+  "Names this use: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key. Without one a second use is refused."
+  idempotencyKey: String
+  "How many hours the key stands, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"What came of a serial code."
+type ProductCodeConsumePayload {
+  "The code, used; null when refused."
+  productCode: ProductCode
+  "The new line of the card's ledger; null when refused."
+  movement: Movement
+  "Whether this repeats an earlier answer."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
 	{Name: "../schema/report.graphql", Input: `extend type Query {
   """
   Sums over the movements of up to 400 business days, day by day, to the last decimal. Movements count on the day of
@@ -6804,6 +9661,344 @@ input LedgerCheckStartInput {
 type LedgerCheckStartPayload {
   "The check; null when refused."
   ledgerCheck: LedgerCheck
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../schema/reward.graphql", Input: `extend type Query {
+  "The company's rewards, oldest first."
+  rewards("In this state." status: RewardStatus, "How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): RewardConnection
+  "One reward by its code, in any case."
+  reward("The reward's code." code: String!): Reward
+  "Claims, newest first: all, or those for which everything given holds."
+  rewardClaims(
+    "In this state."
+    status: RewardClaimStatus
+    "Of this reward."
+    rewardCode: String
+    "Of this customer."
+    customerId: ID
+    "How many, 1 to 100."
+    first: Int = 25
+    "Read on behind this cursor."
+    after: String
+  ): RewardClaimConnection
+  "Uses of serial codes and claims of rewards that somebody known tried, newest first, those that failed too."
+  rewardAttempts(
+    "Of this kind."
+    kind: RewardAttemptKind
+    "Of this customer."
+    customerId: ID
+    "Only those that failed, or only those that did not."
+    failed: Boolean
+    "How many, 1 to 100."
+    first: Int = 25
+    "Read on behind this cursor."
+    after: String
+  ): RewardAttemptConnection
+}
+
+extend type Mutation {
+  "Sets up a reward."
+  rewardCreate("What to do." input: RewardCreateInput!): RewardPayload!
+  "Changes a reward; what is left out stays. Claims that exist keep their price."
+  rewardUpdate("What to do." input: RewardUpdateInput!): RewardPayload!
+  "Says how many of a reward are left, in all or at one store."
+  rewardStockSet("What to do." input: RewardStockSetInput!): RewardPayload!
+  "Exchanges points of a card for one reward: points, stock and claim together or none of them."
+  rewardRedeem("What to do." input: RewardRedeemInput!): RewardRedeemPayload!
+  "Notes that the customer has the reward."
+  rewardClaimHandOver("What to do." input: RewardClaimHandOverInput!): RewardClaimPayload!
+  "Takes an open claim back: its points return to the lots they came from, the reward to the stock."
+  rewardClaimCancel("What to do." input: RewardClaimCancelInput!): RewardClaimPayload!
+}
+
+"Whether a reward can be claimed at all."
+enum RewardStatus {
+  "It can, within its days and its stock."
+  ACTIVE
+  "It cannot."
+  INACTIVE
+}
+
+"Where a claim is in its life."
+enum RewardClaimStatus {
+  "Its points are taken."
+  ISSUED
+  "The customer has the reward."
+  HANDED_OVER
+  "It was taken back, with its points."
+  CANCELLED
+}
+
+"What somebody tried."
+enum RewardAttemptKind {
+  "To use a serial code."
+  CONSUME
+  "To claim a reward."
+  CLAIM
+}
+
+"Something that points can be exchanged for."
+type Reward implements Node {
+  "The opaque id."
+  id: ID!
+  "Code, unique in the company in any case."
+  code: String!
+  "Name for people."
+  name: String!
+  "Text for people."
+  description: String
+  "The type of the cards it is paid from."
+  cardType: CardType!
+  "What it costs, in the card type's unit."
+  price: Decimal!
+  "Whether it can be claimed at all."
+  status: RewardStatus!
+  "First business day; null where it is open."
+  validFrom: Date
+  "Last business day, still valid; null where it is open."
+  validUntil: Date
+  "How many are left; null where there is no end of them."
+  stock: Int
+  "Stocks that stores have of their own: claims there take from them."
+  storeStocks("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): RewardStoreStockConnection!
+  "When it was set up."
+  createdAt: DateTime!
+  "When it was last changed."
+  updatedAt: DateTime!
+}
+
+"The stock that a store has of its own."
+type RewardStoreStock {
+  "The store."
+  store: Store!
+  "How many it has left."
+  left: Int!
+  "How many of it stand claimed."
+  taken: Int!
+}
+
+"One reward that somebody exchanged points for."
+type RewardClaim implements Node {
+  "The opaque id."
+  id: ID!
+  "The reward."
+  reward: Reward!
+  "What it cost at that moment."
+  price: Decimal!
+  "Where it is in its life."
+  status: RewardClaimStatus!
+  "The card that paid."
+  card: Card!
+  "Whose it is."
+  customer: Customer
+  "What took the points."
+  movement: Movement!
+  "Where it was claimed."
+  store: Store
+  "Ticket or another reference."
+  reference: String
+  "Text for people."
+  description: String
+  "Where it came in: graphql, antcrm."
+  source: String!
+  "When it was claimed."
+  claimedAt: DateTime!
+  "When it was handed over or cancelled."
+  endedAt: DateTime
+}
+
+"A use of a serial code or a claim that somebody tried."
+type RewardAttempt {
+  "What was tried."
+  kind: RewardAttemptKind!
+  "Why it failed; null where it did not."
+  error: UserErrorCode
+  "Points that it was about."
+  score: Decimal!
+  "The card."
+  card: Card!
+  "Who tried."
+  customer: Customer
+  "The serial code."
+  productCode: ProductCode
+  "The reward."
+  reward: Reward
+  "The claim that came of it."
+  claim: RewardClaim
+  "Where it came in: graphql, antcrm."
+  source: String!
+  "When it was tried."
+  attemptedAt: DateTime!
+}
+
+"A page of rewards."
+type RewardConnection {
+  "The rewards with their cursors."
+  edges: [RewardEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A reward in a page."
+type RewardEdge {
+  "Its place in the list."
+  cursor: String!
+  "The reward."
+  node: Reward!
+}
+
+"A page of stores' stocks."
+type RewardStoreStockConnection {
+  "The stocks with their cursors."
+  edges: [RewardStoreStockEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A store's stock in a page."
+type RewardStoreStockEdge {
+  "Its place in the list."
+  cursor: String!
+  "The stock."
+  node: RewardStoreStock!
+}
+
+"A page of claims."
+type RewardClaimConnection {
+  "The claims with their cursors."
+  edges: [RewardClaimEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A claim in a page."
+type RewardClaimEdge {
+  "Its place in the list."
+  cursor: String!
+  "The claim."
+  node: RewardClaim!
+}
+
+"A page of attempts."
+type RewardAttemptConnection {
+  "The attempts with their cursors."
+  edges: [RewardAttemptEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"An attempt in a page."
+type RewardAttemptEdge {
+  "Its place in the list."
+  cursor: String!
+  "The attempt."
+  node: RewardAttempt!
+}
+
+"A new reward."
+input RewardCreateInput {
+  "Code: 1 to 40 letters, digits, - or _."
+  code: String!
+  "Name, 1 to 100 characters."
+  name: String!
+  "Text for people, up to 500 characters."
+  description: String
+  "Code of the type of the cards it is paid from."
+  cardTypeCode: String!
+  "What it costs, above zero, in the card type's unit."
+  price: Decimal!
+  "First business day; left out, it is open."
+  validFrom: Date
+  "Last business day, still valid; left out, it is open."
+  validUntil: Date
+  "How many there are; left out, there is no end of them."
+  stock: Int
+}
+
+"What to change of a reward; what is left out stays."
+input RewardUpdateInput {
+  "Code of the reward."
+  code: String!
+  "Name."
+  name: String
+  "Text for people."
+  description: String
+  "What it costs."
+  price: Decimal
+  "Whether it can be claimed at all."
+  status: RewardStatus
+  "First business day; null opens it."
+  validFrom: Date
+  "Last business day; null opens it."
+  validUntil: Date
+}
+
+"How many of a reward are left."
+input RewardStockSetInput {
+  "Code of the reward."
+  code: String!
+  "Code of the store whose own stock it is; left out, the reward's."
+  storeCode: String
+  "How many are left, claims that stand not among them; left out at the reward itself, there is no end of them."
+  stock: Int
+}
+
+"The reward after the change."
+type RewardPayload {
+  "The reward; null when refused."
+  reward: Reward
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"A reward to claim."
+input RewardRedeemInput {
+  "Code of the reward, in any case."
+  code: String!
+  "The card that pays."
+  card: CardRef!
+  "Code of the store; its own stock is taken from, if it has one."
+  storeCode: String
+  "Ticket or another reference, up to 100 characters."
+  reference: String
+  "Text for people, up to 255 characters."
+  description: String
+  "Names this claim: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"What came of a claim."
+type RewardRedeemPayload {
+  "The claim; null when refused."
+  claim: RewardClaim
+  "The new line of the card's ledger; null when refused."
+  movement: Movement
+  "Whether this repeats an earlier answer."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"Which claim was handed over."
+input RewardClaimHandOverInput {
+  "The claim's id."
+  id: ID!
+}
+
+"Which claim to take back."
+input RewardClaimCancelInput {
+  "The claim's id."
+  id: ID!
+}
+
+"The claim after the change."
+type RewardClaimPayload {
+  "The claim; null when refused."
+  claim: RewardClaim
   "Why it was refused; empty when done."
   userErrors: [UserError!]!
 }
@@ -7559,6 +10754,268 @@ func (ec *executionContext) childFields_ContactRegisterPayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type ContactRegisterPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_Coupon(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Coupon_id(ctx, field)
+	case "code":
+		return ec.fieldContext_Coupon_code(ctx, field)
+	case "type":
+		return ec.fieldContext_Coupon_type(ctx, field)
+	case "status":
+		return ec.fieldContext_Coupon_status(ctx, field)
+	case "value":
+		return ec.fieldContext_Coupon_value(ctx, field)
+	case "maxUses":
+		return ec.fieldContext_Coupon_maxUses(ctx, field)
+	case "used":
+		return ec.fieldContext_Coupon_used(ctx, field)
+	case "usesLeft":
+		return ec.fieldContext_Coupon_usesLeft(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_Coupon_validFrom(ctx, field)
+	case "expiresOn":
+		return ec.fieldContext_Coupon_expiresOn(ctx, field)
+	case "customer":
+		return ec.fieldContext_Coupon_customer(ctx, field)
+	case "batch":
+		return ec.fieldContext_Coupon_batch(ctx, field)
+	case "history":
+		return ec.fieldContext_Coupon_history(ctx, field)
+	case "issuedAt":
+		return ec.fieldContext_Coupon_issuedAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Coupon_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Coupon", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponBatch(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_CouponBatch_id(ctx, field)
+	case "type":
+		return ec.fieldContext_CouponBatch_type(ctx, field)
+	case "name":
+		return ec.fieldContext_CouponBatch_name(ctx, field)
+	case "status":
+		return ec.fieldContext_CouponBatch_status(ctx, field)
+	case "codesTotal":
+		return ec.fieldContext_CouponBatch_codesTotal(ctx, field)
+	case "codesIssued":
+		return ec.fieldContext_CouponBatch_codesIssued(ctx, field)
+	case "collisions":
+		return ec.fieldContext_CouponBatch_collisions(ctx, field)
+	case "value":
+		return ec.fieldContext_CouponBatch_value(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_CouponBatch_validFrom(ctx, field)
+	case "expiresOn":
+		return ec.fieldContext_CouponBatch_expiresOn(ctx, field)
+	case "codesPath":
+		return ec.fieldContext_CouponBatch_codesPath(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_CouponBatch_createdAt(ctx, field)
+	case "startedAt":
+		return ec.fieldContext_CouponBatch_startedAt(ctx, field)
+	case "finishedAt":
+		return ec.fieldContext_CouponBatch_finishedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponBatch", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponBatchConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CouponBatchConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CouponBatchConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponBatchConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponBatchEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CouponBatchEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CouponBatchEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponBatchEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponBatchPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "couponBatch":
+		return ec.fieldContext_CouponBatchPayload_couponBatch(ctx, field)
+	case "replayed":
+		return ec.fieldContext_CouponBatchPayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CouponBatchPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponBatchPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CouponConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CouponConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CouponEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CouponEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponMovement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "seq":
+		return ec.fieldContext_CouponMovement_seq(ctx, field)
+	case "action":
+		return ec.fieldContext_CouponMovement_action(ctx, field)
+	case "uses":
+		return ec.fieldContext_CouponMovement_uses(ctx, field)
+	case "usedAfter":
+		return ec.fieldContext_CouponMovement_usedAfter(ctx, field)
+	case "statusAfter":
+		return ec.fieldContext_CouponMovement_statusAfter(ctx, field)
+	case "givesBack":
+		return ec.fieldContext_CouponMovement_givesBack(ctx, field)
+	case "reference":
+		return ec.fieldContext_CouponMovement_reference(ctx, field)
+	case "description":
+		return ec.fieldContext_CouponMovement_description(ctx, field)
+	case "source":
+		return ec.fieldContext_CouponMovement_source(ctx, field)
+	case "store":
+		return ec.fieldContext_CouponMovement_store(ctx, field)
+	case "postedAt":
+		return ec.fieldContext_CouponMovement_postedAt(ctx, field)
+	case "recordedAt":
+		return ec.fieldContext_CouponMovement_recordedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponMovement", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponMovementConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CouponMovementConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CouponMovementConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponMovementConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponMovementEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CouponMovementEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CouponMovementEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponMovementEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "coupon":
+		return ec.fieldContext_CouponPayload_coupon(ctx, field)
+	case "movement":
+		return ec.fieldContext_CouponPayload_movement(ctx, field)
+	case "replayed":
+		return ec.fieldContext_CouponPayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CouponPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponType(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_CouponType_id(ctx, field)
+	case "code":
+		return ec.fieldContext_CouponType_code(ctx, field)
+	case "name":
+		return ec.fieldContext_CouponType_name(ctx, field)
+	case "format":
+		return ec.fieldContext_CouponType_format(ctx, field)
+	case "validity":
+		return ec.fieldContext_CouponType_validity(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_CouponType_validFrom(ctx, field)
+	case "validUntil":
+		return ec.fieldContext_CouponType_validUntil(ctx, field)
+	case "validDays":
+		return ec.fieldContext_CouponType_validDays(ctx, field)
+	case "maxUses":
+		return ec.fieldContext_CouponType_maxUses(ctx, field)
+	case "nominated":
+		return ec.fieldContext_CouponType_nominated(ctx, field)
+	case "benefit":
+		return ec.fieldContext_CouponType_benefit(ctx, field)
+	case "amount":
+		return ec.fieldContext_CouponType_amount(ctx, field)
+	case "percentage":
+		return ec.fieldContext_CouponType_percentage(ctx, field)
+	case "description":
+		return ec.fieldContext_CouponType_description(ctx, field)
+	case "codePrefix":
+		return ec.fieldContext_CouponType_codePrefix(ctx, field)
+	case "codeLength":
+		return ec.fieldContext_CouponType_codeLength(ctx, field)
+	case "codeAlphabet":
+		return ec.fieldContext_CouponType_codeAlphabet(ctx, field)
+	case "archivedAt":
+		return ec.fieldContext_CouponType_archivedAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_CouponType_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_CouponType_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponType", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponTypeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CouponTypeConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CouponTypeConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponTypeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponTypeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CouponTypeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CouponTypeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponTypeEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponTypePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "couponType":
+		return ec.fieldContext_CouponTypePayload_couponType(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CouponTypePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponTypePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Customer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -7595,6 +11052,8 @@ func (ec *executionContext) childFields_Customer(ctx context.Context, field grap
 		return ec.fieldContext_Customer_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Customer_updatedAt(ctx, field)
+	case "coupons":
+		return ec.fieldContext_Customer_coupons(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Customer", field.Name)
 }
@@ -8261,6 +11720,160 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
 }
 
+func (ec *executionContext) childFields_Product(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Product_id(ctx, field)
+	case "code":
+		return ec.fieldContext_Product_code(ctx, field)
+	case "name":
+		return ec.fieldContext_Product_name(ctx, field)
+	case "serialPrefix":
+		return ec.fieldContext_Product_serialPrefix(ctx, field)
+	case "score":
+		return ec.fieldContext_Product_score(ctx, field)
+	case "status":
+		return ec.fieldContext_Product_status(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Product_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Product_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Product", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCode(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ProductCode_id(ctx, field)
+	case "code":
+		return ec.fieldContext_ProductCode_code(ctx, field)
+	case "serial":
+		return ec.fieldContext_ProductCode_serial(ctx, field)
+	case "product":
+		return ec.fieldContext_ProductCode_product(ctx, field)
+	case "status":
+		return ec.fieldContext_ProductCode_status(ctx, field)
+	case "score":
+		return ec.fieldContext_ProductCode_score(ctx, field)
+	case "expiresOn":
+		return ec.fieldContext_ProductCode_expiresOn(ctx, field)
+	case "lotId":
+		return ec.fieldContext_ProductCode_lotId(ctx, field)
+	case "customer":
+		return ec.fieldContext_ProductCode_customer(ctx, field)
+	case "movement":
+		return ec.fieldContext_ProductCode_movement(ctx, field)
+	case "usedAt":
+		return ec.fieldContext_ProductCode_usedAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ProductCode_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCode", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCodeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ProductCodeConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ProductCodeConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCodeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCodeConsumePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "productCode":
+		return ec.fieldContext_ProductCodeConsumePayload_productCode(ctx, field)
+	case "movement":
+		return ec.fieldContext_ProductCodeConsumePayload_movement(ctx, field)
+	case "replayed":
+		return ec.fieldContext_ProductCodeConsumePayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ProductCodeConsumePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCodeConsumePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCodeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ProductCodeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ProductCodeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCodeEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCodePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "productCode":
+		return ec.fieldContext_ProductCodePayload_productCode(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ProductCodePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCodePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCodeRejection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "line":
+		return ec.fieldContext_ProductCodeRejection_line(ctx, field)
+	case "code":
+		return ec.fieldContext_ProductCodeRejection_code(ctx, field)
+	case "reason":
+		return ec.fieldContext_ProductCodeRejection_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCodeRejection", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCodesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "lotId":
+		return ec.fieldContext_ProductCodesPayload_lotId(ctx, field)
+	case "created":
+		return ec.fieldContext_ProductCodesPayload_created(ctx, field)
+	case "rejected":
+		return ec.fieldContext_ProductCodesPayload_rejected(ctx, field)
+	case "replayed":
+		return ec.fieldContext_ProductCodesPayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ProductCodesPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCodesPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ProductConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ProductConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ProductEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ProductEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "product":
+		return ec.fieldContext_ProductPayload_product(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ProductPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Queue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -8319,6 +11932,222 @@ func (ec *executionContext) childFields_ReportState(ctx context.Context, field g
 		return ec.fieldContext_ReportState_rebuildCards(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ReportState", field.Name)
+}
+
+func (ec *executionContext) childFields_Reward(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Reward_id(ctx, field)
+	case "code":
+		return ec.fieldContext_Reward_code(ctx, field)
+	case "name":
+		return ec.fieldContext_Reward_name(ctx, field)
+	case "description":
+		return ec.fieldContext_Reward_description(ctx, field)
+	case "cardType":
+		return ec.fieldContext_Reward_cardType(ctx, field)
+	case "price":
+		return ec.fieldContext_Reward_price(ctx, field)
+	case "status":
+		return ec.fieldContext_Reward_status(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_Reward_validFrom(ctx, field)
+	case "validUntil":
+		return ec.fieldContext_Reward_validUntil(ctx, field)
+	case "stock":
+		return ec.fieldContext_Reward_stock(ctx, field)
+	case "storeStocks":
+		return ec.fieldContext_Reward_storeStocks(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Reward_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Reward_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Reward", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardAttempt(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_RewardAttempt_kind(ctx, field)
+	case "error":
+		return ec.fieldContext_RewardAttempt_error(ctx, field)
+	case "score":
+		return ec.fieldContext_RewardAttempt_score(ctx, field)
+	case "card":
+		return ec.fieldContext_RewardAttempt_card(ctx, field)
+	case "customer":
+		return ec.fieldContext_RewardAttempt_customer(ctx, field)
+	case "productCode":
+		return ec.fieldContext_RewardAttempt_productCode(ctx, field)
+	case "reward":
+		return ec.fieldContext_RewardAttempt_reward(ctx, field)
+	case "claim":
+		return ec.fieldContext_RewardAttempt_claim(ctx, field)
+	case "source":
+		return ec.fieldContext_RewardAttempt_source(ctx, field)
+	case "attemptedAt":
+		return ec.fieldContext_RewardAttempt_attemptedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardAttempt", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardAttemptConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_RewardAttemptConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RewardAttemptConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardAttemptConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardAttemptEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_RewardAttemptEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_RewardAttemptEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardAttemptEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardClaim(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_RewardClaim_id(ctx, field)
+	case "reward":
+		return ec.fieldContext_RewardClaim_reward(ctx, field)
+	case "price":
+		return ec.fieldContext_RewardClaim_price(ctx, field)
+	case "status":
+		return ec.fieldContext_RewardClaim_status(ctx, field)
+	case "card":
+		return ec.fieldContext_RewardClaim_card(ctx, field)
+	case "customer":
+		return ec.fieldContext_RewardClaim_customer(ctx, field)
+	case "movement":
+		return ec.fieldContext_RewardClaim_movement(ctx, field)
+	case "store":
+		return ec.fieldContext_RewardClaim_store(ctx, field)
+	case "reference":
+		return ec.fieldContext_RewardClaim_reference(ctx, field)
+	case "description":
+		return ec.fieldContext_RewardClaim_description(ctx, field)
+	case "source":
+		return ec.fieldContext_RewardClaim_source(ctx, field)
+	case "claimedAt":
+		return ec.fieldContext_RewardClaim_claimedAt(ctx, field)
+	case "endedAt":
+		return ec.fieldContext_RewardClaim_endedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardClaim", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardClaimConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_RewardClaimConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RewardClaimConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardClaimConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardClaimEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_RewardClaimEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_RewardClaimEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardClaimEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardClaimPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "claim":
+		return ec.fieldContext_RewardClaimPayload_claim(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RewardClaimPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardClaimPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_RewardConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RewardConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_RewardEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_RewardEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reward":
+		return ec.fieldContext_RewardPayload_reward(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RewardPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardRedeemPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "claim":
+		return ec.fieldContext_RewardRedeemPayload_claim(ctx, field)
+	case "movement":
+		return ec.fieldContext_RewardRedeemPayload_movement(ctx, field)
+	case "replayed":
+		return ec.fieldContext_RewardRedeemPayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RewardRedeemPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardRedeemPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardStoreStock(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "store":
+		return ec.fieldContext_RewardStoreStock_store(ctx, field)
+	case "left":
+		return ec.fieldContext_RewardStoreStock_left(ctx, field)
+	case "taken":
+		return ec.fieldContext_RewardStoreStock_taken(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardStoreStock", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardStoreStockConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_RewardStoreStockConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RewardStoreStockConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardStoreStockConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardStoreStockEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_RewardStoreStockEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_RewardStoreStockEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardStoreStockEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Segment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -11,13 +11,16 @@ import (
 	"sello/graph/model"
 	"sello/loyalty"
 	"sello/loyalty/auth"
+	"sello/loyalty/catalog"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
+	"sello/loyalty/reward"
 	"sello/loyalty/webhook"
 	"strconv"
 	"sync/atomic"
@@ -48,6 +51,15 @@ type MutationResolver interface {
 	StaffCreate(ctx context.Context, input model.StaffCreateInput) (*model.StaffPayload, error)
 	StaffArchive(ctx context.Context, input model.StaffArchiveInput) (*model.StaffPayload, error)
 	StaffRightSet(ctx context.Context, input model.StaffRightSetInput) (*model.StaffPayload, error)
+	CouponTypeCreate(ctx context.Context, input model.CouponTypeCreateInput) (*model.CouponTypePayload, error)
+	CouponTypeUpdate(ctx context.Context, input model.CouponTypeUpdateInput) (*model.CouponTypePayload, error)
+	CouponIssue(ctx context.Context, input model.CouponIssueInput) (*model.CouponPayload, error)
+	CouponRedeem(ctx context.Context, input model.CouponRedeemInput) (*model.CouponPayload, error)
+	CouponGiveBack(ctx context.Context, input model.CouponGiveBackInput) (*model.CouponPayload, error)
+	CouponVoid(ctx context.Context, input model.CouponVoidInput) (*model.CouponPayload, error)
+	CouponBatchCreate(ctx context.Context, input model.CouponBatchCreateInput) (*model.CouponBatchPayload, error)
+	CouponBatchCancel(ctx context.Context, input model.CouponBatchCancelInput) (*model.CouponBatchPayload, error)
+	CouponBatchResume(ctx context.Context, input model.CouponBatchResumeInput) (*model.CouponBatchPayload, error)
 	CustomerCreate(ctx context.Context, input model.CustomerCreateInput) (*model.CustomerPayload, error)
 	CustomerUpdate(ctx context.Context, input model.CustomerUpdateInput) (*model.CustomerPayload, error)
 	CustomerMerge(ctx context.Context, input model.CustomerMergeInput) (*model.CustomerMergePayload, error)
@@ -66,8 +78,22 @@ type MutationResolver interface {
 	MovementRedeem(ctx context.Context, input model.MovementRedeemInput) (*model.MovementPayload, error)
 	MovementAdjust(ctx context.Context, input model.MovementAdjustInput) (*model.MovementPayload, error)
 	MovementRecharge(ctx context.Context, input model.MovementRechargeInput) (*model.MovementPayload, error)
+	ProductCreate(ctx context.Context, input model.ProductCreateInput) (*model.ProductPayload, error)
+	ProductUpdate(ctx context.Context, input model.ProductUpdateInput) (*model.ProductPayload, error)
+	ProductCodesGenerate(ctx context.Context, input model.ProductCodesGenerateInput) (*model.ProductCodesPayload, error)
+	ProductCodesAdd(ctx context.Context, input model.ProductCodesAddInput) (*model.ProductCodesPayload, error)
+	ProductCodeBlock(ctx context.Context, input model.ProductCodeBlockInput) (*model.ProductCodePayload, error)
+	ProductCodeUnblock(ctx context.Context, input model.ProductCodeUnblockInput) (*model.ProductCodePayload, error)
+	ProductCodeExpire(ctx context.Context, input model.ProductCodeExpireInput) (*model.ProductCodePayload, error)
+	ProductCodeConsume(ctx context.Context, input model.ProductCodeConsumeInput) (*model.ProductCodeConsumePayload, error)
 	ReportRebuild(ctx context.Context, input model.ReportRebuildInput) (*model.ReportRebuildPayload, error)
 	LedgerCheckStart(ctx context.Context, input model.LedgerCheckStartInput) (*model.LedgerCheckStartPayload, error)
+	RewardCreate(ctx context.Context, input model.RewardCreateInput) (*model.RewardPayload, error)
+	RewardUpdate(ctx context.Context, input model.RewardUpdateInput) (*model.RewardPayload, error)
+	RewardStockSet(ctx context.Context, input model.RewardStockSetInput) (*model.RewardPayload, error)
+	RewardRedeem(ctx context.Context, input model.RewardRedeemInput) (*model.RewardRedeemPayload, error)
+	RewardClaimHandOver(ctx context.Context, input model.RewardClaimHandOverInput) (*model.RewardClaimPayload, error)
+	RewardClaimCancel(ctx context.Context, input model.RewardClaimCancelInput) (*model.RewardClaimPayload, error)
 	SegmentCreate(ctx context.Context, input model.SegmentCreateInput) (*model.SegmentPayload, error)
 	SegmentUpdate(ctx context.Context, input model.SegmentUpdateInput) (*model.SegmentPayload, error)
 	SegmentArchive(ctx context.Context, input model.SegmentArchiveInput) (*model.SegmentPayload, error)
@@ -97,6 +123,11 @@ type QueryResolver interface {
 	Store(ctx context.Context, code string) (*company.Store, error)
 	StaffMembers(ctx context.Context, first *int, after *string) (*model.StaffConnection, error)
 	StaffMember(ctx context.Context, number int) (*company.Staff, error)
+	CouponTypes(ctx context.Context, first *int, after *string, withArchived *bool) (*model.CouponTypeConnection, error)
+	CouponType(ctx context.Context, code string) (*coupon.Type, error)
+	Coupons(ctx context.Context, status *coupon.Status, typeCode *string, customerID *string, batchID *string, first *int, after *string) (*model.CouponConnection, error)
+	Coupon(ctx context.Context, code string) (*coupon.Coupon, error)
+	CouponBatches(ctx context.Context, typeCode *string, status *coupon.BatchStatus, first *int, after *string) (*model.CouponBatchConnection, error)
 	Customers(ctx context.Context, search *string, attribute *model.CustomerAttributeFilter, first *int, after *string) (*model.CustomerConnection, error)
 	Customer(ctx context.Context, code *string, email *string, document *string, qrCode *string, phone *string) (*customer.Customer, error)
 	CustomerAttributes(ctx context.Context, withArchived *bool, first *int, after *string) (*model.CustomerAttributeConnection, error)
@@ -104,16 +135,25 @@ type QueryResolver interface {
 	Notifications(ctx context.Context, first *int, after *string) (*model.NotificationConnection, error)
 	Jobs(ctx context.Context, state *queue.State, kind *string, first *int, after *string) (*model.JobConnection, error)
 	Queues(ctx context.Context) ([]*queue.Queue, error)
+	Products(ctx context.Context, status *catalog.ProductStatus, first *int, after *string) (*model.ProductConnection, error)
+	Product(ctx context.Context, code string) (*catalog.Product, error)
+	ProductCodes(ctx context.Context, status *catalog.CodeStatus, productCode *string, customerID *string, lotID *string, first *int, after *string) (*model.ProductCodeConnection, error)
+	ProductCode(ctx context.Context, code string) (*catalog.Code, error)
 	InsightDaily(ctx context.Context, from time.Time, to time.Time, cardTypeCode *string, storeCode *string, action *ledger.Action) (*report.Daily, error)
 	InsightLiability(ctx context.Context, cardTypeCode string) (*report.Liability, error)
 	ReportState(ctx context.Context) (*report.State, error)
 	LedgerChecks(ctx context.Context, first *int, after *string) (*model.LedgerCheckConnection, error)
+	Rewards(ctx context.Context, status *reward.Status, first *int, after *string) (*model.RewardConnection, error)
+	Reward(ctx context.Context, code string) (*reward.Reward, error)
+	RewardClaims(ctx context.Context, status *reward.ClaimStatus, rewardCode *string, customerID *string, first *int, after *string) (*model.RewardClaimConnection, error)
+	RewardAttempts(ctx context.Context, kind *reward.AttemptKind, customerID *string, failed *bool, first *int, after *string) (*model.RewardAttemptConnection, error)
 	Segments(ctx context.Context, withArchived *bool, first *int, after *string) (*model.SegmentConnection, error)
 	Segment(ctx context.Context, code string) (*customer.Segment, error)
 	Webhooks(ctx context.Context, first *int, after *string) (*model.WebhookConnection, error)
 	Webhook(ctx context.Context, id string) (*webhook.Webhook, error)
 }
 type SubscriptionResolver interface {
+	CouponBatchProgressed(ctx context.Context, id string) (<-chan *coupon.Batch, error)
 	ImportProgressed(ctx context.Context, id string) (<-chan *imports.Import, error)
 	QueuesChanged(ctx context.Context) (<-chan []*queue.Queue, error)
 	MovementPosted(ctx context.Context, cardCode *string, after *string) (<-chan *model.MovementEvent, error)
@@ -227,6 +267,132 @@ func (ec *executionContext) field_Mutation_contactRegister_args(ctx context.Cont
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ContactRegisterInput, error) {
 			return ec.unmarshalNContactRegisterInput2selloᚋgraphᚋmodelᚐContactRegisterInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_couponBatchCancel_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CouponBatchCancelInput, error) {
+			return ec.unmarshalNCouponBatchCancelInput2selloᚋgraphᚋmodelᚐCouponBatchCancelInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_couponBatchCreate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CouponBatchCreateInput, error) {
+			return ec.unmarshalNCouponBatchCreateInput2selloᚋgraphᚋmodelᚐCouponBatchCreateInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_couponBatchResume_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CouponBatchResumeInput, error) {
+			return ec.unmarshalNCouponBatchResumeInput2selloᚋgraphᚋmodelᚐCouponBatchResumeInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_couponGiveBack_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CouponGiveBackInput, error) {
+			return ec.unmarshalNCouponGiveBackInput2selloᚋgraphᚋmodelᚐCouponGiveBackInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_couponIssue_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CouponIssueInput, error) {
+			return ec.unmarshalNCouponIssueInput2selloᚋgraphᚋmodelᚐCouponIssueInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_couponRedeem_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CouponRedeemInput, error) {
+			return ec.unmarshalNCouponRedeemInput2selloᚋgraphᚋmodelᚐCouponRedeemInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_couponTypeCreate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CouponTypeCreateInput, error) {
+			return ec.unmarshalNCouponTypeCreateInput2selloᚋgraphᚋmodelᚐCouponTypeCreateInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_couponTypeUpdate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CouponTypeUpdateInput, error) {
+			return ec.unmarshalNCouponTypeUpdateInput2selloᚋgraphᚋmodelᚐCouponTypeUpdateInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_couponVoid_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CouponVoidInput, error) {
+			return ec.unmarshalNCouponVoidInput2selloᚋgraphᚋmodelᚐCouponVoidInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -473,6 +639,118 @@ func (ec *executionContext) field_Mutation_operatorCreate_args(ctx context.Conte
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_productCodeBlock_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ProductCodeBlockInput, error) {
+			return ec.unmarshalNProductCodeBlockInput2selloᚋgraphᚋmodelᚐProductCodeBlockInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_productCodeConsume_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ProductCodeConsumeInput, error) {
+			return ec.unmarshalNProductCodeConsumeInput2selloᚋgraphᚋmodelᚐProductCodeConsumeInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_productCodeExpire_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ProductCodeExpireInput, error) {
+			return ec.unmarshalNProductCodeExpireInput2selloᚋgraphᚋmodelᚐProductCodeExpireInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_productCodeUnblock_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ProductCodeUnblockInput, error) {
+			return ec.unmarshalNProductCodeUnblockInput2selloᚋgraphᚋmodelᚐProductCodeUnblockInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_productCodesAdd_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ProductCodesAddInput, error) {
+			return ec.unmarshalNProductCodesAddInput2selloᚋgraphᚋmodelᚐProductCodesAddInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_productCodesGenerate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ProductCodesGenerateInput, error) {
+			return ec.unmarshalNProductCodesGenerateInput2selloᚋgraphᚋmodelᚐProductCodesGenerateInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_productCreate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ProductCreateInput, error) {
+			return ec.unmarshalNProductCreateInput2selloᚋgraphᚋmodelᚐProductCreateInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_productUpdate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ProductUpdateInput, error) {
+			return ec.unmarshalNProductUpdateInput2selloᚋgraphᚋmodelᚐProductUpdateInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_queuePause_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -507,6 +785,90 @@ func (ec *executionContext) field_Mutation_reportRebuild_args(ctx context.Contex
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.ReportRebuildInput, error) {
 			return ec.unmarshalNReportRebuildInput2selloᚋgraphᚋmodelᚐReportRebuildInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_rewardClaimCancel_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RewardClaimCancelInput, error) {
+			return ec.unmarshalNRewardClaimCancelInput2selloᚋgraphᚋmodelᚐRewardClaimCancelInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_rewardClaimHandOver_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RewardClaimHandOverInput, error) {
+			return ec.unmarshalNRewardClaimHandOverInput2selloᚋgraphᚋmodelᚐRewardClaimHandOverInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_rewardCreate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RewardCreateInput, error) {
+			return ec.unmarshalNRewardCreateInput2selloᚋgraphᚋmodelᚐRewardCreateInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_rewardRedeem_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RewardRedeemInput, error) {
+			return ec.unmarshalNRewardRedeemInput2selloᚋgraphᚋmodelᚐRewardRedeemInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_rewardStockSet_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RewardStockSetInput, error) {
+			return ec.unmarshalNRewardStockSetInput2selloᚋgraphᚋmodelᚐRewardStockSetInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_rewardUpdate_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.RewardUpdateInput, error) {
+			return ec.unmarshalNRewardUpdateInput2selloᚋgraphᚋmodelᚐRewardUpdateInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -971,6 +1333,156 @@ func (ec *executionContext) field_Query_cards_args(ctx context.Context, rawArgs 
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_couponBatches_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "typeCode",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["typeCode"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "status",
+		func(ctx context.Context, v any) (*coupon.BatchStatus, error) {
+			return ec.unmarshalOCouponBatchStatus2ᚖselloᚋloyaltyᚋcouponᚐBatchStatus(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["status"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_couponType_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "code",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["code"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_couponTypes_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "withArchived",
+		func(ctx context.Context, v any) (*bool, error) {
+			return ec.unmarshalOBoolean2ᚖbool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["withArchived"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_coupon_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "code",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["code"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_coupons_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "status",
+		func(ctx context.Context, v any) (*coupon.Status, error) {
+			return ec.unmarshalOCouponStatus2ᚖselloᚋloyaltyᚋcouponᚐStatus(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["status"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "typeCode",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["typeCode"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "customerId",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["customerId"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "batchId",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["batchId"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg5
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_customerAttributes_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1263,6 +1775,254 @@ func (ec *executionContext) field_Query_notifications_args(ctx context.Context, 
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_productCode_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "code",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["code"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_productCodes_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "status",
+		func(ctx context.Context, v any) (*catalog.CodeStatus, error) {
+			return ec.unmarshalOProductCodeStatus2ᚖselloᚋloyaltyᚋcatalogᚐCodeStatus(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["status"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "productCode",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["productCode"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "customerId",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["customerId"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "lotId",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["lotId"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg5
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_product_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "code",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["code"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_products_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "status",
+		func(ctx context.Context, v any) (*catalog.ProductStatus, error) {
+			return ec.unmarshalOProductStatus2ᚖselloᚋloyaltyᚋcatalogᚐProductStatus(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["status"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_rewardAttempts_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "kind",
+		func(ctx context.Context, v any) (*reward.AttemptKind, error) {
+			return ec.unmarshalORewardAttemptKind2ᚖselloᚋloyaltyᚋrewardᚐAttemptKind(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["kind"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "customerId",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["customerId"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "failed",
+		func(ctx context.Context, v any) (*bool, error) {
+			return ec.unmarshalOBoolean2ᚖbool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["failed"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_rewardClaims_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "status",
+		func(ctx context.Context, v any) (*reward.ClaimStatus, error) {
+			return ec.unmarshalORewardClaimStatus2ᚖselloᚋloyaltyᚋrewardᚐClaimStatus(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["status"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "rewardCode",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["rewardCode"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "customerId",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOID2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["customerId"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg4
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_reward_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "code",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNString2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["code"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_rewards_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "status",
+		func(ctx context.Context, v any) (*reward.Status, error) {
+			return ec.unmarshalORewardStatus2ᚖselloᚋloyaltyᚋrewardᚐStatus(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["status"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_segment_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -1412,6 +2172,20 @@ func (ec *executionContext) field_Query_webhooks_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["after"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Subscription_couponBatchProgressed_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "id",
+		func(ctx context.Context, v any) (string, error) {
+			return ec.unmarshalNID2string(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["id"] = arg0
 	return args, nil
 }
 
@@ -2141,6 +2915,402 @@ func (ec *executionContext) fieldContext_Mutation_staffRightSet(ctx context.Cont
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_staffRightSet_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_couponTypeCreate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_couponTypeCreate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CouponTypeCreate(ctx, fc.Args["input"].(model.CouponTypeCreateInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CouponTypePayload) graphql.Marshaler {
+			return ec.marshalNCouponTypePayload2ᚖselloᚋgraphᚋmodelᚐCouponTypePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_couponTypeCreate(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CouponTypePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_couponTypeCreate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_couponTypeUpdate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_couponTypeUpdate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CouponTypeUpdate(ctx, fc.Args["input"].(model.CouponTypeUpdateInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CouponTypePayload) graphql.Marshaler {
+			return ec.marshalNCouponTypePayload2ᚖselloᚋgraphᚋmodelᚐCouponTypePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_couponTypeUpdate(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CouponTypePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_couponTypeUpdate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_couponIssue(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_couponIssue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CouponIssue(ctx, fc.Args["input"].(model.CouponIssueInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CouponPayload) graphql.Marshaler {
+			return ec.marshalNCouponPayload2ᚖselloᚋgraphᚋmodelᚐCouponPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_couponIssue(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CouponPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_couponIssue_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_couponRedeem(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_couponRedeem(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CouponRedeem(ctx, fc.Args["input"].(model.CouponRedeemInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CouponPayload) graphql.Marshaler {
+			return ec.marshalNCouponPayload2ᚖselloᚋgraphᚋmodelᚐCouponPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_couponRedeem(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CouponPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_couponRedeem_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_couponGiveBack(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_couponGiveBack(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CouponGiveBack(ctx, fc.Args["input"].(model.CouponGiveBackInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CouponPayload) graphql.Marshaler {
+			return ec.marshalNCouponPayload2ᚖselloᚋgraphᚋmodelᚐCouponPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_couponGiveBack(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CouponPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_couponGiveBack_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_couponVoid(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_couponVoid(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CouponVoid(ctx, fc.Args["input"].(model.CouponVoidInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CouponPayload) graphql.Marshaler {
+			return ec.marshalNCouponPayload2ᚖselloᚋgraphᚋmodelᚐCouponPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_couponVoid(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CouponPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_couponVoid_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_couponBatchCreate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_couponBatchCreate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CouponBatchCreate(ctx, fc.Args["input"].(model.CouponBatchCreateInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CouponBatchPayload) graphql.Marshaler {
+			return ec.marshalNCouponBatchPayload2ᚖselloᚋgraphᚋmodelᚐCouponBatchPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_couponBatchCreate(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CouponBatchPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_couponBatchCreate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_couponBatchCancel(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_couponBatchCancel(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CouponBatchCancel(ctx, fc.Args["input"].(model.CouponBatchCancelInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CouponBatchPayload) graphql.Marshaler {
+			return ec.marshalNCouponBatchPayload2ᚖselloᚋgraphᚋmodelᚐCouponBatchPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_couponBatchCancel(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CouponBatchPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_couponBatchCancel_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_couponBatchResume(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_couponBatchResume(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CouponBatchResume(ctx, fc.Args["input"].(model.CouponBatchResumeInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CouponBatchPayload) graphql.Marshaler {
+			return ec.marshalNCouponBatchPayload2ᚖselloᚋgraphᚋmodelᚐCouponBatchPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_couponBatchResume(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CouponBatchPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_couponBatchResume_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -2939,6 +4109,358 @@ func (ec *executionContext) fieldContext_Mutation_movementRecharge(ctx context.C
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_productCreate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_productCreate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ProductCreate(ctx, fc.Args["input"].(model.ProductCreateInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProductPayload) graphql.Marshaler {
+			return ec.marshalNProductPayload2ᚖselloᚋgraphᚋmodelᚐProductPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_productCreate(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_productCreate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_productUpdate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_productUpdate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ProductUpdate(ctx, fc.Args["input"].(model.ProductUpdateInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProductPayload) graphql.Marshaler {
+			return ec.marshalNProductPayload2ᚖselloᚋgraphᚋmodelᚐProductPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_productUpdate(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_productUpdate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_productCodesGenerate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_productCodesGenerate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ProductCodesGenerate(ctx, fc.Args["input"].(model.ProductCodesGenerateInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProductCodesPayload) graphql.Marshaler {
+			return ec.marshalNProductCodesPayload2ᚖselloᚋgraphᚋmodelᚐProductCodesPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_productCodesGenerate(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductCodesPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_productCodesGenerate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_productCodesAdd(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_productCodesAdd(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ProductCodesAdd(ctx, fc.Args["input"].(model.ProductCodesAddInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProductCodesPayload) graphql.Marshaler {
+			return ec.marshalNProductCodesPayload2ᚖselloᚋgraphᚋmodelᚐProductCodesPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_productCodesAdd(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductCodesPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_productCodesAdd_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_productCodeBlock(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_productCodeBlock(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ProductCodeBlock(ctx, fc.Args["input"].(model.ProductCodeBlockInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProductCodePayload) graphql.Marshaler {
+			return ec.marshalNProductCodePayload2ᚖselloᚋgraphᚋmodelᚐProductCodePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_productCodeBlock(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductCodePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_productCodeBlock_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_productCodeUnblock(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_productCodeUnblock(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ProductCodeUnblock(ctx, fc.Args["input"].(model.ProductCodeUnblockInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProductCodePayload) graphql.Marshaler {
+			return ec.marshalNProductCodePayload2ᚖselloᚋgraphᚋmodelᚐProductCodePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_productCodeUnblock(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductCodePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_productCodeUnblock_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_productCodeExpire(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_productCodeExpire(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ProductCodeExpire(ctx, fc.Args["input"].(model.ProductCodeExpireInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProductCodePayload) graphql.Marshaler {
+			return ec.marshalNProductCodePayload2ᚖselloᚋgraphᚋmodelᚐProductCodePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_productCodeExpire(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductCodePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_productCodeExpire_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_productCodeConsume(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_productCodeConsume(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ProductCodeConsume(ctx, fc.Args["input"].(model.ProductCodeConsumeInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProductCodeConsumePayload) graphql.Marshaler {
+			return ec.marshalNProductCodeConsumePayload2ᚖselloᚋgraphᚋmodelᚐProductCodeConsumePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_productCodeConsume(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductCodeConsumePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_productCodeConsume_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_reportRebuild(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3021,6 +4543,270 @@ func (ec *executionContext) fieldContext_Mutation_ledgerCheckStart(ctx context.C
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_ledgerCheckStart_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_rewardCreate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_rewardCreate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RewardCreate(ctx, fc.Args["input"].(model.RewardCreateInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RewardPayload) graphql.Marshaler {
+			return ec.marshalNRewardPayload2ᚖselloᚋgraphᚋmodelᚐRewardPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_rewardCreate(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_rewardCreate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_rewardUpdate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_rewardUpdate(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RewardUpdate(ctx, fc.Args["input"].(model.RewardUpdateInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RewardPayload) graphql.Marshaler {
+			return ec.marshalNRewardPayload2ᚖselloᚋgraphᚋmodelᚐRewardPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_rewardUpdate(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_rewardUpdate_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_rewardStockSet(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_rewardStockSet(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RewardStockSet(ctx, fc.Args["input"].(model.RewardStockSetInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RewardPayload) graphql.Marshaler {
+			return ec.marshalNRewardPayload2ᚖselloᚋgraphᚋmodelᚐRewardPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_rewardStockSet(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_rewardStockSet_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_rewardRedeem(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_rewardRedeem(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RewardRedeem(ctx, fc.Args["input"].(model.RewardRedeemInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RewardRedeemPayload) graphql.Marshaler {
+			return ec.marshalNRewardRedeemPayload2ᚖselloᚋgraphᚋmodelᚐRewardRedeemPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_rewardRedeem(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardRedeemPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_rewardRedeem_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_rewardClaimHandOver(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_rewardClaimHandOver(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RewardClaimHandOver(ctx, fc.Args["input"].(model.RewardClaimHandOverInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RewardClaimPayload) graphql.Marshaler {
+			return ec.marshalNRewardClaimPayload2ᚖselloᚋgraphᚋmodelᚐRewardClaimPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_rewardClaimHandOver(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardClaimPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_rewardClaimHandOver_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_rewardClaimCancel(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_rewardClaimCancel(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().RewardClaimCancel(ctx, fc.Args["input"].(model.RewardClaimCancelInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RewardClaimPayload) graphql.Marshaler {
+			return ec.marshalNRewardClaimPayload2ᚖselloᚋgraphᚋmodelᚐRewardClaimPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_rewardClaimCancel(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardClaimPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_rewardClaimCancel_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -4237,6 +6023,226 @@ func (ec *executionContext) fieldContext_Query_staffMember(ctx context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_couponTypes(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_couponTypes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().CouponTypes(ctx, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["withArchived"].(*bool))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CouponTypeConnection) graphql.Marshaler {
+			return ec.marshalOCouponTypeConnection2ᚖselloᚋgraphᚋmodelᚐCouponTypeConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_couponTypes(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CouponTypeConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_couponTypes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_couponType(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_couponType(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().CouponType(ctx, fc.Args["code"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *coupon.Type) graphql.Marshaler {
+			return ec.marshalOCouponType2ᚖselloᚋloyaltyᚋcouponᚐType(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_couponType(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CouponType(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_couponType_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_coupons(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_coupons(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Coupons(ctx, fc.Args["status"].(*coupon.Status), fc.Args["typeCode"].(*string), fc.Args["customerId"].(*string), fc.Args["batchId"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CouponConnection) graphql.Marshaler {
+			return ec.marshalOCouponConnection2ᚖselloᚋgraphᚋmodelᚐCouponConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_coupons(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CouponConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_coupons_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_coupon(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_coupon(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Coupon(ctx, fc.Args["code"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *coupon.Coupon) graphql.Marshaler {
+			return ec.marshalOCoupon2ᚖselloᚋloyaltyᚋcouponᚐCoupon(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_coupon(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Coupon(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_coupon_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_couponBatches(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_couponBatches(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().CouponBatches(ctx, fc.Args["typeCode"].(*string), fc.Args["status"].(*coupon.BatchStatus), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CouponBatchConnection) graphql.Marshaler {
+			return ec.marshalOCouponBatchConnection2ᚖselloᚋgraphᚋmodelᚐCouponBatchConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_couponBatches(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CouponBatchConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_couponBatches_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_customers(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4533,6 +6539,182 @@ func (ec *executionContext) fieldContext_Query_queues(_ context.Context, field g
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_products(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_products(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Products(ctx, fc.Args["status"].(*catalog.ProductStatus), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProductConnection) graphql.Marshaler {
+			return ec.marshalOProductConnection2ᚖselloᚋgraphᚋmodelᚐProductConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_products(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_products_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_product(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_product(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Product(ctx, fc.Args["code"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *catalog.Product) graphql.Marshaler {
+			return ec.marshalOProduct2ᚖselloᚋloyaltyᚋcatalogᚐProduct(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_product(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Product(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_product_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_productCodes(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_productCodes(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().ProductCodes(ctx, fc.Args["status"].(*catalog.CodeStatus), fc.Args["productCode"].(*string), fc.Args["customerId"].(*string), fc.Args["lotId"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ProductCodeConnection) graphql.Marshaler {
+			return ec.marshalOProductCodeConnection2ᚖselloᚋgraphᚋmodelᚐProductCodeConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_productCodes(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductCodeConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_productCodes_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_productCode(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_productCode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().ProductCode(ctx, fc.Args["code"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *catalog.Code) graphql.Marshaler {
+			return ec.marshalOProductCode2ᚖselloᚋloyaltyᚋcatalogᚐCode(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_productCode(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ProductCode(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_productCode_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_insightDaily(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4691,6 +6873,182 @@ func (ec *executionContext) fieldContext_Query_ledgerChecks(ctx context.Context,
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Query_ledgerChecks_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_rewards(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_rewards(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Rewards(ctx, fc.Args["status"].(*reward.Status), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RewardConnection) graphql.Marshaler {
+			return ec.marshalORewardConnection2ᚖselloᚋgraphᚋmodelᚐRewardConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_rewards(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_rewards_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_reward(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_reward(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().Reward(ctx, fc.Args["code"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *reward.Reward) graphql.Marshaler {
+			return ec.marshalOReward2ᚖselloᚋloyaltyᚋrewardᚐReward(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_reward(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Reward(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_reward_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_rewardClaims(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_rewardClaims(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().RewardClaims(ctx, fc.Args["status"].(*reward.ClaimStatus), fc.Args["rewardCode"].(*string), fc.Args["customerId"].(*string), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RewardClaimConnection) graphql.Marshaler {
+			return ec.marshalORewardClaimConnection2ᚖselloᚋgraphᚋmodelᚐRewardClaimConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_rewardClaims(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardClaimConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_rewardClaims_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Query_rewardAttempts(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_rewardAttempts(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().RewardAttempts(ctx, fc.Args["kind"].(*reward.AttemptKind), fc.Args["customerId"].(*string), fc.Args["failed"].(*bool), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RewardAttemptConnection) graphql.Marshaler {
+			return ec.marshalORewardAttemptConnection2ᚖselloᚋgraphᚋmodelᚐRewardAttemptConnection(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_rewardAttempts(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardAttemptConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_rewardAttempts_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -4945,6 +7303,50 @@ func (ec *executionContext) fieldContext_Query___schema(_ context.Context, field
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return ec.childFields___Schema(ctx, field)
 		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Subscription_couponBatchProgressed(ctx context.Context, field graphql.CollectedField) (ret func(ctx context.Context) graphql.Marshaler) {
+	return graphql.ResolveFieldStream(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Subscription_couponBatchProgressed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Subscription().CouponBatchProgressed(ctx, fc.Args["id"].(string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *coupon.Batch) graphql.Marshaler {
+			return ec.marshalNCouponBatch2ᚖselloᚋloyaltyᚋcouponᚐBatch(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Subscription_couponBatchProgressed(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Subscription",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CouponBatch(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Subscription_couponBatchProgressed_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
 	}
 	return fc, nil
 }
@@ -5253,6 +7655,26 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Segment(ctx, sel, obj)
+	case *reward.Claim:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._RewardClaim(ctx, sel, obj)
+	case *reward.Reward:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Reward(ctx, sel, obj)
+	case *catalog.Code:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._ProductCode(ctx, sel, obj)
+	case *catalog.Product:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Product(ctx, sel, obj)
 	case *notify.Notification:
 		if obj == nil {
 			return graphql.Null
@@ -5288,6 +7710,21 @@ func (ec *executionContext) _Node(ctx context.Context, sel ast.SelectionSet, obj
 			return graphql.Null
 		}
 		return ec._Customer(ctx, sel, obj)
+	case *coupon.Type:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._CouponType(ctx, sel, obj)
+	case *coupon.Batch:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._CouponBatch(ctx, sel, obj)
+	case *coupon.Coupon:
+		if obj == nil {
+			return graphql.Null
+		}
+		return ec._Coupon(ctx, sel, obj)
 	case *company.Company:
 		if obj == nil {
 			return graphql.Null
@@ -5453,6 +7890,69 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "couponTypeCreate":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_couponTypeCreate(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "couponTypeUpdate":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_couponTypeUpdate(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "couponIssue":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_couponIssue(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "couponRedeem":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_couponRedeem(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "couponGiveBack":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_couponGiveBack(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "couponVoid":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_couponVoid(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "couponBatchCreate":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_couponBatchCreate(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "couponBatchCancel":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_couponBatchCancel(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "couponBatchResume":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_couponBatchResume(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "customerCreate":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_customerCreate(ctx, field)
@@ -5579,6 +8079,62 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "productCreate":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_productCreate(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "productUpdate":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_productUpdate(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "productCodesGenerate":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_productCodesGenerate(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "productCodesAdd":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_productCodesAdd(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "productCodeBlock":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_productCodeBlock(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "productCodeUnblock":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_productCodeUnblock(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "productCodeExpire":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_productCodeExpire(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "productCodeConsume":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_productCodeConsume(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "reportRebuild":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_reportRebuild(ctx, field)
@@ -5589,6 +8145,48 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "ledgerCheckStart":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_ledgerCheckStart(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rewardCreate":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_rewardCreate(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rewardUpdate":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_rewardUpdate(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rewardStockSet":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_rewardStockSet(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rewardRedeem":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_rewardRedeem(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rewardClaimHandOver":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_rewardClaimHandOver(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "rewardClaimCancel":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_rewardClaimCancel(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -6046,6 +8644,116 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "couponTypes":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_couponTypes(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "couponType":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_couponType(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "coupons":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_coupons(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "coupon":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_coupon(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "couponBatches":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_couponBatches(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "customers":
 			field := field
 
@@ -6200,6 +8908,94 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "products":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_products(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "product":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_product(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "productCodes":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_productCodes(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "productCode":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_productCode(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "insightDaily":
 			field := field
 
@@ -6276,6 +9072,94 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_ledgerChecks(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "rewards":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_rewards(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "reward":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_reward(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "rewardClaims":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_rewardClaims(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "rewardAttempts":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_rewardAttempts(ctx, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -6424,6 +9308,8 @@ func (ec *executionContext) _Subscription(ctx context.Context, sel ast.Selection
 	}
 
 	switch fields[0].Name {
+	case "couponBatchProgressed":
+		return ec._Subscription_couponBatchProgressed(ctx, fields[0])
 	case "importProgressed":
 		return ec._Subscription_importProgressed(ctx, fields[0])
 	case "queuesChanged":
@@ -6698,79 +9584,99 @@ func (ec *executionContext) marshalNUserErrorCode2selloᚋloyaltyᚐCode(ctx con
 
 var (
 	unmarshalNUserErrorCode2selloᚋloyaltyᚐCode = map[string]loyalty.Code{
-		"INVALID":                  loyalty.CodeInvalid,
-		"REQUIRED":                 loyalty.CodeRequired,
-		"TOO_LONG":                 loyalty.CodeTooLong,
-		"TAKEN":                    loyalty.CodeTaken,
-		"NOT_FOUND":                loyalty.CodeNotFound,
-		"STATE_CONFLICT":           loyalty.CodeStateConflict,
-		"AMOUNT_NOT_POSITIVE":      loyalty.CodeAmountNotPositive,
-		"AMOUNT_TOO_PRECISE":       loyalty.CodeAmountTooPrecise,
-		"AMOUNT_TOO_LARGE":         loyalty.CodeAmountTooLarge,
-		"ACCRUAL_RULE_MISSING":     loyalty.CodeAccrualRuleMissing,
-		"CARD_NOT_FOUND":           loyalty.CodeCardNotFound,
-		"CARD_NOT_ENABLED":         loyalty.CodeCardNotEnabled,
-		"CARD_TYPE_NOT_FOUND":      loyalty.CodeCardTypeNotFound,
-		"CARD_TYPE_ARCHIVED":       loyalty.CodeCardTypeArchived,
-		"CARD_NOT_RECHARGEABLE":    loyalty.CodeCardNotRechargeable,
-		"INSUFFICIENT_BALANCE":     loyalty.CodeInsufficientBalance,
-		"TICKET_REQUIRED":          loyalty.CodeTicketRequired,
-		"STORE_NOT_FOUND":          loyalty.CodeStoreNotFound,
-		"STAFF_NOT_FOUND":          loyalty.CodeStaffNotFound,
-		"STAFF_ARCHIVED":           loyalty.CodeStaffArchived,
-		"STAFF_NO_PERMISSION":      loyalty.CodeStaffNoPermission,
-		"STAFF_RIGHT_MISSING":      loyalty.CodeStaffRightMissing,
-		"CUSTOMER_NOT_FOUND":       loyalty.CodeCustomerNotFound,
-		"CONTACT_EXISTS":           loyalty.CodeContactExists,
-		"CONTACT_RACE":             loyalty.CodeContactRace,
-		"BIRTHDATE_REQUIRED":       loyalty.CodeBirthdateRequired,
-		"PASSWORD_TAKEN":           loyalty.CodePasswordTaken,
-		"IDEMPOTENCY_KEY_REQUIRED": loyalty.CodeIdempotencyKeyRequired,
-		"IDEMPOTENCY_MISMATCH":     loyalty.CodeIdempotencyMismatch,
-		"IDEMPOTENCY_IN_PROGRESS":  loyalty.CodeIdempotencyInProgress,
-		"SIGN_IN_FAILED":           loyalty.CodeSignInFailed,
-		"SESSION_ENDED":            loyalty.CodeSessionEnded,
-		"SCOPE_EXCEEDED":           loyalty.CodeScopeExceeded,
-		"IMPORT_NOT_FOUND":         loyalty.CodeImportNotFound,
-		"IMPORT_NOT_FINISHED":      loyalty.CodeImportNotFinished,
-		"NOTHING_TO_REPROCESS":     loyalty.CodeNothingToReprocess,
-		"JOB_NOT_FOUND":            loyalty.CodeJobNotFound,
-		"QUEUE_NOT_FOUND":          loyalty.CodeQueueNotFound,
-		"AMOUNT_OVER_LIMIT":        loyalty.CodeAmountOverLimit,
-		"CARD_NOT_VALID":           loyalty.CodeCardNotValid,
-		"CVV_WRONG":                loyalty.CodeCVVWrong,
-		"HOLD_NOT_FOUND":           loyalty.CodeHoldNotFound,
-		"HOLD_ENDED":               loyalty.CodeHoldEnded,
-		"HOLD_OPEN":                loyalty.CodeHoldOpen,
-		"TRANSFER_NOT_ALLOWED":     loyalty.CodeTransferNotAllowed,
-		"MOVEMENT_NOT_FOUND":       loyalty.CodeMovementNotFound,
-		"NOT_REVERSIBLE":           loyalty.CodeNotReversible,
-		"RETURN_TOO_LARGE":         loyalty.CodeReturnTooLarge,
-		"LINES_MISMATCH":           loyalty.CodeLinesMismatch,
-		"LOT_NOT_FOUND":            loyalty.CodeLotNotFound,
-		"LOTS_NOT_KEPT":            loyalty.CodeLotsNotKept,
-		"NOT_PENDING":              loyalty.CodeNotPending,
-		"POLICY_APPLYING":          loyalty.CodePolicyApplying,
-		"CUSTOMER_REQUIRED":        loyalty.CodeCustomerRequired,
-		"ACTIVE_CARD_EXISTS":       loyalty.CodeActiveCardExists,
-		"CARD_HAS_CUSTOMER":        loyalty.CodeCardHasCustomer,
-		"NUMBERS_USED_UP":          loyalty.CodeNumbersUsedUp,
-		"RANGE_TOO_LONG":           loyalty.CodeRangeTooLong,
-		"REPORT_REBUILDING":        loyalty.CodeReportRebuilding,
-		"LEDGER_CHECK_RUNNING":     loyalty.CodeLedgerCheckRunning,
-		"WEBHOOK_URL_REFUSED":      loyalty.CodeWebhookURLRefused,
-		"WEBHOOK_LIMIT_REACHED":    loyalty.CodeWebhookLimitReached,
-		"EVENTS_GONE":              loyalty.CodeEventsGone,
-		"REPLAY_RUNNING":           loyalty.CodeReplayRunning,
-		"CUSTOMER_MERGED":          loyalty.CodeCustomerMerged,
-		"CUSTOMER_ERASED":          loyalty.CodeCustomerErased,
-		"ATTRIBUTE_UNKNOWN":        loyalty.CodeAttributeUnknown,
-		"ATTRIBUTE_INVALID":        loyalty.CodeAttributeInvalid,
-		"ATTRIBUTE_REQUIRED":       loyalty.CodeAttributeRequired,
-		"ATTRIBUTE_NOT_READY":      loyalty.CodeAttributeNotReady,
-		"ATTRIBUTE_LIMIT":          loyalty.CodeAttributeLimit,
-		"SEGMENT_NOT_FOUND":        loyalty.CodeSegmentNotFound,
-		"SEGMENT_ARCHIVED":         loyalty.CodeSegmentArchived,
+		"INVALID":                    loyalty.CodeInvalid,
+		"REQUIRED":                   loyalty.CodeRequired,
+		"TOO_LONG":                   loyalty.CodeTooLong,
+		"TAKEN":                      loyalty.CodeTaken,
+		"NOT_FOUND":                  loyalty.CodeNotFound,
+		"STATE_CONFLICT":             loyalty.CodeStateConflict,
+		"AMOUNT_NOT_POSITIVE":        loyalty.CodeAmountNotPositive,
+		"AMOUNT_TOO_PRECISE":         loyalty.CodeAmountTooPrecise,
+		"AMOUNT_TOO_LARGE":           loyalty.CodeAmountTooLarge,
+		"ACCRUAL_RULE_MISSING":       loyalty.CodeAccrualRuleMissing,
+		"CARD_NOT_FOUND":             loyalty.CodeCardNotFound,
+		"CARD_NOT_ENABLED":           loyalty.CodeCardNotEnabled,
+		"CARD_TYPE_NOT_FOUND":        loyalty.CodeCardTypeNotFound,
+		"CARD_TYPE_ARCHIVED":         loyalty.CodeCardTypeArchived,
+		"CARD_NOT_RECHARGEABLE":      loyalty.CodeCardNotRechargeable,
+		"INSUFFICIENT_BALANCE":       loyalty.CodeInsufficientBalance,
+		"TICKET_REQUIRED":            loyalty.CodeTicketRequired,
+		"STORE_NOT_FOUND":            loyalty.CodeStoreNotFound,
+		"STAFF_NOT_FOUND":            loyalty.CodeStaffNotFound,
+		"STAFF_ARCHIVED":             loyalty.CodeStaffArchived,
+		"STAFF_NO_PERMISSION":        loyalty.CodeStaffNoPermission,
+		"STAFF_RIGHT_MISSING":        loyalty.CodeStaffRightMissing,
+		"CUSTOMER_NOT_FOUND":         loyalty.CodeCustomerNotFound,
+		"CONTACT_EXISTS":             loyalty.CodeContactExists,
+		"CONTACT_RACE":               loyalty.CodeContactRace,
+		"BIRTHDATE_REQUIRED":         loyalty.CodeBirthdateRequired,
+		"PASSWORD_TAKEN":             loyalty.CodePasswordTaken,
+		"IDEMPOTENCY_KEY_REQUIRED":   loyalty.CodeIdempotencyKeyRequired,
+		"IDEMPOTENCY_MISMATCH":       loyalty.CodeIdempotencyMismatch,
+		"IDEMPOTENCY_IN_PROGRESS":    loyalty.CodeIdempotencyInProgress,
+		"SIGN_IN_FAILED":             loyalty.CodeSignInFailed,
+		"SESSION_ENDED":              loyalty.CodeSessionEnded,
+		"SCOPE_EXCEEDED":             loyalty.CodeScopeExceeded,
+		"IMPORT_NOT_FOUND":           loyalty.CodeImportNotFound,
+		"IMPORT_NOT_FINISHED":        loyalty.CodeImportNotFinished,
+		"NOTHING_TO_REPROCESS":       loyalty.CodeNothingToReprocess,
+		"JOB_NOT_FOUND":              loyalty.CodeJobNotFound,
+		"QUEUE_NOT_FOUND":            loyalty.CodeQueueNotFound,
+		"AMOUNT_OVER_LIMIT":          loyalty.CodeAmountOverLimit,
+		"CARD_NOT_VALID":             loyalty.CodeCardNotValid,
+		"CVV_WRONG":                  loyalty.CodeCVVWrong,
+		"HOLD_NOT_FOUND":             loyalty.CodeHoldNotFound,
+		"HOLD_ENDED":                 loyalty.CodeHoldEnded,
+		"HOLD_OPEN":                  loyalty.CodeHoldOpen,
+		"TRANSFER_NOT_ALLOWED":       loyalty.CodeTransferNotAllowed,
+		"MOVEMENT_NOT_FOUND":         loyalty.CodeMovementNotFound,
+		"NOT_REVERSIBLE":             loyalty.CodeNotReversible,
+		"RETURN_TOO_LARGE":           loyalty.CodeReturnTooLarge,
+		"LINES_MISMATCH":             loyalty.CodeLinesMismatch,
+		"LOT_NOT_FOUND":              loyalty.CodeLotNotFound,
+		"LOTS_NOT_KEPT":              loyalty.CodeLotsNotKept,
+		"NOT_PENDING":                loyalty.CodeNotPending,
+		"POLICY_APPLYING":            loyalty.CodePolicyApplying,
+		"CUSTOMER_REQUIRED":          loyalty.CodeCustomerRequired,
+		"ACTIVE_CARD_EXISTS":         loyalty.CodeActiveCardExists,
+		"CARD_HAS_CUSTOMER":          loyalty.CodeCardHasCustomer,
+		"NUMBERS_USED_UP":            loyalty.CodeNumbersUsedUp,
+		"RANGE_TOO_LONG":             loyalty.CodeRangeTooLong,
+		"REPORT_REBUILDING":          loyalty.CodeReportRebuilding,
+		"LEDGER_CHECK_RUNNING":       loyalty.CodeLedgerCheckRunning,
+		"WEBHOOK_URL_REFUSED":        loyalty.CodeWebhookURLRefused,
+		"WEBHOOK_LIMIT_REACHED":      loyalty.CodeWebhookLimitReached,
+		"EVENTS_GONE":                loyalty.CodeEventsGone,
+		"REPLAY_RUNNING":             loyalty.CodeReplayRunning,
+		"CUSTOMER_MERGED":            loyalty.CodeCustomerMerged,
+		"CUSTOMER_ERASED":            loyalty.CodeCustomerErased,
+		"ATTRIBUTE_UNKNOWN":          loyalty.CodeAttributeUnknown,
+		"ATTRIBUTE_INVALID":          loyalty.CodeAttributeInvalid,
+		"ATTRIBUTE_REQUIRED":         loyalty.CodeAttributeRequired,
+		"ATTRIBUTE_NOT_READY":        loyalty.CodeAttributeNotReady,
+		"ATTRIBUTE_LIMIT":            loyalty.CodeAttributeLimit,
+		"SEGMENT_NOT_FOUND":          loyalty.CodeSegmentNotFound,
+		"SEGMENT_ARCHIVED":           loyalty.CodeSegmentArchived,
+		"COUPON_NOT_FOUND":           loyalty.CodeCouponNotFound,
+		"COUPON_TYPE_NOT_FOUND":      loyalty.CodeCouponTypeNotFound,
+		"COUPON_TYPE_ARCHIVED":       loyalty.CodeCouponTypeArchived,
+		"COUPON_CONSUMED":            loyalty.CodeCouponConsumed,
+		"COUPON_VOIDED":              loyalty.CodeCouponVoided,
+		"COUPON_NOT_YET_VALID":       loyalty.CodeCouponNotYetValid,
+		"COUPON_EXPIRED":             loyalty.CodeCouponExpired,
+		"COUPON_CUSTOMER_REQUIRED":   loyalty.CodeCouponCustomerRequired,
+		"COUPON_OF_ANOTHER_CUSTOMER": loyalty.CodeCouponOfAnother,
+		"COUPON_NOT_REDEEMED":        loyalty.CodeCouponNotRedeemed,
+		"COUPON_BATCH_NOT_FOUND":     loyalty.CodeCouponBatchNotFound,
+		"PRODUCT_NOT_FOUND":          loyalty.CodeProductNotFound,
+		"PRODUCT_CODE_NOT_FOUND":     loyalty.CodeProductCodeNotFound,
+		"PRODUCT_CODE_USED":          loyalty.CodeProductCodeUsed,
+		"PRODUCT_CODE_INACTIVE":      loyalty.CodeProductCodeInactive,
+		"REWARD_NOT_FOUND":           loyalty.CodeRewardNotFound,
+		"REWARD_INACTIVE":            loyalty.CodeRewardInactive,
+		"REWARD_OUT_OF_STOCK":        loyalty.CodeRewardOutOfStock,
+		"REWARD_CARD_TYPE_MISMATCH":  loyalty.CodeRewardCardTypeMismatch,
+		"REWARD_CLAIM_NOT_FOUND":     loyalty.CodeRewardClaimNotFound,
 	}
 	marshalNUserErrorCode2selloᚋloyaltyᚐCode = map[loyalty.Code]string{
 		loyalty.CodeInvalid:                "INVALID",
@@ -6846,6 +9752,26 @@ var (
 		loyalty.CodeAttributeLimit:         "ATTRIBUTE_LIMIT",
 		loyalty.CodeSegmentNotFound:        "SEGMENT_NOT_FOUND",
 		loyalty.CodeSegmentArchived:        "SEGMENT_ARCHIVED",
+		loyalty.CodeCouponNotFound:         "COUPON_NOT_FOUND",
+		loyalty.CodeCouponTypeNotFound:     "COUPON_TYPE_NOT_FOUND",
+		loyalty.CodeCouponTypeArchived:     "COUPON_TYPE_ARCHIVED",
+		loyalty.CodeCouponConsumed:         "COUPON_CONSUMED",
+		loyalty.CodeCouponVoided:           "COUPON_VOIDED",
+		loyalty.CodeCouponNotYetValid:      "COUPON_NOT_YET_VALID",
+		loyalty.CodeCouponExpired:          "COUPON_EXPIRED",
+		loyalty.CodeCouponCustomerRequired: "COUPON_CUSTOMER_REQUIRED",
+		loyalty.CodeCouponOfAnother:        "COUPON_OF_ANOTHER_CUSTOMER",
+		loyalty.CodeCouponNotRedeemed:      "COUPON_NOT_REDEEMED",
+		loyalty.CodeCouponBatchNotFound:    "COUPON_BATCH_NOT_FOUND",
+		loyalty.CodeProductNotFound:        "PRODUCT_NOT_FOUND",
+		loyalty.CodeProductCodeNotFound:    "PRODUCT_CODE_NOT_FOUND",
+		loyalty.CodeProductCodeUsed:        "PRODUCT_CODE_USED",
+		loyalty.CodeProductCodeInactive:    "PRODUCT_CODE_INACTIVE",
+		loyalty.CodeRewardNotFound:         "REWARD_NOT_FOUND",
+		loyalty.CodeRewardInactive:         "REWARD_INACTIVE",
+		loyalty.CodeRewardOutOfStock:       "REWARD_OUT_OF_STOCK",
+		loyalty.CodeRewardCardTypeMismatch: "REWARD_CARD_TYPE_MISMATCH",
+		loyalty.CodeRewardClaimNotFound:    "REWARD_CLAIM_NOT_FOUND",
 	}
 )
 
@@ -6971,5 +9897,217 @@ func (ec *executionContext) marshalONode2selloᚋgraphᚋmodelᚐNode(ctx contex
 	}
 	return ec._Node(ctx, sel, v)
 }
+
+func (ec *executionContext) unmarshalOUserErrorCode2ᚖselloᚋloyaltyᚐCode(ctx context.Context, v any) (*loyalty.Code, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalOUserErrorCode2ᚖselloᚋloyaltyᚐCode[tmp]
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOUserErrorCode2ᚖselloᚋloyaltyᚐCode(ctx context.Context, sel ast.SelectionSet, v *loyalty.Code) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(marshalOUserErrorCode2ᚖselloᚋloyaltyᚐCode[*v])
+	return res
+}
+
+var (
+	unmarshalOUserErrorCode2ᚖselloᚋloyaltyᚐCode = map[string]loyalty.Code{
+		"INVALID":                    loyalty.CodeInvalid,
+		"REQUIRED":                   loyalty.CodeRequired,
+		"TOO_LONG":                   loyalty.CodeTooLong,
+		"TAKEN":                      loyalty.CodeTaken,
+		"NOT_FOUND":                  loyalty.CodeNotFound,
+		"STATE_CONFLICT":             loyalty.CodeStateConflict,
+		"AMOUNT_NOT_POSITIVE":        loyalty.CodeAmountNotPositive,
+		"AMOUNT_TOO_PRECISE":         loyalty.CodeAmountTooPrecise,
+		"AMOUNT_TOO_LARGE":           loyalty.CodeAmountTooLarge,
+		"ACCRUAL_RULE_MISSING":       loyalty.CodeAccrualRuleMissing,
+		"CARD_NOT_FOUND":             loyalty.CodeCardNotFound,
+		"CARD_NOT_ENABLED":           loyalty.CodeCardNotEnabled,
+		"CARD_TYPE_NOT_FOUND":        loyalty.CodeCardTypeNotFound,
+		"CARD_TYPE_ARCHIVED":         loyalty.CodeCardTypeArchived,
+		"CARD_NOT_RECHARGEABLE":      loyalty.CodeCardNotRechargeable,
+		"INSUFFICIENT_BALANCE":       loyalty.CodeInsufficientBalance,
+		"TICKET_REQUIRED":            loyalty.CodeTicketRequired,
+		"STORE_NOT_FOUND":            loyalty.CodeStoreNotFound,
+		"STAFF_NOT_FOUND":            loyalty.CodeStaffNotFound,
+		"STAFF_ARCHIVED":             loyalty.CodeStaffArchived,
+		"STAFF_NO_PERMISSION":        loyalty.CodeStaffNoPermission,
+		"STAFF_RIGHT_MISSING":        loyalty.CodeStaffRightMissing,
+		"CUSTOMER_NOT_FOUND":         loyalty.CodeCustomerNotFound,
+		"CONTACT_EXISTS":             loyalty.CodeContactExists,
+		"CONTACT_RACE":               loyalty.CodeContactRace,
+		"BIRTHDATE_REQUIRED":         loyalty.CodeBirthdateRequired,
+		"PASSWORD_TAKEN":             loyalty.CodePasswordTaken,
+		"IDEMPOTENCY_KEY_REQUIRED":   loyalty.CodeIdempotencyKeyRequired,
+		"IDEMPOTENCY_MISMATCH":       loyalty.CodeIdempotencyMismatch,
+		"IDEMPOTENCY_IN_PROGRESS":    loyalty.CodeIdempotencyInProgress,
+		"SIGN_IN_FAILED":             loyalty.CodeSignInFailed,
+		"SESSION_ENDED":              loyalty.CodeSessionEnded,
+		"SCOPE_EXCEEDED":             loyalty.CodeScopeExceeded,
+		"IMPORT_NOT_FOUND":           loyalty.CodeImportNotFound,
+		"IMPORT_NOT_FINISHED":        loyalty.CodeImportNotFinished,
+		"NOTHING_TO_REPROCESS":       loyalty.CodeNothingToReprocess,
+		"JOB_NOT_FOUND":              loyalty.CodeJobNotFound,
+		"QUEUE_NOT_FOUND":            loyalty.CodeQueueNotFound,
+		"AMOUNT_OVER_LIMIT":          loyalty.CodeAmountOverLimit,
+		"CARD_NOT_VALID":             loyalty.CodeCardNotValid,
+		"CVV_WRONG":                  loyalty.CodeCVVWrong,
+		"HOLD_NOT_FOUND":             loyalty.CodeHoldNotFound,
+		"HOLD_ENDED":                 loyalty.CodeHoldEnded,
+		"HOLD_OPEN":                  loyalty.CodeHoldOpen,
+		"TRANSFER_NOT_ALLOWED":       loyalty.CodeTransferNotAllowed,
+		"MOVEMENT_NOT_FOUND":         loyalty.CodeMovementNotFound,
+		"NOT_REVERSIBLE":             loyalty.CodeNotReversible,
+		"RETURN_TOO_LARGE":           loyalty.CodeReturnTooLarge,
+		"LINES_MISMATCH":             loyalty.CodeLinesMismatch,
+		"LOT_NOT_FOUND":              loyalty.CodeLotNotFound,
+		"LOTS_NOT_KEPT":              loyalty.CodeLotsNotKept,
+		"NOT_PENDING":                loyalty.CodeNotPending,
+		"POLICY_APPLYING":            loyalty.CodePolicyApplying,
+		"CUSTOMER_REQUIRED":          loyalty.CodeCustomerRequired,
+		"ACTIVE_CARD_EXISTS":         loyalty.CodeActiveCardExists,
+		"CARD_HAS_CUSTOMER":          loyalty.CodeCardHasCustomer,
+		"NUMBERS_USED_UP":            loyalty.CodeNumbersUsedUp,
+		"RANGE_TOO_LONG":             loyalty.CodeRangeTooLong,
+		"REPORT_REBUILDING":          loyalty.CodeReportRebuilding,
+		"LEDGER_CHECK_RUNNING":       loyalty.CodeLedgerCheckRunning,
+		"WEBHOOK_URL_REFUSED":        loyalty.CodeWebhookURLRefused,
+		"WEBHOOK_LIMIT_REACHED":      loyalty.CodeWebhookLimitReached,
+		"EVENTS_GONE":                loyalty.CodeEventsGone,
+		"REPLAY_RUNNING":             loyalty.CodeReplayRunning,
+		"CUSTOMER_MERGED":            loyalty.CodeCustomerMerged,
+		"CUSTOMER_ERASED":            loyalty.CodeCustomerErased,
+		"ATTRIBUTE_UNKNOWN":          loyalty.CodeAttributeUnknown,
+		"ATTRIBUTE_INVALID":          loyalty.CodeAttributeInvalid,
+		"ATTRIBUTE_REQUIRED":         loyalty.CodeAttributeRequired,
+		"ATTRIBUTE_NOT_READY":        loyalty.CodeAttributeNotReady,
+		"ATTRIBUTE_LIMIT":            loyalty.CodeAttributeLimit,
+		"SEGMENT_NOT_FOUND":          loyalty.CodeSegmentNotFound,
+		"SEGMENT_ARCHIVED":           loyalty.CodeSegmentArchived,
+		"COUPON_NOT_FOUND":           loyalty.CodeCouponNotFound,
+		"COUPON_TYPE_NOT_FOUND":      loyalty.CodeCouponTypeNotFound,
+		"COUPON_TYPE_ARCHIVED":       loyalty.CodeCouponTypeArchived,
+		"COUPON_CONSUMED":            loyalty.CodeCouponConsumed,
+		"COUPON_VOIDED":              loyalty.CodeCouponVoided,
+		"COUPON_NOT_YET_VALID":       loyalty.CodeCouponNotYetValid,
+		"COUPON_EXPIRED":             loyalty.CodeCouponExpired,
+		"COUPON_CUSTOMER_REQUIRED":   loyalty.CodeCouponCustomerRequired,
+		"COUPON_OF_ANOTHER_CUSTOMER": loyalty.CodeCouponOfAnother,
+		"COUPON_NOT_REDEEMED":        loyalty.CodeCouponNotRedeemed,
+		"COUPON_BATCH_NOT_FOUND":     loyalty.CodeCouponBatchNotFound,
+		"PRODUCT_NOT_FOUND":          loyalty.CodeProductNotFound,
+		"PRODUCT_CODE_NOT_FOUND":     loyalty.CodeProductCodeNotFound,
+		"PRODUCT_CODE_USED":          loyalty.CodeProductCodeUsed,
+		"PRODUCT_CODE_INACTIVE":      loyalty.CodeProductCodeInactive,
+		"REWARD_NOT_FOUND":           loyalty.CodeRewardNotFound,
+		"REWARD_INACTIVE":            loyalty.CodeRewardInactive,
+		"REWARD_OUT_OF_STOCK":        loyalty.CodeRewardOutOfStock,
+		"REWARD_CARD_TYPE_MISMATCH":  loyalty.CodeRewardCardTypeMismatch,
+		"REWARD_CLAIM_NOT_FOUND":     loyalty.CodeRewardClaimNotFound,
+	}
+	marshalOUserErrorCode2ᚖselloᚋloyaltyᚐCode = map[loyalty.Code]string{
+		loyalty.CodeInvalid:                "INVALID",
+		loyalty.CodeRequired:               "REQUIRED",
+		loyalty.CodeTooLong:                "TOO_LONG",
+		loyalty.CodeTaken:                  "TAKEN",
+		loyalty.CodeNotFound:               "NOT_FOUND",
+		loyalty.CodeStateConflict:          "STATE_CONFLICT",
+		loyalty.CodeAmountNotPositive:      "AMOUNT_NOT_POSITIVE",
+		loyalty.CodeAmountTooPrecise:       "AMOUNT_TOO_PRECISE",
+		loyalty.CodeAmountTooLarge:         "AMOUNT_TOO_LARGE",
+		loyalty.CodeAccrualRuleMissing:     "ACCRUAL_RULE_MISSING",
+		loyalty.CodeCardNotFound:           "CARD_NOT_FOUND",
+		loyalty.CodeCardNotEnabled:         "CARD_NOT_ENABLED",
+		loyalty.CodeCardTypeNotFound:       "CARD_TYPE_NOT_FOUND",
+		loyalty.CodeCardTypeArchived:       "CARD_TYPE_ARCHIVED",
+		loyalty.CodeCardNotRechargeable:    "CARD_NOT_RECHARGEABLE",
+		loyalty.CodeInsufficientBalance:    "INSUFFICIENT_BALANCE",
+		loyalty.CodeTicketRequired:         "TICKET_REQUIRED",
+		loyalty.CodeStoreNotFound:          "STORE_NOT_FOUND",
+		loyalty.CodeStaffNotFound:          "STAFF_NOT_FOUND",
+		loyalty.CodeStaffArchived:          "STAFF_ARCHIVED",
+		loyalty.CodeStaffNoPermission:      "STAFF_NO_PERMISSION",
+		loyalty.CodeStaffRightMissing:      "STAFF_RIGHT_MISSING",
+		loyalty.CodeCustomerNotFound:       "CUSTOMER_NOT_FOUND",
+		loyalty.CodeContactExists:          "CONTACT_EXISTS",
+		loyalty.CodeContactRace:            "CONTACT_RACE",
+		loyalty.CodeBirthdateRequired:      "BIRTHDATE_REQUIRED",
+		loyalty.CodePasswordTaken:          "PASSWORD_TAKEN",
+		loyalty.CodeIdempotencyKeyRequired: "IDEMPOTENCY_KEY_REQUIRED",
+		loyalty.CodeIdempotencyMismatch:    "IDEMPOTENCY_MISMATCH",
+		loyalty.CodeIdempotencyInProgress:  "IDEMPOTENCY_IN_PROGRESS",
+		loyalty.CodeSignInFailed:           "SIGN_IN_FAILED",
+		loyalty.CodeSessionEnded:           "SESSION_ENDED",
+		loyalty.CodeScopeExceeded:          "SCOPE_EXCEEDED",
+		loyalty.CodeImportNotFound:         "IMPORT_NOT_FOUND",
+		loyalty.CodeImportNotFinished:      "IMPORT_NOT_FINISHED",
+		loyalty.CodeNothingToReprocess:     "NOTHING_TO_REPROCESS",
+		loyalty.CodeJobNotFound:            "JOB_NOT_FOUND",
+		loyalty.CodeQueueNotFound:          "QUEUE_NOT_FOUND",
+		loyalty.CodeAmountOverLimit:        "AMOUNT_OVER_LIMIT",
+		loyalty.CodeCardNotValid:           "CARD_NOT_VALID",
+		loyalty.CodeCVVWrong:               "CVV_WRONG",
+		loyalty.CodeHoldNotFound:           "HOLD_NOT_FOUND",
+		loyalty.CodeHoldEnded:              "HOLD_ENDED",
+		loyalty.CodeHoldOpen:               "HOLD_OPEN",
+		loyalty.CodeTransferNotAllowed:     "TRANSFER_NOT_ALLOWED",
+		loyalty.CodeMovementNotFound:       "MOVEMENT_NOT_FOUND",
+		loyalty.CodeNotReversible:          "NOT_REVERSIBLE",
+		loyalty.CodeReturnTooLarge:         "RETURN_TOO_LARGE",
+		loyalty.CodeLinesMismatch:          "LINES_MISMATCH",
+		loyalty.CodeLotNotFound:            "LOT_NOT_FOUND",
+		loyalty.CodeLotsNotKept:            "LOTS_NOT_KEPT",
+		loyalty.CodeNotPending:             "NOT_PENDING",
+		loyalty.CodePolicyApplying:         "POLICY_APPLYING",
+		loyalty.CodeCustomerRequired:       "CUSTOMER_REQUIRED",
+		loyalty.CodeActiveCardExists:       "ACTIVE_CARD_EXISTS",
+		loyalty.CodeCardHasCustomer:        "CARD_HAS_CUSTOMER",
+		loyalty.CodeNumbersUsedUp:          "NUMBERS_USED_UP",
+		loyalty.CodeRangeTooLong:           "RANGE_TOO_LONG",
+		loyalty.CodeReportRebuilding:       "REPORT_REBUILDING",
+		loyalty.CodeLedgerCheckRunning:     "LEDGER_CHECK_RUNNING",
+		loyalty.CodeWebhookURLRefused:      "WEBHOOK_URL_REFUSED",
+		loyalty.CodeWebhookLimitReached:    "WEBHOOK_LIMIT_REACHED",
+		loyalty.CodeEventsGone:             "EVENTS_GONE",
+		loyalty.CodeReplayRunning:          "REPLAY_RUNNING",
+		loyalty.CodeCustomerMerged:         "CUSTOMER_MERGED",
+		loyalty.CodeCustomerErased:         "CUSTOMER_ERASED",
+		loyalty.CodeAttributeUnknown:       "ATTRIBUTE_UNKNOWN",
+		loyalty.CodeAttributeInvalid:       "ATTRIBUTE_INVALID",
+		loyalty.CodeAttributeRequired:      "ATTRIBUTE_REQUIRED",
+		loyalty.CodeAttributeNotReady:      "ATTRIBUTE_NOT_READY",
+		loyalty.CodeAttributeLimit:         "ATTRIBUTE_LIMIT",
+		loyalty.CodeSegmentNotFound:        "SEGMENT_NOT_FOUND",
+		loyalty.CodeSegmentArchived:        "SEGMENT_ARCHIVED",
+		loyalty.CodeCouponNotFound:         "COUPON_NOT_FOUND",
+		loyalty.CodeCouponTypeNotFound:     "COUPON_TYPE_NOT_FOUND",
+		loyalty.CodeCouponTypeArchived:     "COUPON_TYPE_ARCHIVED",
+		loyalty.CodeCouponConsumed:         "COUPON_CONSUMED",
+		loyalty.CodeCouponVoided:           "COUPON_VOIDED",
+		loyalty.CodeCouponNotYetValid:      "COUPON_NOT_YET_VALID",
+		loyalty.CodeCouponExpired:          "COUPON_EXPIRED",
+		loyalty.CodeCouponCustomerRequired: "COUPON_CUSTOMER_REQUIRED",
+		loyalty.CodeCouponOfAnother:        "COUPON_OF_ANOTHER_CUSTOMER",
+		loyalty.CodeCouponNotRedeemed:      "COUPON_NOT_REDEEMED",
+		loyalty.CodeCouponBatchNotFound:    "COUPON_BATCH_NOT_FOUND",
+		loyalty.CodeProductNotFound:        "PRODUCT_NOT_FOUND",
+		loyalty.CodeProductCodeNotFound:    "PRODUCT_CODE_NOT_FOUND",
+		loyalty.CodeProductCodeUsed:        "PRODUCT_CODE_USED",
+		loyalty.CodeProductCodeInactive:    "PRODUCT_CODE_INACTIVE",
+		loyalty.CodeRewardNotFound:         "REWARD_NOT_FOUND",
+		loyalty.CodeRewardInactive:         "REWARD_INACTIVE",
+		loyalty.CodeRewardOutOfStock:       "REWARD_OUT_OF_STOCK",
+		loyalty.CodeRewardCardTypeMismatch: "REWARD_CARD_TYPE_MISMATCH",
+		loyalty.CodeRewardClaimNotFound:    "REWARD_CLAIM_NOT_FOUND",
+	}
+)
 
 // endregion ***************************** type.gotpl *****************************

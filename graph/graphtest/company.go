@@ -44,6 +44,8 @@ type Names struct {
 	// Cards are of the programme, one a customer, Contacts of the wallet.
 	Cards    []*ledger.Card
 	Contacts []*ledger.Card
+	// Lot names the serial codes that FillRewards made.
+	Lot string
 	// Phones are the contacts' national numbers.
 	Phones []string
 }

@@ -6,13 +6,16 @@ import (
 	"encoding/json"
 	"sello/loyalty"
 	"sello/loyalty/auth"
+	"sello/loyalty/catalog"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
+	"sello/loyalty/reward"
 	"sello/loyalty/webhook"
 	"time"
 
@@ -258,6 +261,262 @@ type ContactRegisterPayload struct {
 	Reopened bool `json:"reopened"`
 	// Why it was refused; empty when done.
 	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which batch to stop.
+type CouponBatchCancelInput struct {
+	// The batch's id.
+	ID string `json:"id"`
+}
+
+// A page of batches.
+type CouponBatchConnection struct {
+	// The batches with their cursors.
+	Edges []*CouponBatchEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A batch to make.
+type CouponBatchCreateInput struct {
+	// Code of its coupons' type, which is not nominated.
+	TypeCode string `json:"typeCode"`
+	// How many coupons, 1 to 10,000,000.
+	Codes int `json:"codes"`
+	// Name for people, up to 100 characters.
+	Name *string `json:"name,omitempty"`
+	// Value of each coupon instead of the type's.
+	Value *decimal.Decimal `json:"value,omitempty"`
+	// Names this batch: the same key again answers the first one, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// A batch in a page.
+type CouponBatchEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The batch.
+	Node *coupon.Batch `json:"node"`
+}
+
+// The batch after the change.
+type CouponBatchPayload struct {
+	// The batch; null when refused.
+	CouponBatch *coupon.Batch `json:"couponBatch,omitempty"`
+	// Whether this repeats an earlier answer.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which batch to let go on.
+type CouponBatchResumeInput struct {
+	// The batch's id.
+	ID string `json:"id"`
+}
+
+// A page of coupons.
+type CouponConnection struct {
+	// The coupons with their cursors.
+	Edges []*CouponEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A coupon in a page.
+type CouponEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The coupon.
+	Node *coupon.Coupon `json:"node"`
+}
+
+// Uses of a coupon to give back.
+type CouponGiveBackInput struct {
+	// The coupon's code.
+	Code string `json:"code"`
+	// The reference under which it was used.
+	Reference string `json:"reference"`
+	// Text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+}
+
+// A coupon to issue.
+type CouponIssueInput struct {
+	// Code of its type.
+	TypeCode string `json:"typeCode"`
+	// Exactly this code; left out, one is made by the type's rule.
+	Code *string `json:"code,omitempty"`
+	// Whose it is; required where the type is nominated.
+	CustomerID *string `json:"customerId,omitempty"`
+	// Its value instead of the type's.
+	Value *decimal.Decimal `json:"value,omitempty"`
+	// Ticket or another reference, up to 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// Text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Names this issue: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// A page of a coupon's history.
+type CouponMovementConnection struct {
+	// The movements with their cursors.
+	Edges []*CouponMovementEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A line of a coupon's history in a page.
+type CouponMovementEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The movement.
+	Node *coupon.Movement `json:"node"`
+}
+
+// The coupon after the change.
+type CouponPayload struct {
+	// The coupon as it is now; null when refused.
+	Coupon *coupon.Coupon `json:"coupon,omitempty"`
+	// The new line of its history; null when refused.
+	Movement *coupon.Movement `json:"movement,omitempty"`
+	// Whether this repeats an earlier answer.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A coupon to use.
+type CouponRedeemInput struct {
+	// The coupon's code.
+	Code string `json:"code"`
+	// Who uses it; required where the coupon is nominated, and has to be its owner.
+	CustomerID *string `json:"customerId,omitempty"`
+	// Where it happens.
+	StoreCode *string `json:"storeCode,omitempty"`
+	// Ticket or another reference, up to 100 characters: the use is given back by it.
+	Reference *string `json:"reference,omitempty"`
+	// Text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Business time; left out, now.
+	PostedAt *time.Time `json:"postedAt,omitempty"`
+	// Names this use: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// A page of coupon types.
+type CouponTypeConnection struct {
+	// The types with their cursors.
+	Edges []*CouponTypeEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A new coupon type.
+type CouponTypeCreateInput struct {
+	// Code: 1 to 40 letters, digits, - or _.
+	Code string `json:"code"`
+	// Name, 1 to 100 characters.
+	Name string `json:"name"`
+	// How its coupons reach customers.
+	Format coupon.Format `json:"format"`
+	// How the days of its coupons are found.
+	Validity *coupon.Validity `json:"validity,omitempty"`
+	// First day, for RANGE; left out, it is open.
+	ValidFrom *time.Time `json:"validFrom,omitempty"`
+	// Last day, still valid, for RANGE; left out, it is open.
+	ValidUntil *time.Time `json:"validUntil,omitempty"`
+	// Days after the day of issue, for DAYS: 0 to 36,525.
+	ValidDays *int `json:"validDays,omitempty"`
+	// How often one coupon can be used.
+	MaxUses *int `json:"maxUses,omitempty"`
+	// Whether its coupons are issued to a customer and used by that one only.
+	Nominated *bool `json:"nominated,omitempty"`
+	// What its coupons are worth.
+	Benefit coupon.Benefit `json:"benefit"`
+	// Value of its coupons, for AMOUNT; left out, each coupon may have its own.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
+	// Share of what is bought, above 0 up to 100, for PERCENTAGE.
+	Percentage *decimal.Decimal `json:"percentage,omitempty"`
+	// Text for people, up to 500 characters; required for TEXT.
+	Description *string `json:"description,omitempty"`
+	// What generated codes begin with, up to 16 letters, digits, - or _.
+	CodePrefix *string `json:"codePrefix,omitempty"`
+	// How many drawn characters follow: with the alphabet at least 2^40 codes.
+	CodeLength *int `json:"codeLength,omitempty"`
+	// The characters to draw from, letters and digits, each once.
+	CodeAlphabet *string `json:"codeAlphabet,omitempty"`
+}
+
+// A coupon type in a page.
+type CouponTypeEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The type.
+	Node *coupon.Type `json:"node"`
+}
+
+// The coupon type after the change.
+type CouponTypePayload struct {
+	// The type; null when refused.
+	CouponType *coupon.Type `json:"couponType,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What to change of a coupon type; what is left out stays.
+type CouponTypeUpdateInput struct {
+	// Code of the type.
+	Code string `json:"code"`
+	// Name.
+	Name *string `json:"name,omitempty"`
+	// How its coupons reach customers.
+	Format *coupon.Format `json:"format,omitempty"`
+	// How the days of its coupons are found; the days given with it replace all three.
+	Validity *coupon.Validity `json:"validity,omitempty"`
+	// First day, for RANGE, with validity.
+	ValidFrom *time.Time `json:"validFrom,omitempty"`
+	// Last day, for RANGE, with validity.
+	ValidUntil *time.Time `json:"validUntil,omitempty"`
+	// Days after the day of issue, for DAYS, with validity.
+	ValidDays *int `json:"validDays,omitempty"`
+	// How often one coupon can be used.
+	MaxUses *int `json:"maxUses,omitempty"`
+	// Whether its coupons are somebody's.
+	Nominated *bool `json:"nominated,omitempty"`
+	// What its coupons are worth; amount and percentage given with it replace both.
+	Benefit *coupon.Benefit `json:"benefit,omitempty"`
+	// Value of its coupons, with benefit.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
+	// Share of what is bought, with benefit.
+	Percentage *decimal.Decimal `json:"percentage,omitempty"`
+	// Text for people.
+	Description *string `json:"description,omitempty"`
+	// What generated codes begin with.
+	CodePrefix *string `json:"codePrefix,omitempty"`
+	// How many drawn characters follow.
+	CodeLength *int `json:"codeLength,omitempty"`
+	// The characters to draw from.
+	CodeAlphabet *string `json:"codeAlphabet,omitempty"`
+	// Whether it is archived.
+	Archived *bool `json:"archived,omitempty"`
+}
+
+// A coupon to take back.
+type CouponVoidInput struct {
+	// The coupon's code.
+	Code string `json:"code"`
+	// Ticket or another reference, up to 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// Text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
 }
 
 // Which attribute to take out of use.
@@ -773,6 +1032,166 @@ type PageInfo struct {
 	EndCursor *string `json:"endCursor,omitempty"`
 }
 
+// Which serial code to block.
+type ProductCodeBlockInput struct {
+	// The whole code, in any case.
+	Code string `json:"code"`
+}
+
+// A page of serial codes.
+type ProductCodeConnection struct {
+	// The codes with their cursors.
+	Edges []*ProductCodeEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A serial code to turn into points.
+type ProductCodeConsumeInput struct {
+	// The whole code, in any case.
+	Code string `json:"code"`
+	// The card that gets the points.
+	Card *ledger.CardRef `json:"card"`
+	// Text for people, up to 255 characters; left out, the product's name.
+	Description *string `json:"description,omitempty"`
+	// Names this use: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key. Without one a second use is refused.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// What came of a serial code.
+type ProductCodeConsumePayload struct {
+	// The code, used; null when refused.
+	ProductCode *catalog.Code `json:"productCode,omitempty"`
+	// The new line of the card's ledger; null when refused.
+	Movement *ledger.Movement `json:"movement,omitempty"`
+	// Whether this repeats an earlier answer.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A serial code in a page.
+type ProductCodeEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The code.
+	Node *catalog.Code `json:"node"`
+}
+
+// Until when a serial code can be used.
+type ProductCodeExpireInput struct {
+	// The whole code, in any case.
+	Code string `json:"code"`
+	// Last business day; left out, for ever.
+	ExpiresOn *time.Time `json:"expiresOn,omitempty"`
+}
+
+// The serial code after the change.
+type ProductCodePayload struct {
+	// The code; null when refused.
+	ProductCode *catalog.Code `json:"productCode,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which serial code to free.
+type ProductCodeUnblockInput struct {
+	// The whole code, in any case.
+	Code string `json:"code"`
+}
+
+// A list of serial codes to take in.
+type ProductCodesAddInput struct {
+	// CSV with the header `code,product_code,expires_on,score`; the last two may be blank, a code is whole or the serial alone. At most 5,000 lines.
+	CSV string `json:"csv"`
+	// Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// Serial codes to make.
+type ProductCodesGenerateInput struct {
+	// Code of the product.
+	ProductCode string `json:"productCode"`
+	// How many, 1 to 50,000.
+	Count int `json:"count"`
+	// Last business day on which they can be used.
+	ExpiresOn *time.Time `json:"expiresOn,omitempty"`
+	// Points of their own instead of the product's.
+	Score *decimal.Decimal `json:"score,omitempty"`
+	// Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// What came of making serial codes.
+type ProductCodesPayload struct {
+	// Names the codes that were made together; null when refused.
+	LotID *string `json:"lotId,omitempty"`
+	// How many were made.
+	Created int `json:"created"`
+	// Lines of the list that were left out; not repeated for a replayed answer.
+	Rejected []*catalog.Rejected `json:"rejected"`
+	// Whether this repeats an earlier answer.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A page of products.
+type ProductConnection struct {
+	// The products with their cursors.
+	Edges []*ProductEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A new product.
+type ProductCreateInput struct {
+	// Code: 1 to 40 letters, digits, - or _.
+	Code string `json:"code"`
+	// Name, 1 to 100 characters.
+	Name string `json:"name"`
+	// What its serial codes begin with: 1 to 20 letters, digits, - or _.
+	SerialPrefix string `json:"serialPrefix"`
+	// Points for one code, above zero.
+	Score decimal.Decimal `json:"score"`
+}
+
+// A product in a page.
+type ProductEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The product.
+	Node *catalog.Product `json:"node"`
+}
+
+// The product after the change.
+type ProductPayload struct {
+	// The product; null when refused.
+	Product *catalog.Product `json:"product,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What to change of a product; what is left out stays.
+type ProductUpdateInput struct {
+	// Code of the product.
+	Code string `json:"code"`
+	// Name.
+	Name *string `json:"name,omitempty"`
+	// What serial codes that are made from now on begin with.
+	SerialPrefix *string `json:"serialPrefix,omitempty"`
+	// Points for one code.
+	Score *decimal.Decimal `json:"score,omitempty"`
+	// Whether its codes can be used.
+	Status *catalog.ProductStatus `json:"status,omitempty"`
+}
+
 // The questions that can be asked. Everything answers for the company of the credential.
 type Query struct {
 }
@@ -809,6 +1228,176 @@ type ReportRebuildPayload struct {
 	ReportState *report.State `json:"reportState,omitempty"`
 	// Why it was refused; empty when done.
 	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A page of attempts.
+type RewardAttemptConnection struct {
+	// The attempts with their cursors.
+	Edges []*RewardAttemptEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// An attempt in a page.
+type RewardAttemptEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The attempt.
+	Node *reward.Attempt `json:"node"`
+}
+
+// Which claim to take back.
+type RewardClaimCancelInput struct {
+	// The claim's id.
+	ID string `json:"id"`
+}
+
+// A page of claims.
+type RewardClaimConnection struct {
+	// The claims with their cursors.
+	Edges []*RewardClaimEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A claim in a page.
+type RewardClaimEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The claim.
+	Node *reward.Claim `json:"node"`
+}
+
+// Which claim was handed over.
+type RewardClaimHandOverInput struct {
+	// The claim's id.
+	ID string `json:"id"`
+}
+
+// The claim after the change.
+type RewardClaimPayload struct {
+	// The claim; null when refused.
+	Claim *reward.Claim `json:"claim,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A page of rewards.
+type RewardConnection struct {
+	// The rewards with their cursors.
+	Edges []*RewardEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A new reward.
+type RewardCreateInput struct {
+	// Code: 1 to 40 letters, digits, - or _.
+	Code string `json:"code"`
+	// Name, 1 to 100 characters.
+	Name string `json:"name"`
+	// Text for people, up to 500 characters.
+	Description *string `json:"description,omitempty"`
+	// Code of the type of the cards it is paid from.
+	CardTypeCode string `json:"cardTypeCode"`
+	// What it costs, above zero, in the card type's unit.
+	Price decimal.Decimal `json:"price"`
+	// First business day; left out, it is open.
+	ValidFrom *time.Time `json:"validFrom,omitempty"`
+	// Last business day, still valid; left out, it is open.
+	ValidUntil *time.Time `json:"validUntil,omitempty"`
+	// How many there are; left out, there is no end of them.
+	Stock *int `json:"stock,omitempty"`
+}
+
+// A reward in a page.
+type RewardEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The reward.
+	Node *reward.Reward `json:"node"`
+}
+
+// The reward after the change.
+type RewardPayload struct {
+	// The reward; null when refused.
+	Reward *reward.Reward `json:"reward,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A reward to claim.
+type RewardRedeemInput struct {
+	// Code of the reward, in any case.
+	Code string `json:"code"`
+	// The card that pays.
+	Card *ledger.CardRef `json:"card"`
+	// Code of the store; its own stock is taken from, if it has one.
+	StoreCode *string `json:"storeCode,omitempty"`
+	// Ticket or another reference, up to 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// Text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Names this claim: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// What came of a claim.
+type RewardRedeemPayload struct {
+	// The claim; null when refused.
+	Claim *reward.Claim `json:"claim,omitempty"`
+	// The new line of the card's ledger; null when refused.
+	Movement *ledger.Movement `json:"movement,omitempty"`
+	// Whether this repeats an earlier answer.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// How many of a reward are left.
+type RewardStockSetInput struct {
+	// Code of the reward.
+	Code string `json:"code"`
+	// Code of the store whose own stock it is; left out, the reward's.
+	StoreCode *string `json:"storeCode,omitempty"`
+	// How many are left, claims that stand not among them; left out at the reward itself, there is no end of them.
+	Stock *int `json:"stock,omitempty"`
+}
+
+// A page of stores' stocks.
+type RewardStoreStockConnection struct {
+	// The stocks with their cursors.
+	Edges []*RewardStoreStockEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A store's stock in a page.
+type RewardStoreStockEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The stock.
+	Node *reward.StoreStock `json:"node"`
+}
+
+// What to change of a reward; what is left out stays.
+type RewardUpdateInput struct {
+	// Code of the reward.
+	Code string `json:"code"`
+	// Name.
+	Name *string `json:"name,omitempty"`
+	// Text for people.
+	Description *string `json:"description,omitempty"`
+	// What it costs.
+	Price *decimal.Decimal `json:"price,omitempty"`
+	// Whether it can be claimed at all.
+	Status *reward.Status `json:"status,omitempty"`
+	// First business day; null opens it.
+	ValidFrom graphql.Omittable[*time.Time] `json:"validFrom,omitempty"`
+	// Last business day; null opens it.
+	ValidUntil graphql.Omittable[*time.Time] `json:"validUntil,omitempty"`
 }
 
 // Which segment to take out of use.

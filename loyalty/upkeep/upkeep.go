@@ -17,6 +17,7 @@ import (
 
 	"sello/db"
 	"sello/loyalty/auth"
+	"sello/loyalty/coupon"
 	"sello/loyalty/imports"
 	"sello/loyalty/webhook"
 )
@@ -52,12 +53,13 @@ type Enqueuer interface {
 	InsertManyTx(ctx context.Context, tx pgx.Tx, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
 }
 
-// Service cleans up. DB, Auth, Imports, Webhooks and Now are required, Jobs by Plan
+// Service cleans up. DB, Auth, Imports, Coupons, Webhooks and Now are required, Jobs by Plan
 // only.
 type Service struct {
 	DB      *db.Store
 	Auth    *auth.Service
 	Imports *imports.Service
+	Coupons *coupon.Service
 	Jobs    Enqueuer
 	Now     func() time.Time
 	// Webhooks have a log.
@@ -88,6 +90,10 @@ func (s *Service) Prune(ctx context.Context, company uuid.UUID) (Pruned, error) 
 	p.Keys, keys = inBatches(ctx, func() (int64, error) {
 		return s.DB.IdempotencyKeyPrune(ctx, db.IdempotencyKeyPruneParams{CompanyID: company, Now: now, BatchSize: batch})
 	})
+	operations, operationKeys := inBatches(ctx, func() (int64, error) {
+		return s.DB.OperationKeyPrune(ctx, db.OperationKeyPruneParams{CompanyID: company, Now: now, BatchSize: batch})
+	})
+	p.Keys += operations
 	p.Events, events = inBatches(ctx, func() (int64, error) {
 		return s.DB.EventsPrune(ctx, db.EventsPruneParams{
 			CompanyID: company, OlderThan: now.Add(-or(s.Keep.Events, DefaultEvents)), BatchSize: batch,
@@ -101,7 +107,7 @@ func (s *Service) Prune(ctx context.Context, company uuid.UUID) (Pruned, error) 
 		return s.Webhooks.Prune(ctx, company, now.Add(-or(s.Keep.Deliveries, DefaultDeliveries)), batch)
 	})
 	return p, errors.Join(
-		during("prune idempotency keys", keys), during("prune events", events),
+		during("prune idempotency keys", errors.Join(keys, operationKeys)), during("prune events", events),
 		during("prune sessions", sessions), during("prune the rows of imports", rows),
 		during("prune the log of webhooks", deliveries))
 }
@@ -112,18 +118,23 @@ type Swept struct {
 	Uploads int `json:"uploads"`
 	// Imports counts imports whose job was lost, given up.
 	Imports int `json:"imports"`
+	// Batches counts batches of coupons whose job was lost, given up.
+	Batches int `json:"batches"`
 }
 
-// Sweep looks after what killed processes left of imports, in all companies.
+// Sweep looks after what killed processes left of imports and batches of coupons, in
+// all companies.
 func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 	uploads, uploadsErr := s.Imports.PruneUploads(ctx)
 	silent, silentErr := s.Imports.AbandonSilent(ctx)
-	return Swept{Uploads: uploads, Imports: silent}, errors.Join(
-		during("drop dead uploads", uploadsErr), during("give up lost imports", silentErr))
+	batches, batchesErr := s.Coupons.AbandonSilent(ctx)
+	return Swept{Uploads: uploads, Imports: silent, Batches: batches}, errors.Join(
+		during("drop dead uploads", uploadsErr), during("give up lost imports", silentErr),
+		during("give up lost batches of coupons", batchesErr))
 }
 
-// Plan enqueues today's Prune job of every company, today being the day in the
-// company's own zone. Called every hour it starts a company's job within the hour
+// Plan enqueues today's jobs of every company (Prune, and the expiry of coupons),
+// today being the day in the company's own zone. Called every hour it starts a company's job within the hour
 // after its midnight, and later where no process was there to do so; a day that
 // has its job already is left alone.
 func (s *Service) Plan(ctx context.Context) (planned int, err error) {
@@ -140,7 +151,9 @@ func (s *Service) Plan(ctx context.Context) (planned int, err error) {
 			unknown = append(unknown, fmt.Errorf("read a company's time zone: %w", err))
 			continue
 		}
-		due = append(due, river.InsertManyParams{Args: Prune{CompanyID: c.ID, Day: now.In(zone).Format(time.DateOnly)}})
+		day := now.In(zone).Format(time.DateOnly)
+		due = append(due, river.InsertManyParams{Args: Prune{CompanyID: c.ID, Day: day}},
+			river.InsertManyParams{Args: coupon.ExpireDay{CompanyID: c.ID, Day: day}})
 	}
 	if len(due) > 0 {
 		err = s.DB.InTx(ctx, func(tx db.Tx) error {
@@ -151,7 +164,7 @@ func (s *Service) Plan(ctx context.Context) (planned int, err error) {
 					planned++
 				}
 			}
-			return during("enqueue the day's pruning", err)
+			return during("enqueue the day's jobs", err)
 		})
 	}
 	return planned, errors.Join(append(unknown, err)...)

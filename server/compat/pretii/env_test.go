@@ -21,6 +21,7 @@ import (
 	"sello/jobs"
 	"sello/loyalty"
 	"sello/loyalty/auth"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/notify"
@@ -64,14 +65,15 @@ func newEnv(t *testing.T, change ...func(*pretii.Config)) *env {
 	t.Cleanup(e.auth.Wait)
 	in := &imports.Service{DB: store, Now: clock, SpoolDir: t.TempDir()}
 	mail := &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock, Sources: map[string]notify.Source{imports.ResultMail: in.WriteErrorFile}}
+	coupons := coupon.New(store, clock)
 	quiet := slog.New(slog.DiscardHandler)
 	hooks, err := webhook.New(webhook.Config{DB: store, Now: clock, Secret: []byte("a secret of this test only"), AllowPrivate: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	client, err := jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Notify: mail, Webhooks: hooks, Customers: customer.New(store, clock),
-		Upkeep:  &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Webhooks: hooks, Now: clock},
+		Pool: e.pool, Imports: in, Coupons: coupons, Notify: mail, Webhooks: hooks, Customers: customer.New(store, clock),
+		Upkeep:  &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Coupons: coupons, Webhooks: hooks, Now: clock},
 		Reports: &report.Service{DB: store, Now: clock},
 		Work:    true, Fast: true, Log: quiet,
 	})
