@@ -35,6 +35,8 @@ var unreachable = []loyalty.Code{
 	loyalty.CodeMovementNotFound, loyalty.CodeNotReversible, loyalty.CodeReturnTooLarge, loyalty.CodeLinesMismatch,
 	loyalty.CodeLotNotFound, loyalty.CodeLotsNotKept, loyalty.CodeNotPending, loyalty.CodePolicyApplying,
 	loyalty.CodeCustomerRequired, loyalty.CodeActiveCardExists, loyalty.CodeCardHasCustomer, loyalty.CodeNumbersUsedUp,
+	// No method here asks for a report or a check of the books.
+	loyalty.CodeRangeTooLong, loyalty.CodeReportRebuilding, loyalty.CodeLedgerCheckRunning,
 }
 
 // movementChecked are codes that the shim's own checks of parameters keep from a
