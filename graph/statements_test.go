@@ -106,6 +106,8 @@ var nested = []struct {
 		"figures of days and what is owed",
 		`{ insightLiability(cardTypeCode: "shop-points") { outstanding months { month amount } } insightDaily(from: "2026-03-01", to: "2026-03-%02[1]d") { completeTo days { day figures { issued redeemed } } total { movements } } reportState { completeTo } }`,
 		[]string{"DailyStats", "Liability", "ReportStateRead"},
+	},
+	{
 		"customers and their coupons, with types, batches and history",
 		`{ customers(first: %[1]d) { edges { node { firstName coupons(first: %[1]d) { edges { node { code type { code } batch { name } customer { firstName }
 			history(first: %[1]d) { edges { node { seq store { code } } } } } } } } } } }`,

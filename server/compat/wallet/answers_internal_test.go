@@ -38,6 +38,12 @@ var unreachable = []loyalty.Code{
 	// Reports and webhooks are the dashboards'.
 	loyalty.CodeRangeTooLong, loyalty.CodeReportRebuilding, loyalty.CodeLedgerCheckRunning, loyalty.CodeWebhookURLRefused,
 	loyalty.CodeWebhookLimitReached, loyalty.CodeEventsGone, loyalty.CodeReplayRunning,
+	// Coupons, serial codes and rewards are no method's here.
+	loyalty.CodeCouponNotFound, loyalty.CodeCouponTypeNotFound, loyalty.CodeCouponTypeArchived, loyalty.CodeCouponConsumed,
+	loyalty.CodeCouponVoided, loyalty.CodeCouponNotYetValid, loyalty.CodeCouponExpired, loyalty.CodeCouponCustomerRequired,
+	loyalty.CodeCouponOfAnother, loyalty.CodeCouponNotRedeemed, loyalty.CodeCouponBatchNotFound, loyalty.CodeProductNotFound,
+	loyalty.CodeProductCodeNotFound, loyalty.CodeProductCodeUsed, loyalty.CodeProductCodeInactive, loyalty.CodeRewardNotFound,
+	loyalty.CodeRewardInactive, loyalty.CodeRewardOutOfStock, loyalty.CodeRewardCardTypeMismatch, loyalty.CodeRewardClaimNotFound,
 	// Of customers' own operations; a contact's attributes and segments are not the till's.
 	loyalty.CodeCustomerMerged, loyalty.CodeCustomerErased, loyalty.CodeAttributeUnknown, loyalty.CodeAttributeInvalid,
 	loyalty.CodeAttributeRequired, loyalty.CodeAttributeNotReady, loyalty.CodeAttributeLimit, loyalty.CodeSegmentNotFound,
