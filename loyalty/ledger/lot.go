@@ -118,11 +118,11 @@ type LotKey struct {
 // day that is over, or one before the lot's).
 func (s *Service) LotsExtend(ctx context.Context, who auth.Principal, in LotExtension) (Posted, error) {
 	reason, err := text(in.Reason, "reason", 255)
-	if err != nil {
-		return Posted{}, err
+	if err == nil && reason == nil {
+		err = loyalty.Refuse(loyalty.CodeRequired, "reason")
 	}
-	if reason == nil {
-		return Posted{}, loyalty.Refuse(loyalty.CodeRequired, "reason")
+	if err != nil {
+		return Posted{}, s.refused(err)
 	}
 	var out Posted
 	err = s.onCard(ctx, who, in.Card, in.Key, &out, func(_ db.Tx, a *Account) (*Movement, error) {
@@ -151,7 +151,7 @@ func (s *Service) LotsExtend(ctx context.Context, who auth.Principal, in LotExte
 		}
 		return a.append(Entry{Action: Extend, Source: in.Source, Description: *reason, Key: in.Key}), nil
 	})
-	return out, err
+	return out, s.posted(Extend, out.Replayed, err)
 }
 
 // Vesting names pending points that have become usable.
@@ -162,11 +162,12 @@ type Vesting struct {
 }
 
 // Vest gives points that were waiting for word (an order that was delivered, say).
-// It refuses with MOVEMENT_NOT_FOUND and NOT_PENDING.
+// It refuses with MOVEMENT_NOT_FOUND, CARD_NOT_ENABLED (a cancelled card) and
+// NOT_PENDING.
 func (s *Service) Vest(ctx context.Context, who auth.Principal, in Vesting) (Posted, error) {
 	description, err := text(in.Description, "description", 255)
 	if err != nil {
-		return Posted{}, err
+		return Posted{}, s.refused(err)
 	}
 	var out Posted
 	err = s.keyed(ctx, who, in.Key, func(tx db.Tx) error {
@@ -183,6 +184,9 @@ func (s *Service) Vest(ctx context.Context, who auth.Principal, in Vesting) (Pos
 		if a == nil {
 			return loyalty.Refuse(loyalty.CodeMovementNotFound, "movementId")
 		}
+		if Status(a.Card.Status) == Cancelled {
+			return loyalty.Refuse(loyalty.CodeCardNotEnabled, "movementId")
+		}
 		l := a.lots.find(lotKey{in.Movement.Seq, 0})
 		if l == nil || LotState(l.State) != LotPending {
 			return loyalty.Refuse(loyalty.CodeNotPending, "movementId")
@@ -194,7 +198,7 @@ func (s *Service) Vest(ctx context.Context, who auth.Principal, in Vesting) (Pos
 		out = Posted{Movement: m}
 		return b.write(ctx)
 	})
-	return out, err
+	return out, s.posted(Accrue, out.Replayed, err)
 }
 
 // onCard runs an operation on one card that adds one movement.
