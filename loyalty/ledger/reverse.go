@@ -142,7 +142,7 @@ type reversal struct {
 	// not to have expired.
 	answers                   []int64
 	bySpent, spent, unexpired decimal.Decimal
-	lines            []db.MovementLine
+	lines                     []db.MovementLine
 	// returned is what has come back of each line.
 	returned map[int32]decimal.Decimal
 }
