@@ -347,7 +347,7 @@ func (a *Account) note(m *Movement, pieces []piece) {
 // write writes what the book has done since it was last written: after it, another
 // read of the cards shows it.
 func (b *Book) write(ctx context.Context) error {
-	if len(b.entries) == 0 && !b.lotsChanged() {
+	if len(b.entries) == 0 && len(b.ended) == 0 && !b.lotsChanged() {
 		return nil
 	}
 	if len(b.entries) > 0 {

@@ -36,8 +36,7 @@ const (
 // or timed out: it counts against what is available at once.
 type Hold struct {
 	db.Hold
-	// Movement is the line that holds it, or in an answer the line that ended it.
-	Movement *Movement
+	batch *loyalty.Batch[Hold]
 }
 
 // GlobalID is the hold's opaque id.

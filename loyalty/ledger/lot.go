@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,7 +16,10 @@ import (
 )
 
 // Lot is what is left of one earning, and when it ends.
-type Lot struct{ db.Lot }
+type Lot struct {
+	db.Lot
+	batch *loyalty.Batch[Lot]
+}
 
 // Standing is where the lot is in its life.
 func (l *Lot) Standing() LotState { return LotState(l.State) }
@@ -77,12 +82,42 @@ func (s *Service) LotsOf(ctx context.Context, company uuid.UUID, c *Card) ([]*Lo
 					return nil, fmt.Errorf("list cards' lots: %w", err)
 				}
 				found := make(map[uuid.UUID][]*Lot, len(ids))
-				for _, row := range rows {
-					found[row.CardID] = append(found[row.CardID], &Lot{Lot: row})
+				for _, l := range lotsRead(rows) {
+					found[l.CardID] = append(found[l.CardID], l)
 				}
 				return found, nil
 			})
 	})
+}
+
+// LotsPage is a page of what a card has left and whether more follows.
+type LotsPage struct {
+	Lots []*Lot
+	More bool
+}
+
+// LotsPageOf reads a page of what a card has left, in spending order, pending points
+// last, from behind a lot as it was when its page was read (nil: from the first).
+func (s *Service) LotsPageOf(ctx context.Context, company uuid.UUID, c *Card, after *Lot, first int) (LotsPage, error) {
+	all, err := s.LotsOf(ctx, company, c)
+	if err != nil {
+		return LotsPage{}, err
+	}
+	if after != nil {
+		n := slices.IndexFunc(all, func(l *Lot) bool { return listOrder(l, after) > 0 })
+		if n < 0 {
+			return LotsPage{}, nil
+		}
+		all = all[n:]
+	}
+	page, more := last(all, first)
+	return LotsPage{Lots: page, More: more}, nil
+}
+
+// listOrder is the order of LotsByCards.
+func listOrder(a, b *Lot) int {
+	waiting := func(l *Lot) int { return map[bool]int{true: 1}[l.Standing() == LotPending] }
+	return cmp.Or(waiting(a)-waiting(b), spendingOrder(&lot{Lot: a.Lot}, &lot{Lot: b.Lot}))
 }
 
 // ExpiryPlanOf is what of a card ends when, the soonest first, as things stand: all
