@@ -22,6 +22,7 @@ var foreignNames = names{
 	Card: "zzzz-card-0", Store: "zzzz-centro", CardType: "zzzz-wallet", WalletKey: "mk_zzzz_0001", Phone: "5529999999",
 	Email: "maria0@zzzz.example", Document: "zzzz-0000", QR: "PRT-00000000000000000000", Operator: "boss@zzzz.example", Staff: 8999,
 	Customer: randomID("Customer"), Key: randomID("ApiKey"), Import: randomID("Import"), Job: randomID("Job"),
+	Hold: randomID("Hold"), Movement: randomID("Movement"),
 }
 
 // namesOf are those of a filled company.
@@ -30,6 +31,7 @@ func namesOf(c *graphtest.Company, ids map[string]string) names {
 		Card: c.Names.Cards[0].Code, Store: c.Names.Store, CardType: c.Names.Wallet, WalletKey: c.Names.WalletKey, Phone: c.Names.Phones[0],
 		Email: *c.Names.Customers[0].Email, Document: *c.Names.Customers[0].Document, QR: c.Names.Customers[0].QrCode, Operator: c.Email,
 		Staff: c.Names.Staff[1], Customer: ids["Customer"], Key: ids["ApiKey"], Import: ids["Import"], Job: ids["Job"],
+		Hold: ids["Hold"], Movement: ids["Movement"],
 	}
 }
 
@@ -201,7 +203,7 @@ func rowsOf(t *testing.T, c *graphtest.Company) map[string]string {
 // nodeScopes says what each type takes to be read by its id.
 var nodeScopes = map[string]auth.Scope{
 	"Company": auth.CompanyRead, "Store": auth.StaffRead, "Staff": auth.StaffRead, "Customer": auth.CustomersRead,
-	"CardType": auth.CardsRead, "Card": auth.CardsRead, "Movement": auth.CardsRead, "ApiKey": auth.KeysManage,
+	"CardType": auth.CardsRead, "Card": auth.CardsRead, "Movement": auth.CardsRead, "Hold": auth.CardsRead, "ApiKey": auth.KeysManage,
 	"Import": auth.ImportsRead, "Notification": auth.NotificationsRead, "Job": auth.JobsRead,
 }
 

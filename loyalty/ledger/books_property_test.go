@@ -357,8 +357,10 @@ func (h *history) pass(d time.Duration) {
 		due, conformed := c.held > 0, c.conformed
 		written := slices.ContainsFunc(c.moves, func(m *bookMove) bool { return m.action == ledger.WriteOff })
 		h.touch(i)
-		// A hold that comes back where a return could not take all is the one exception.
-		if (conformed || !c.t.lots) && !(due && (written || c.free() < 0)) && said.Cmp(*hundredths(c.free())) != 0 {
+		// A hold is said whole that comes back to pay for something: credit, a debt, or
+		// what a return could not take.
+		onCredit := c.t.floor < 0 || c.t.shortfall == ledger.ShortfallOverdraw
+		if (conformed || !c.t.lots) && !(due && (written || onCredit)) && said.Cmp(*hundredths(c.free())) != 0 {
 			h.rt.Fatalf("AvailableOf(%s) before what was due was posted: got %s, want %d/100", h.codes[i], said, c.free())
 		}
 	}
