@@ -14,7 +14,19 @@ import (
 	"sello/loyalty/customer"
 	"sello/loyalty/ledger"
 	"strconv"
+
+	"github.com/govalues/decimal"
 )
+
+// Available is the resolver for the available field.
+func (r *cardResolver) Available(ctx context.Context, obj *ledger.Card) (*decimal.Decimal, error) {
+	who, err := auth.Require(ctx, auth.CardsRead)
+	if err != nil {
+		return nil, err
+	}
+	available, err := r.Ledger.AvailableOf(ctx, who.CompanyID, obj)
+	return &available, err
+}
 
 // CardType is the resolver for the cardType field.
 func (r *cardResolver) CardType(ctx context.Context, obj *ledger.Card) (*ledger.CardType, error) {

@@ -191,11 +191,27 @@ func prepareWebhooks(s *story) {
 	s.hooks["serve"] = func(s *story) { s.Serve(s.t, hook()) }
 }
 
+// prepareLots lets points of the programme end ten days after they were earned, and
+// move between cards.
+func prepareLots(s *story) {
+	s.Fill(s.t, 2)
+	s.Exec(s.t, `UPDATE card_type SET tracks_lots = true, expiry_policy = 'after', expiry_count = 10, expiry_unit = 'day', expiry_redates = true,
+		expiry_version = 1, transfer_policy = 'partial' WHERE company_id = $1 AND code = $2`, s.ID, s.Names.Programme)
+	s.hooks["tomorrow"] = func(s *story) { s.Clock.Pass(24 * time.Hour) }
+	s.hooks["in two weeks"] = func(s *story) { s.Clock.Pass(14 * 24 * time.Hour) }
+}
+
 // nodeIDs are the opaque ids of one object of each type of a filled company. It
-// imports a file, which leaves a notification and a job.
+// imports a file, which leaves a notification and a job, and holds a point.
 func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 	t.Helper()
 	rewarding := c.FillRewards(t)
+	held, err := c.Resolver.Ledger.HoldCreate(t.Context(), c.System, ledger.NewHold{
+		Card: ledger.CardRef{Code: c.Names.Cards[0].Code}, Amount: decimal.One, Source: "graphql",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	imp := c.Import(t, "nodes-"+c.Code+".csv", goodRow)
 	c.Apply(t, imp.ID)
 	check, err := c.Resolver.Reports.CheckStart(t.Context(), c.System, "books of "+c.Code)
@@ -219,6 +235,7 @@ func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 	}`, map[string]any{"card": c.Names.Cards[0].Code, "store": c.Names.Store, "staff": c.Names.Staff[0]})
 	first := func(list string) string { return a.Text(list, "edges", 0, "node", "id") }
 	ids := map[string]string{
+		"Hold":    held.Hold.GlobalID(),
 		"Company": a.Text("company", "id"), "Store": a.Text("store", "id"), "Staff": a.Text("staffMember", "id"),
 		"Customer": first("customers"), "Card": a.Text("card", "id"), "CardType": a.Text("card", "cardType", "id"),
 		"Movement": a.Text("card", "movements", "edges", 0, "node", "id"), "ApiKey": first("apiKeys"),

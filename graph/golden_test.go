@@ -123,6 +123,10 @@ var stories = map[string]func(*story){
 	"persons":    func(s *story) { s.Fill(s.t, 2) },
 	"coupons":    prepareCoupons,
 	"rewards":    func(s *story) { s.Fill(s.t, 1) },
+	"holds":      prepareLots,
+	"lots":       prepareLots,
+	"returns":    prepareLots,
+	"transfers":  prepareLots,
 }
 
 func TestGolden(t *testing.T) {

@@ -68,6 +68,8 @@ func (r *Resolver) node(ctx context.Context, id string) (model.Node, error) {
 		})
 	case "Card":
 		return found(ctx, auth.CardsRead, func(who auth.Principal) (*ledger.Card, error) { return r.Ledger.CardByID(ctx, who.CompanyID, n) })
+	case "Hold":
+		return found(ctx, auth.CardsRead, func(who auth.Principal) (*ledger.Hold, error) { return r.Ledger.HoldByID(ctx, who.CompanyID, n) })
 	case "ApiKey":
 		return found(ctx, auth.KeysManage, func(who auth.Principal) (*auth.Key, error) { return known(r.Auth.KeyByID(ctx, who.CompanyID, n)) })
 	case "Import":

@@ -17,7 +17,7 @@ import (
 type names struct {
 	Card, Store, CardType, WalletKey, Phone, Email, Document, QR, Operator string
 	Staff                                                                  int64
-	Customer, Key, Import, Job, After                                      string
+	Customer, Key, Import, Job, Hold, Movement, After                      string
 	Webhook, Delivery                                                      string
 	CustomerCode, Segment, Attribute                                       string
 	// Of coupons, products and rewards.
@@ -271,6 +271,33 @@ var operations = map[string]operation{
 	"Mutation.movementRedeem":   {scope: auth.CardsWrite, documents: postings("movementRedeem", "points")},
 	"Mutation.movementAdjust":   {scope: auth.CardsWrite, documents: postings("movementAdjust", "points")},
 	"Mutation.movementRecharge": {scope: auth.CardsWrite, documents: postings("movementRecharge", "amount")},
+	"Mutation.movementReverse": {scope: auth.CardsWrite, documents: one(
+		`mutation { movementReverse(input: { movementId: %q, idempotencyKey: "tenancy" }) { movement { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Movement} })},
+	"Mutation.movementVest": {scope: auth.CardsWrite, documents: one(
+		`mutation { movementVest(input: { movementId: %q, idempotencyKey: "tenancy" }) { movement { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Movement} })},
+	"Mutation.lotsExtend": {scope: auth.CardsWrite, documents: func(n names) []string {
+		extend := `mutation { lotsExtend(input: { card: { code: %q }, movementId: %q, expiresOn: "2027-01-01", reason: "x", idempotencyKey: "tenancy" }) { movement { id } userErrors { code field message } } }`
+		return []string{fmt.Sprintf(extend, n.Card, n.Movement), fmt.Sprintf(extend, "beta-card-0", n.Movement)}
+	}},
+	"Query.hold": {scope: auth.CardsRead, documents: one(`query { hold(id: %q) { id amount card { code } } }`,
+		func(n names) []any { return []any{n.Hold} })},
+	"Mutation.holdCreate": {scope: auth.CardsWrite, documents: postings("holdCreate", "amount")},
+	"Mutation.holdCapture": {scope: auth.CardsWrite, documents: one(
+		`mutation { holdCapture(input: { holdId: %q, idempotencyKey: "tenancy" }) { hold { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Hold} })},
+	"Mutation.holdRelease": {scope: auth.CardsWrite, documents: one(
+		`mutation { holdRelease(input: { holdId: %q, idempotencyKey: "tenancy" }) { hold { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Hold} })},
+	"Mutation.transferCreate": {scope: auth.CardsWrite, documents: func(n names) []string {
+		transfer := `mutation { transferCreate(input: { from: { code: %q }, to: { code: %q }, amount: "1", %s idempotencyKey: "tenancy" }) { transferOut { id } userErrors { code field message } } }`
+		return []string{
+			fmt.Sprintf(transfer, n.Card, "beta-card-0", ""), fmt.Sprintf(transfer, "beta-card-0", n.Card, ""),
+			fmt.Sprintf(transfer, "beta-card-0", "beta-card-1", fmt.Sprintf(`storeCode: %q,`, n.Store)),
+			fmt.Sprintf(transfer, "beta-card-0", "beta-card-1", fmt.Sprintf(`staffNumber: %d,`, n.Staff)),
+		}
+	}},
 
 	"Mutation.couponTypeCreate": {scope: auth.CouponsWrite, creates: true, documents: one(
 		`mutation { couponTypeCreate(input: { code: %q, name: "x", format: PRINTED, benefit: AMOUNT }) { couponType { code } userErrors { code } } }`,

@@ -9,10 +9,12 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/govalues/decimal"
 	"github.com/jackc/pgx/v5"
 
 	"sello/graph/graphtest"
 	"sello/loyalty/customer"
+	"sello/loyalty/ledger"
 	"sello/server/gqlhttp"
 )
 
@@ -133,6 +135,18 @@ var nested = []struct {
 		[]string{"RewardAttemptsPage", "CardsByIDs", "CustomersByIDs", "ProductCodesByIDs", "RewardsByIDs", "RewardClaimsByIDs"},
 	},
 	{
+		"cards, what is available, lots, holds and movements' details",
+		`{ cards(first: %[1]d) { edges { node { code available
+			lots(first: %[1]d) { edges { node { remaining movement { seq } } } }
+			holds(first: %[1]d) { edges { node { amount card { code } movement { seq } endMovement { seq } } } }
+			movements(first: %[1]d) { edges { node { seq lots { amount lot { remaining } } lines { number } related { seq } reversals { seq } reversedAmount } } }
+		} } } }`,
+		[]string{
+			"CardsPage", "CardsDue", "LotsByCards", "MovementsByKeys", "HoldsByCards", "CardsByIDs", "MovementsByKeys",
+			"MovementsByCards", "LotsByMovements", "LinesByMovements", "MovementsByKeys", "ReversalsByMovements", "ReversedByMovements",
+		},
+	},
+	{
 		"lists of one level",
 		`{ stores(first: %[1]d) { edges { node { code } } } apiKeys(first: %[1]d) { edges { node { name } } } notifications(first: %[1]d) { edges { node { kind } } } }`,
 		[]string{"StoresPage", "APIKeysPage", "NotificationsPage"},
@@ -173,6 +187,20 @@ func TestStatements(t *testing.T) {
 	for i := range 24 {
 		imp := c.Import(t, fmt.Sprintf("%d.csv", i), fmt.Sprintf("Ana,,no-address-%d,,1", i), "Eva,,,,1")
 		c.Apply(t, imp.ID)
+	}
+	c.Exec(t, `UPDATE card_type SET tracks_lots = true, expiry_version = 1 WHERE company_id = $1 AND code = $2`, c.ID, c.Names.Programme)
+	for _, card := range c.Names.Cards {
+		returned := c.Post(t, card.Code, 2)
+		held, err := c.Resolver.Ledger.HoldCreate(t.Context(), c.System, ledger.NewHold{Card: ledger.CardRef{Code: card.Code}, Amount: decimal.Two, Source: "graphql"})
+		if err == nil {
+			_, err = c.Resolver.Ledger.HoldRelease(t.Context(), c.System, ledger.HoldEnd{ID: held.Hold.ID, Source: "graphql"})
+		}
+		if err == nil {
+			_, err = c.Resolver.Ledger.Reverse(t.Context(), c.System, ledger.Return{Movement: ledger.MovementKey{CardID: card.ID, Seq: returned.Seq}, Source: "graphql"})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	// Two checks of books in which every card is wrong.
 	c.Exec(t, `UPDATE card SET balance = balance + 1 WHERE company_id = $1`, c.ID)
@@ -250,7 +278,7 @@ func TestStatementsOfAPosting(t *testing.T) {
 		want           []string
 	}{
 		{"posted", post("1", "k"), []string{"CardPost"}},
-		{"refused", post("1000", "k2"), []string{"CardPost", "begin", "PostingsRead", "CardsLock", "commit"}},
+		{"refused", post("1000", "k2"), []string{"CardPost", "begin", "PostingsRead", "CardsLock", "IdempotencyKeyRead", "commit"}},
 		{"replayed", post("1", "k"), []string{"CardPost", "begin", "PostingsRead", "CardsLock", "MovementBySeq", "commit"}},
 	} {
 		sent.take()

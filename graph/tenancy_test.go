@@ -26,6 +26,7 @@ var foreignNames = names{
 	CustomerCode: "zzzz-customer-0", Segment: "zzzz-segment", Attribute: "zzzz-size",
 	CouponType: "zzzz-coupon", Coupon: "ZZZZ-COUPON", CouponBatch: randomID("CouponBatch"), Product: "zzzz-product", ProductCode: "ZZZZserial",
 	Reward: "zzzz-reward", Claim: randomID("RewardClaim"), Lot: randomID("ProductCodeLot"),
+	Hold: randomID("Hold"), Movement: randomID("Movement"),
 }
 
 // namesOf are those of a filled company.
@@ -38,6 +39,7 @@ func namesOf(c *graphtest.Company, ids map[string]string) names {
 		CustomerCode: *c.Names.Customers[0].Code, Segment: c.Code + "-segment", Attribute: c.Code + "-size",
 		CouponType: c.Code + "-coupon", Coupon: strings.ToUpper(c.Code) + "-COUPON", CouponBatch: ids["CouponBatch"], Product: c.Code + "-product",
 		ProductCode: strings.ToUpper(c.Code) + "serial", Reward: c.Code + "-reward", Claim: ids["RewardClaim"], Lot: c.Names.Lot,
+		Hold: ids["Hold"], Movement: ids["Movement"],
 	}
 }
 
@@ -210,7 +212,7 @@ func rowsOf(t *testing.T, c *graphtest.Company) map[string]string {
 var nodeScopes = map[string]auth.Scope{
 	"Company": auth.CompanyRead, "Store": auth.StaffRead, "Staff": auth.StaffRead, "Customer": auth.CustomersRead,
 	"CustomerAttribute": auth.CustomersRead, "Segment": auth.CustomersRead,
-	"CardType": auth.CardsRead, "Card": auth.CardsRead, "Movement": auth.CardsRead, "ApiKey": auth.KeysManage,
+	"CardType": auth.CardsRead, "Card": auth.CardsRead, "Movement": auth.CardsRead, "Hold": auth.CardsRead, "ApiKey": auth.KeysManage,
 	"Import": auth.ImportsRead, "Notification": auth.NotificationsRead, "Job": auth.JobsRead,
 	"LedgerCheck": auth.ReportsRead,
 	"Webhook":     auth.WebhooksRead, "WebhookDelivery": auth.WebhooksRead,

@@ -38,10 +38,12 @@ type ResolverRoot interface {
 	CouponBatch() CouponBatchResolver
 	CouponMovement() CouponMovementResolver
 	Customer() CustomerResolver
+	Hold() HoldResolver
 	Import() ImportResolver
 	ImportError() ImportErrorResolver
 	LedgerCheck() LedgerCheckResolver
 	LedgerFinding() LedgerFindingResolver
+	Lot() LotResolver
 	Movement() MovementResolver
 	Mutation() MutationResolver
 	ProductCode() ProductCodeResolver
@@ -113,6 +115,8 @@ type ComplexityRoot struct {
 		HolderBirthdate func(childComplexity int) int
 		HolderName      func(childComplexity int) int
 		HolderPhone     func(childComplexity int) int
+		Holds           func(childComplexity int, first *int, after *string, openOnly *bool) int
+		Lots            func(childComplexity int, first *int, after *string) int
 		Movements       func(childComplexity int, first *int, after *string) int
 		RegisteredAt    func(childComplexity int) int
 		Seq             func(childComplexity int) int
@@ -415,6 +419,36 @@ type ComplexityRoot struct {
 		UpdatedAt func(childComplexity int) int
 	}
 
+	Hold struct {
+		Amount      func(childComplexity int) int
+		Captured    func(childComplexity int) int
+		Card        func(childComplexity int) int
+		CreatedAt   func(childComplexity int) int
+		EndMovement func(childComplexity int) int
+		EndedAt     func(childComplexity int) int
+		ExpiresAt   func(childComplexity int) int
+		GlobalID    func(childComplexity int) int
+		Movement    func(childComplexity int) int
+		State       func(childComplexity int) int
+	}
+
+	HoldConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	HoldEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	HoldPayload struct {
+		Hold       func(childComplexity int) int
+		Movement   func(childComplexity int) int
+		Replayed   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Import struct {
 		Bytes            func(childComplexity int) int
 		CreatedAt        func(childComplexity int) int
@@ -606,22 +640,55 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	Lot struct {
+		Amount    func(childComplexity int) int
+		EarnedOn  func(childComplexity int) int
+		ExpiresOn func(childComplexity int) int
+		Movement  func(childComplexity int) int
+		Part      func(childComplexity int) int
+		Priority  func(childComplexity int) int
+		Remaining func(childComplexity int) int
+		Standing  func(childComplexity int) int
+		VestsOn   func(childComplexity int) int
+	}
+
+	LotConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	LotEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	LotEntry struct {
+		Amount func(childComplexity int) int
+		Lot    func(childComplexity int) int
+	}
+
 	Movement struct {
-		Amount       func(childComplexity int) int
-		BalanceAfter func(childComplexity int) int
-		Card         func(childComplexity int) int
-		Description  func(childComplexity int) int
-		GlobalID     func(childComplexity int) int
-		Kind         func(childComplexity int) int
-		PostedAt     func(childComplexity int) int
-		Rate         func(childComplexity int) int
-		RecordedAt   func(childComplexity int) int
-		Reference    func(childComplexity int) int
-		Seq          func(childComplexity int) int
-		Source       func(childComplexity int) int
-		Spent        func(childComplexity int) int
-		StaffMember  func(childComplexity int) int
-		Store        func(childComplexity int) int
+		Amount         func(childComplexity int) int
+		BalanceAfter   func(childComplexity int) int
+		Card           func(childComplexity int) int
+		Description    func(childComplexity int) int
+		GlobalID       func(childComplexity int) int
+		Held           func(childComplexity int) int
+		Kind           func(childComplexity int) int
+		Lines          func(childComplexity int) int
+		Lots           func(childComplexity int) int
+		PostedAt       func(childComplexity int) int
+		Rate           func(childComplexity int) int
+		RecordedAt     func(childComplexity int) int
+		Reference      func(childComplexity int) int
+		Related        func(childComplexity int) int
+		Reversals      func(childComplexity int) int
+		ReversedAmount func(childComplexity int) int
+		Seq            func(childComplexity int) int
+		Source         func(childComplexity int) int
+		Spent          func(childComplexity int) int
+		StaffMember    func(childComplexity int) int
+		Store          func(childComplexity int) int
 	}
 
 	MovementConnection struct {
@@ -637,6 +704,12 @@ type ComplexityRoot struct {
 	MovementEvent struct {
 		Cursor   func(childComplexity int) int
 		Movement func(childComplexity int) int
+	}
+
+	MovementLine struct {
+		Amount func(childComplexity int) int
+		Code   func(childComplexity int) int
+		Number func(childComplexity int) int
 	}
 
 	MovementPayload struct {
@@ -670,15 +743,21 @@ type ComplexityRoot struct {
 		CustomerErase            func(childComplexity int, input model.CustomerEraseInput) int
 		CustomerMerge            func(childComplexity int, input model.CustomerMergeInput) int
 		CustomerUpdate           func(childComplexity int, input model.CustomerUpdateInput) int
+		HoldCapture              func(childComplexity int, input model.HoldCaptureInput) int
+		HoldCreate               func(childComplexity int, input model.HoldCreateInput) int
+		HoldRelease              func(childComplexity int, input model.HoldReleaseInput) int
 		ImportCancel             func(childComplexity int, input model.ImportCancelInput) int
 		ImportReprocess          func(childComplexity int, input model.ImportReprocessInput) int
 		JobCancel                func(childComplexity int, input model.JobCancelInput) int
 		JobRetry                 func(childComplexity int, input model.JobRetryInput) int
 		LedgerCheckStart         func(childComplexity int, input model.LedgerCheckStartInput) int
+		LotsExtend               func(childComplexity int, input model.LotsExtendInput) int
 		MovementAccrue           func(childComplexity int, input model.MovementAccrueInput) int
 		MovementAdjust           func(childComplexity int, input model.MovementAdjustInput) int
 		MovementRecharge         func(childComplexity int, input model.MovementRechargeInput) int
 		MovementRedeem           func(childComplexity int, input model.MovementRedeemInput) int
+		MovementReverse          func(childComplexity int, input model.MovementReverseInput) int
+		MovementVest             func(childComplexity int, input model.MovementVestInput) int
 		OperatorCreate           func(childComplexity int, input model.OperatorCreateInput) int
 		ProductCodeBlock         func(childComplexity int, input model.ProductCodeBlockInput) int
 		ProductCodeConsume       func(childComplexity int, input model.ProductCodeConsumeInput) int
@@ -711,6 +790,7 @@ type ComplexityRoot struct {
 		StaffRightSet            func(childComplexity int, input model.StaffRightSetInput) int
 		StoreCreate              func(childComplexity int, input model.StoreCreateInput) int
 		StoreUpdate              func(childComplexity int, input model.StoreUpdateInput) int
+		TransferCreate           func(childComplexity int, input model.TransferCreateInput) int
 		WebhookCreate            func(childComplexity int, input model.WebhookCreateInput) int
 		WebhookDelete            func(childComplexity int, input model.WebhookDeleteInput) int
 		WebhookDeliveryRetry     func(childComplexity int, input model.WebhookDeliveryRetryInput) int
@@ -847,6 +927,7 @@ type ComplexityRoot struct {
 		Customer           func(childComplexity int, code *string, email *string, document *string, qrCode *string, phone *string) int
 		CustomerAttributes func(childComplexity int, withArchived *bool, first *int, after *string) int
 		Customers          func(childComplexity int, search *string, attribute *model.CustomerAttributeFilter, first *int, after *string) int
+		Hold               func(childComplexity int, id string) int
 		Imports            func(childComplexity int, first *int, after *string) int
 		InsightDaily       func(childComplexity int, from time.Time, to time.Time, cardTypeCode *string, storeCode *string, action *ledger.Action) int
 		InsightLiability   func(childComplexity int, cardTypeCode string) int
@@ -1143,6 +1224,13 @@ type ComplexityRoot struct {
 		ImportProgressed      func(childComplexity int, id string) int
 		MovementPosted        func(childComplexity int, cardCode *string, after *string) int
 		QueuesChanged         func(childComplexity int) int
+	}
+
+	TransferPayload struct {
+		Replayed    func(childComplexity int) int
+		TransferIn  func(childComplexity int) int
+		TransferOut func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
 	}
 
 	UserError struct {
@@ -1470,6 +1558,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Card.HolderPhone(childComplexity), true
+	case "Card.holds":
+		if e.ComplexityRoot.Card.Holds == nil {
+			break
+		}
+
+		args, err := ec.field_Card_holds_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Card.Holds(childComplexity, args["first"].(*int), args["after"].(*string), args["openOnly"].(*bool)), true
+	case "Card.lots":
+		if e.ComplexityRoot.Card.Lots == nil {
+			break
+		}
+
+		args, err := ec.field_Card_lots_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Card.Lots(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Card.movements":
 		if e.ComplexityRoot.Card.Movements == nil {
 			break
@@ -2672,6 +2782,118 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CustomerSegmentEdge.UpdatedAt(childComplexity), true
 
+	case "Hold.amount":
+		if e.ComplexityRoot.Hold.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.Amount(childComplexity), true
+	case "Hold.captured":
+		if e.ComplexityRoot.Hold.Captured == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.Captured(childComplexity), true
+	case "Hold.card":
+		if e.ComplexityRoot.Hold.Card == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.Card(childComplexity), true
+	case "Hold.createdAt":
+		if e.ComplexityRoot.Hold.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.CreatedAt(childComplexity), true
+	case "Hold.endMovement":
+		if e.ComplexityRoot.Hold.EndMovement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.EndMovement(childComplexity), true
+	case "Hold.endedAt":
+		if e.ComplexityRoot.Hold.EndedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.EndedAt(childComplexity), true
+	case "Hold.expiresAt":
+		if e.ComplexityRoot.Hold.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.ExpiresAt(childComplexity), true
+	case "Hold.id":
+		if e.ComplexityRoot.Hold.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.GlobalID(childComplexity), true
+	case "Hold.movement":
+		if e.ComplexityRoot.Hold.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.Movement(childComplexity), true
+	case "Hold.status":
+		if e.ComplexityRoot.Hold.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.State(childComplexity), true
+
+	case "HoldConnection.edges":
+		if e.ComplexityRoot.HoldConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldConnection.Edges(childComplexity), true
+	case "HoldConnection.pageInfo":
+		if e.ComplexityRoot.HoldConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldConnection.PageInfo(childComplexity), true
+
+	case "HoldEdge.cursor":
+		if e.ComplexityRoot.HoldEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldEdge.Cursor(childComplexity), true
+	case "HoldEdge.node":
+		if e.ComplexityRoot.HoldEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldEdge.Node(childComplexity), true
+
+	case "HoldPayload.hold":
+		if e.ComplexityRoot.HoldPayload.Hold == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldPayload.Hold(childComplexity), true
+	case "HoldPayload.movement":
+		if e.ComplexityRoot.HoldPayload.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldPayload.Movement(childComplexity), true
+	case "HoldPayload.replayed":
+		if e.ComplexityRoot.HoldPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldPayload.Replayed(childComplexity), true
+	case "HoldPayload.userErrors":
+		if e.ComplexityRoot.HoldPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldPayload.UserErrors(childComplexity), true
+
 	case "Import.bytes":
 		if e.ComplexityRoot.Import.Bytes == nil {
 			break
@@ -3420,6 +3642,100 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LedgerFindingEdge.Node(childComplexity), true
 
+	case "Lot.amount":
+		if e.ComplexityRoot.Lot.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.Amount(childComplexity), true
+	case "Lot.earnedOn":
+		if e.ComplexityRoot.Lot.EarnedOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.EarnedOn(childComplexity), true
+	case "Lot.expiresOn":
+		if e.ComplexityRoot.Lot.ExpiresOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.ExpiresOn(childComplexity), true
+	case "Lot.movement":
+		if e.ComplexityRoot.Lot.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.Movement(childComplexity), true
+	case "Lot.part":
+		if e.ComplexityRoot.Lot.Part == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.Part(childComplexity), true
+	case "Lot.priority":
+		if e.ComplexityRoot.Lot.Priority == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.Priority(childComplexity), true
+	case "Lot.remaining":
+		if e.ComplexityRoot.Lot.Remaining == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.Remaining(childComplexity), true
+	case "Lot.state":
+		if e.ComplexityRoot.Lot.Standing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.Standing(childComplexity), true
+	case "Lot.vestsOn":
+		if e.ComplexityRoot.Lot.VestsOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.VestsOn(childComplexity), true
+
+	case "LotConnection.edges":
+		if e.ComplexityRoot.LotConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LotConnection.Edges(childComplexity), true
+	case "LotConnection.pageInfo":
+		if e.ComplexityRoot.LotConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LotConnection.PageInfo(childComplexity), true
+
+	case "LotEdge.cursor":
+		if e.ComplexityRoot.LotEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LotEdge.Cursor(childComplexity), true
+	case "LotEdge.node":
+		if e.ComplexityRoot.LotEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LotEdge.Node(childComplexity), true
+
+	case "LotEntry.amount":
+		if e.ComplexityRoot.LotEntry.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LotEntry.Amount(childComplexity), true
+	case "LotEntry.lot":
+		if e.ComplexityRoot.LotEntry.Lot == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LotEntry.Lot(childComplexity), true
+
 	case "Movement.amount":
 		if e.ComplexityRoot.Movement.Amount == nil {
 			break
@@ -3450,12 +3766,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Movement.GlobalID(childComplexity), true
+	case "Movement.held":
+		if e.ComplexityRoot.Movement.Held == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Movement.Held(childComplexity), true
 	case "Movement.action":
 		if e.ComplexityRoot.Movement.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Movement.Kind(childComplexity), true
+	case "Movement.lines":
+		if e.ComplexityRoot.Movement.Lines == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Movement.Lines(childComplexity), true
+	case "Movement.lots":
+		if e.ComplexityRoot.Movement.Lots == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Movement.Lots(childComplexity), true
 	case "Movement.postedAt":
 		if e.ComplexityRoot.Movement.PostedAt == nil {
 			break
@@ -3480,6 +3814,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Movement.Reference(childComplexity), true
+	case "Movement.related":
+		if e.ComplexityRoot.Movement.Related == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Movement.Related(childComplexity), true
+	case "Movement.reversals":
+		if e.ComplexityRoot.Movement.Reversals == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Movement.Reversals(childComplexity), true
+	case "Movement.reversedAmount":
+		if e.ComplexityRoot.Movement.ReversedAmount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Movement.ReversedAmount(childComplexity), true
 	case "Movement.seq":
 		if e.ComplexityRoot.Movement.Seq == nil {
 			break
@@ -3549,6 +3901,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MovementEvent.Movement(childComplexity), true
+
+	case "MovementLine.amount":
+		if e.ComplexityRoot.MovementLine.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MovementLine.Amount(childComplexity), true
+	case "MovementLine.code":
+		if e.ComplexityRoot.MovementLine.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MovementLine.Code(childComplexity), true
+	case "MovementLine.number":
+		if e.ComplexityRoot.MovementLine.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MovementLine.Number(childComplexity), true
 
 	case "MovementPayload.movement":
 		if e.ComplexityRoot.MovementPayload.Movement == nil {
@@ -3833,6 +4204,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CustomerUpdate(childComplexity, args["input"].(model.CustomerUpdateInput)), true
+	case "Mutation.holdCapture":
+		if e.ComplexityRoot.Mutation.HoldCapture == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_holdCapture_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.HoldCapture(childComplexity, args["input"].(model.HoldCaptureInput)), true
+	case "Mutation.holdCreate":
+		if e.ComplexityRoot.Mutation.HoldCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_holdCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.HoldCreate(childComplexity, args["input"].(model.HoldCreateInput)), true
+	case "Mutation.holdRelease":
+		if e.ComplexityRoot.Mutation.HoldRelease == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_holdRelease_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.HoldRelease(childComplexity, args["input"].(model.HoldReleaseInput)), true
 	case "Mutation.importCancel":
 		if e.ComplexityRoot.Mutation.ImportCancel == nil {
 			break
@@ -3888,6 +4292,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.LedgerCheckStart(childComplexity, args["input"].(model.LedgerCheckStartInput)), true
+	case "Mutation.lotsExtend":
+		if e.ComplexityRoot.Mutation.LotsExtend == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_lotsExtend_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.LotsExtend(childComplexity, args["input"].(model.LotsExtendInput)), true
 	case "Mutation.movementAccrue":
 		if e.ComplexityRoot.Mutation.MovementAccrue == nil {
 			break
@@ -3932,6 +4347,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.MovementRedeem(childComplexity, args["input"].(model.MovementRedeemInput)), true
+	case "Mutation.movementReverse":
+		if e.ComplexityRoot.Mutation.MovementReverse == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_movementReverse_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MovementReverse(childComplexity, args["input"].(model.MovementReverseInput)), true
+	case "Mutation.movementVest":
+		if e.ComplexityRoot.Mutation.MovementVest == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_movementVest_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MovementVest(childComplexity, args["input"].(model.MovementVestInput)), true
 	case "Mutation.operatorCreate":
 		if e.ComplexityRoot.Mutation.OperatorCreate == nil {
 			break
@@ -4279,6 +4716,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.StoreUpdate(childComplexity, args["input"].(model.StoreUpdateInput)), true
+	case "Mutation.transferCreate":
+		if e.ComplexityRoot.Mutation.TransferCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_transferCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.TransferCreate(childComplexity, args["input"].(model.TransferCreateInput)), true
 	case "Mutation.webhookCreate":
 		if e.ComplexityRoot.Mutation.WebhookCreate == nil {
 			break
@@ -4916,6 +5364,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Customers(childComplexity, args["search"].(*string), args["attribute"].(*model.CustomerAttributeFilter), args["first"].(*int), args["after"].(*string)), true
+	case "Query.hold":
+		if e.ComplexityRoot.Query.Hold == nil {
+			break
+		}
+
+		args, err := ec.field_Query_hold_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Hold(childComplexity, args["id"].(string)), true
 	case "Query.imports":
 		if e.ComplexityRoot.Query.Imports == nil {
 			break
@@ -6154,6 +6613,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Subscription.QueuesChanged(childComplexity), true
 
+	case "TransferPayload.replayed":
+		if e.ComplexityRoot.TransferPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferPayload.Replayed(childComplexity), true
+	case "TransferPayload.transferIn":
+		if e.ComplexityRoot.TransferPayload.TransferIn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferPayload.TransferIn(childComplexity), true
+	case "TransferPayload.transferOut":
+		if e.ComplexityRoot.TransferPayload.TransferOut == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferPayload.TransferOut(childComplexity), true
+	case "TransferPayload.userErrors":
+		if e.ComplexityRoot.TransferPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferPayload.UserErrors(childComplexity), true
+
 	case "UserError.code":
 		if e.ComplexityRoot.UserError.Code == nil {
 			break
@@ -6582,15 +7066,23 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCustomerMergeInput,
 		ec.unmarshalInputCustomerRefInput,
 		ec.unmarshalInputCustomerUpdateInput,
+		ec.unmarshalInputHoldCaptureInput,
+		ec.unmarshalInputHoldCreateInput,
+		ec.unmarshalInputHoldReleaseInput,
 		ec.unmarshalInputImportCancelInput,
 		ec.unmarshalInputImportReprocessInput,
 		ec.unmarshalInputJobCancelInput,
 		ec.unmarshalInputJobRetryInput,
 		ec.unmarshalInputLedgerCheckStartInput,
+		ec.unmarshalInputLotTermsInput,
+		ec.unmarshalInputLotsExtendInput,
 		ec.unmarshalInputMovementAccrueInput,
 		ec.unmarshalInputMovementAdjustInput,
+		ec.unmarshalInputMovementLineInput,
 		ec.unmarshalInputMovementRechargeInput,
 		ec.unmarshalInputMovementRedeemInput,
+		ec.unmarshalInputMovementReverseInput,
+		ec.unmarshalInputMovementVestInput,
 		ec.unmarshalInputOperatorCreateInput,
 		ec.unmarshalInputProductCodeBlockInput,
 		ec.unmarshalInputProductCodeConsumeInput,
@@ -6603,6 +7095,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputQueuePauseInput,
 		ec.unmarshalInputQueueResumeInput,
 		ec.unmarshalInputReportRebuildInput,
+		ec.unmarshalInputReturnLineInput,
 		ec.unmarshalInputRewardClaimCancelInput,
 		ec.unmarshalInputRewardClaimHandOverInput,
 		ec.unmarshalInputRewardCreateInput,
@@ -6622,6 +7115,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputStaffRightSetInput,
 		ec.unmarshalInputStoreCreateInput,
 		ec.unmarshalInputStoreUpdateInput,
+		ec.unmarshalInputTransferCreateInput,
 		ec.unmarshalInputWebhookCreateInput,
 		ec.unmarshalInputWebhookDeleteInput,
 		ec.unmarshalInputWebhookDeliveryRetryInput,
@@ -7274,9 +7768,9 @@ type Card implements Node {
   status: CardStatus!
   "Sum of its movements, in the card type's unit."
   balance: Decimal!
-  "Part of the balance that open holds keep."
+  "Part of the balance that open holds keep, as posted: a hold whose time is up is in it until that is posted, and counts as available already."
   held: Decimal!
-  "What can be spent now: balance less holds."
+  "What can be spent now: balance less holds, with what is due counted as posted."
   available: Decimal!
   "Number of its last movement."
   seq: Int!
@@ -8537,6 +9031,143 @@ type ContactRegisterPayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../schema/hold.graphql", Input: `extend type Query {
+  "One hold by its id."
+  hold("The hold's id." id: ID!): Hold
+}
+
+extend type Mutation {
+  "Keeps a part of what is available on a card until it is captured, released or its time is up: it cannot be spent meanwhile."
+  holdCreate("What to do." input: HoldCreateInput!): HoldPayload!
+  "Takes what is held, or a part of it, as points used, and lets go of the rest."
+  holdCapture("What to do." input: HoldCaptureInput!): HoldPayload!
+  "Lets go of what is held."
+  holdRelease("What to do." input: HoldReleaseInput!): HoldPayload!
+}
+
+extend type Card {
+  "Its holds, newest first."
+  holds("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String, "Only open ones." openOnly: Boolean = false): HoldConnection!
+}
+
+"Where a hold is in its life."
+enum HoldStatus {
+  "It keeps points; once its time is up it keeps none, and becomes EXPIRED when that is posted."
+  OPEN
+  "Taken, wholly or in part."
+  CAPTURED
+  "Let go."
+  RELEASED
+  "Nobody came for it in time."
+  EXPIRED
+}
+
+"A part of a card's balance that is spoken for."
+type Hold implements Node {
+  "The opaque id."
+  id: ID!
+  "Where it is in its life."
+  status: HoldStatus!
+  "What it keeps, in the card type's unit."
+  amount: Decimal!
+  "What was taken of it; zero unless captured."
+  captured: Decimal!
+  "The card."
+  card: Card!
+  "The line of the card's ledger that holds it."
+  movement: Movement!
+  "The line that ended it; null while it is open."
+  endMovement: Movement
+  "When its time is up."
+  expiresAt: DateTime!
+  "When it ended; null while it is open."
+  endedAt: DateTime
+  "When it was made."
+  createdAt: DateTime!
+}
+
+"A page of holds."
+type HoldConnection {
+  "The holds with their cursors."
+  edges: [HoldEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A hold in a page."
+type HoldEdge {
+  "Its place in the list."
+  cursor: String!
+  "The hold."
+  node: Hold!
+}
+
+"A part of a balance to keep."
+input HoldCreateInput {
+  "Which card."
+  card: CardRef!
+  "How much to keep, above zero, in the card type's unit."
+  amount: Decimal!
+  "For how many seconds, 1 to 2592000 (30 days); left out, 900 (15 minutes)."
+  seconds: Int
+  "Ticket or another reference, up to 100 characters."
+  reference: String
+  "A text for people, up to 255 characters."
+  description: String
+  "Number of the staff member at the till: their right to redeem is checked."
+  staffNumber: Int
+  "Code of the store; left out, the staff member's."
+  storeCode: String
+  "The card's CVV, where the card type asks for it."
+  cvv: String
+  "Names this hold: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands for this hold, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"What to take of a hold."
+input HoldCaptureInput {
+  "Which hold."
+  holdId: ID!
+  "How much to take, above zero; left out, all of it."
+  amount: Decimal
+  "Ticket or another reference, up to 100 characters."
+  reference: String
+  "A text for people, up to 255 characters."
+  description: String
+  "Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"The hold to let go of."
+input HoldReleaseInput {
+  "Which hold."
+  holdId: ID!
+  "Reference, up to 100 characters."
+  reference: String
+  "A text for people, up to 255 characters."
+  description: String
+  "Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"What became of a hold."
+type HoldPayload {
+  "The hold; null when refused."
+  hold: Hold
+  "The new line of the ledger; null when refused."
+  movement: Movement
+  "Whether this repeats the first answer to the same idempotency key."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
 	{Name: "../schema/import.graphql", Input: `extend type Query {
   "The company's imports, newest first."
   imports("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): ImportConnection
@@ -8883,6 +9514,107 @@ type QueuePayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../schema/lot.graphql", Input: `extend type Mutation {
+  "Moves the ends of a card's points to a later day. Points that end later already stay as they are."
+  lotsExtend("What to do." input: LotsExtendInput!): MovementPayload!
+}
+
+extend type Card {
+  "What it has left of each earning, in the order in which it is spent, pending points last: the first 1,000. Empty where the card type's points do not end."
+  lots("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): LotConnection!
+}
+
+extend type Movement {
+  "What it did to lots: those it made and what it gave back to others (positive), what it took (negative)."
+  lots: [LotEntry!]!
+}
+
+"Where a lot is in its life."
+enum LotState {
+  "Earned and not yet usable; no part of the balance."
+  PENDING
+  "Something of it is left."
+  OPEN
+  "Spent, expired or taken back."
+  CLOSED
+}
+
+"What is left of one earning, and when it ends."
+type Lot {
+  "The line of the ledger that earned it."
+  movement: Movement!
+  "Its number among the lots of that line, from 0: a transfer brings several along."
+  part: Int!
+  "Where it is in its life."
+  state: LotState!
+  "What was earned, in the card type's unit."
+  amount: Decimal!
+  "What is left."
+  remaining: Decimal!
+  "The company's business day on which it was earned."
+  earnedOn: Date!
+  "The last business day on which it can be spent; null: it does not end."
+  expiresOn: Date
+  "The business day from which it can be used, of pending points; null: when it is said, or now."
+  vestsOn: Date
+  "Its place in spending: smaller numbers first, then the soonest end, then the oldest."
+  priority: Int!
+}
+
+"A page of lots."
+type LotConnection {
+  "The lots with their cursors."
+  edges: [LotEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A lot in a page."
+type LotEdge {
+  "Its place in the list."
+  cursor: String!
+  "The lot."
+  node: Lot!
+}
+
+"What a movement did to one lot."
+type LotEntry {
+  "The lot, as it is now."
+  lot: Lot!
+  "What it got (positive) or lost (negative)."
+  amount: Decimal!
+}
+
+"How long points of an earning last, against the card type's own rules; what is left out is as those say."
+input LotTermsInput {
+  "Its place in spending, -32768 to 32767: smaller numbers first; usual is 100."
+  priority: Int
+  "The last business day on which it can be spent, today or later."
+  expiresOn: Date
+  "The business day from which it can be used."
+  vestsOn: Date
+  "Whether it waits until movementVest says that it can be used."
+  pending: Boolean
+}
+
+"Ends to move."
+input LotsExtendInput {
+  "Which card."
+  card: CardRef!
+  "Only the lots that this movement made; left out, all the card has."
+  movementId: ID
+  "With movementId: the number of the lot among those that it made."
+  part: Int = 0
+  "The new last business day, today or later."
+  expiresOn: Date!
+  "Why, up to 255 characters."
+  reason: String!
+  "Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+`, BuiltIn: false},
 	{Name: "../schema/movement.graphql", Input: `extend type Mutation {
   "Gives points: as many as said, or from what was spent by the card type's percentage or ratio."
   movementAccrue("What to do." input: MovementAccrueInput!): MovementPayload!
@@ -8892,6 +9624,14 @@ type QueuePayload {
   movementAdjust("What to do." input: MovementAdjustInput!): MovementPayload!
   "Puts value on a card that the customer pays for."
   movementRecharge("What to do." input: MovementRechargeInput!): MovementPayload!
+  """
+  Takes a movement back, wholly or in parts, in any order: a return. Points given are taken from the very lots that they made,
+  then from the others in spending order; what of them has expired is not taken again. Points used return to the lots that
+  they came from, with the ends they had. What a card cannot give back is dealt with as the card type says.
+  """
+  movementReverse("What to do." input: MovementReverseInput!): MovementPayload!
+  "Makes points usable that were waiting for word: an order that was delivered, say."
+  movementVest("What to do." input: MovementVestInput!): MovementPayload!
 }
 
 extend type Subscription {
@@ -8919,7 +9659,7 @@ enum MovementAction {
   TRANSFER_OUT
   "Moved here from another card."
   TRANSFER_IN
-  "A movement, or a part of it, taken back: a return."
+  "A movement, or a part of it, taken back: a return. The balance stays where the points were pending, or move back to the lots that stood in for them."
   REVERSE
   "Given up by the programme, or what a return could not take back."
   WRITE_OFF
@@ -8977,6 +9717,26 @@ type Movement implements Node {
   postedAt: DateTime!
   "When it was recorded."
   recordedAt: DateTime!
+  "Change of what the card's holds keep; null is none."
+  held: Decimal
+  "The movement that it answers: what a return takes back, the other half of a transfer, the hold that is captured or released, the pending points that became usable."
+  related: Movement
+  "The lines of the sale, with the part of its amount that each stands for."
+  lines: [MovementLine!]!
+  "Returns of it, oldest first: the first 100. Those of pending points are on the line that noted the points."
+  reversals: [Movement!]!
+  "What has been taken back of it so far, without a sign."
+  reversedAmount: Decimal!
+}
+
+"One line of a sale in a movement."
+type MovementLine {
+  "Names the line within the sale."
+  number: Int!
+  "The line's part of the movement's amount, without a sign."
+  amount: Decimal!
+  "The product's code."
+  code: String
 }
 
 "A page of movements."
@@ -9031,10 +9791,26 @@ input MovementAccrueInput {
   storeCode: String
   "Business time; left out, now."
   postedAt: DateTime
+  "The lines of the sale, up to 500, so that returns can name them."
+  lines: [MovementLineInput!]
+  "How long the points last, where the card type's points end."
+  lot: LotTermsInput
   "Names this posting: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
   idempotencyKey: String
   "How many hours the key stands for this posting, 1 to 2160; left out, 2160 (90 days)."
   idempotencyHours: Int
+}
+
+"A line of a sale: either all lines say their points, or all say what they cost, and the points are parted by that."
+input MovementLineInput {
+  "Names the line within the sale, from 1."
+  number: Int!
+  "The line's part of the points, zero or more; the lines come to the whole."
+  points: Decimal
+  "What the line cost, in the company's currency."
+  spent: Decimal
+  "The product's code, up to 100 characters."
+  code: String
 }
 
 "Points to take."
@@ -9055,6 +9831,10 @@ input MovementRedeemInput {
   storeCode: String
   "Business time; left out, now."
   postedAt: DateTime
+  "The card's CVV, where the card type asks for it."
+  cvv: String
+  "The lines of the sale, up to 500, so that returns can name them."
+  lines: [MovementLineInput!]
   "Names this posting: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
   idempotencyKey: String
   "How many hours the key stands for this posting, 1 to 2160; left out, 2160 (90 days)."
@@ -9102,6 +9882,46 @@ input MovementRechargeInput {
   "Names this posting: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
   idempotencyKey: String
   "How many hours the key stands for this posting, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"What to take back of a movement: an amount, what was spent, or lines; with none of them all that is left."
+input MovementReverseInput {
+  "Which movement."
+  movementId: ID!
+  "So much of its points, above zero, in the card type's unit."
+  amount: Decimal
+  "The part of its points that this amount of what was spent stands for. When all that was spent has come back so, all points have."
+  spent: Decimal
+  "These lines of the sale."
+  lines: [ReturnLineInput!]
+  "Ticket or another reference, up to 100 characters."
+  reference: String
+  "A text for people, up to 255 characters."
+  description: String
+  "Names this return: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands for this return, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"A line that comes back."
+input ReturnLineInput {
+  "Which line of the sale."
+  number: Int!
+  "So much of its points; left out, all that is left of it."
+  amount: Decimal
+}
+
+"Pending points that have become usable."
+input MovementVestInput {
+  "The movement that noted them."
+  movementId: ID!
+  "A text for people, up to 255 characters."
+  description: String
+  "Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days)."
   idempotencyHours: Int
 }
 
@@ -10195,6 +11015,47 @@ type SegmentMembersClearPayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../schema/transfer.graphql", Input: `extend type Mutation {
+  "Moves an amount from one card to another of the same unit: both sides or neither. Points keep the ends that they had."
+  transferCreate("What to do." input: TransferCreateInput!): TransferPayload!
+}
+
+"An amount to move between two cards."
+input TransferCreateInput {
+  "The card that gives."
+  from: CardRef!
+  "The card that gets."
+  to: CardRef!
+  "How much to move, above zero; left out, all that is available."
+  amount: Decimal
+  "Ticket or another reference, up to 100 characters."
+  reference: String
+  "A text for people, up to 255 characters."
+  description: String
+  "Number of the staff member: their right to redeem is checked."
+  staffNumber: Int
+  "Code of the store; left out, the staff member's."
+  storeCode: String
+  "The giving card's CVV, where its card type asks for it."
+  cvv: String
+  "Names this transfer: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands for this transfer, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"The transfer's result."
+type TransferPayload {
+  "The line of the giving card's ledger; null when refused."
+  transferOut: Movement
+  "The line of the getting card's ledger; null when refused."
+  transferIn: Movement
+  "Whether this repeats the first answer to the same idempotency key."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
 	{Name: "../schema/webhook.graphql", Input: `extend type Query {
   "The company's webhooks, oldest first."
   webhooks("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): WebhookConnection
@@ -10596,6 +11457,10 @@ func (ec *executionContext) childFields_Card(ctx context.Context, field graphql.
 		return ec.fieldContext_Card_registeredAt(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Card_createdAt(ctx, field)
+	case "holds":
+		return ec.fieldContext_Card_holds(ctx, field)
+	case "lots":
+		return ec.fieldContext_Card_lots(ctx, field)
 	case "balanceAsOf":
 		return ec.fieldContext_Card_balanceAsOf(ctx, field)
 	}
@@ -11194,6 +12059,66 @@ func (ec *executionContext) childFields_CustomerSegmentEdge(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type CustomerSegmentEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_Hold(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Hold_id(ctx, field)
+	case "status":
+		return ec.fieldContext_Hold_status(ctx, field)
+	case "amount":
+		return ec.fieldContext_Hold_amount(ctx, field)
+	case "captured":
+		return ec.fieldContext_Hold_captured(ctx, field)
+	case "card":
+		return ec.fieldContext_Hold_card(ctx, field)
+	case "movement":
+		return ec.fieldContext_Hold_movement(ctx, field)
+	case "endMovement":
+		return ec.fieldContext_Hold_endMovement(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_Hold_expiresAt(ctx, field)
+	case "endedAt":
+		return ec.fieldContext_Hold_endedAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Hold_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Hold", field.Name)
+}
+
+func (ec *executionContext) childFields_HoldConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_HoldConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_HoldConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HoldConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_HoldEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_HoldEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_HoldEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HoldEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_HoldPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "hold":
+		return ec.fieldContext_HoldPayload_hold(ctx, field)
+	case "movement":
+		return ec.fieldContext_HoldPayload_movement(ctx, field)
+	case "replayed":
+		return ec.fieldContext_HoldPayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_HoldPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HoldPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Import(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -11576,6 +12501,60 @@ func (ec *executionContext) childFields_LedgerFindingEdge(ctx context.Context, f
 	return nil, fmt.Errorf("no field named %q was found under type LedgerFindingEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_Lot(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "movement":
+		return ec.fieldContext_Lot_movement(ctx, field)
+	case "part":
+		return ec.fieldContext_Lot_part(ctx, field)
+	case "state":
+		return ec.fieldContext_Lot_state(ctx, field)
+	case "amount":
+		return ec.fieldContext_Lot_amount(ctx, field)
+	case "remaining":
+		return ec.fieldContext_Lot_remaining(ctx, field)
+	case "earnedOn":
+		return ec.fieldContext_Lot_earnedOn(ctx, field)
+	case "expiresOn":
+		return ec.fieldContext_Lot_expiresOn(ctx, field)
+	case "vestsOn":
+		return ec.fieldContext_Lot_vestsOn(ctx, field)
+	case "priority":
+		return ec.fieldContext_Lot_priority(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Lot", field.Name)
+}
+
+func (ec *executionContext) childFields_LotConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_LotConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_LotConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LotConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_LotEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_LotEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_LotEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LotEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_LotEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "lot":
+		return ec.fieldContext_LotEntry_lot(ctx, field)
+	case "amount":
+		return ec.fieldContext_LotEntry_amount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LotEntry", field.Name)
+}
+
 func (ec *executionContext) childFields_Movement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -11608,6 +12587,18 @@ func (ec *executionContext) childFields_Movement(ctx context.Context, field grap
 		return ec.fieldContext_Movement_postedAt(ctx, field)
 	case "recordedAt":
 		return ec.fieldContext_Movement_recordedAt(ctx, field)
+	case "held":
+		return ec.fieldContext_Movement_held(ctx, field)
+	case "related":
+		return ec.fieldContext_Movement_related(ctx, field)
+	case "lines":
+		return ec.fieldContext_Movement_lines(ctx, field)
+	case "reversals":
+		return ec.fieldContext_Movement_reversals(ctx, field)
+	case "reversedAmount":
+		return ec.fieldContext_Movement_reversedAmount(ctx, field)
+	case "lots":
+		return ec.fieldContext_Movement_lots(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Movement", field.Name)
 }
@@ -11640,6 +12631,18 @@ func (ec *executionContext) childFields_MovementEvent(ctx context.Context, field
 		return ec.fieldContext_MovementEvent_movement(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MovementEvent", field.Name)
+}
+
+func (ec *executionContext) childFields_MovementLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_MovementLine_number(ctx, field)
+	case "amount":
+		return ec.fieldContext_MovementLine_amount(ctx, field)
+	case "code":
+		return ec.fieldContext_MovementLine_code(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MovementLine", field.Name)
 }
 
 func (ec *executionContext) childFields_MovementPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12398,6 +13401,20 @@ func (ec *executionContext) childFields_StorePayload(ctx context.Context, field 
 		return ec.fieldContext_StorePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type StorePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_TransferPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "transferOut":
+		return ec.fieldContext_TransferPayload_transferOut(ctx, field)
+	case "transferIn":
+		return ec.fieldContext_TransferPayload_transferIn(ctx, field)
+	case "replayed":
+		return ec.fieldContext_TransferPayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_TransferPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TransferPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_UserError(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -724,6 +724,88 @@ type CustomerUpdateInput struct {
 	Attributes graphql.Omittable[json.RawMessage] `json:"attributes,omitempty"`
 }
 
+// What to take of a hold.
+type HoldCaptureInput struct {
+	// Which hold.
+	HoldID string `json:"holdId"`
+	// How much to take, above zero; left out, all of it.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
+	// Ticket or another reference, up to 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// A text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// A page of holds.
+type HoldConnection struct {
+	// The holds with their cursors.
+	Edges []*HoldEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A part of a balance to keep.
+type HoldCreateInput struct {
+	// Which card.
+	Card *ledger.CardRef `json:"card"`
+	// How much to keep, above zero, in the card type's unit.
+	Amount decimal.Decimal `json:"amount"`
+	// For how many seconds, 1 to 2592000 (30 days); left out, 900 (15 minutes).
+	Seconds *int `json:"seconds,omitempty"`
+	// Ticket or another reference, up to 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// A text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Number of the staff member at the till: their right to redeem is checked.
+	StaffNumber *int `json:"staffNumber,omitempty"`
+	// Code of the store; left out, the staff member's.
+	StoreCode *string `json:"storeCode,omitempty"`
+	// The card's CVV, where the card type asks for it.
+	Cvv *string `json:"cvv,omitempty"`
+	// Names this hold: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands for this hold, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// A hold in a page.
+type HoldEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The hold.
+	Node *ledger.Hold `json:"node"`
+}
+
+// What became of a hold.
+type HoldPayload struct {
+	// The hold; null when refused.
+	Hold *ledger.Hold `json:"hold,omitempty"`
+	// The new line of the ledger; null when refused.
+	Movement *ledger.Movement `json:"movement,omitempty"`
+	// Whether this repeats the first answer to the same idempotency key.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The hold to let go of.
+type HoldReleaseInput struct {
+	// Which hold.
+	HoldID string `json:"holdId"`
+	// Reference, up to 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// A text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
 // Which import to stop.
 type ImportCancelInput struct {
 	// The import's id.
@@ -858,6 +940,52 @@ type LedgerFindingEdge struct {
 	Node *report.Finding `json:"node"`
 }
 
+// A page of lots.
+type LotConnection struct {
+	// The lots with their cursors.
+	Edges []*LotEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A lot in a page.
+type LotEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The lot.
+	Node *ledger.Lot `json:"node"`
+}
+
+// How long points of an earning last, against the card type's own rules; what is left out is as those say.
+type LotTermsInput struct {
+	// Its place in spending, -32768 to 32767: smaller numbers first; usual is 100.
+	Priority *int `json:"priority,omitempty"`
+	// The last business day on which it can be spent, today or later.
+	ExpiresOn *time.Time `json:"expiresOn,omitempty"`
+	// The business day from which it can be used.
+	VestsOn *time.Time `json:"vestsOn,omitempty"`
+	// Whether it waits until movementVest says that it can be used.
+	Pending *bool `json:"pending,omitempty"`
+}
+
+// Ends to move.
+type LotsExtendInput struct {
+	// Which card.
+	Card *ledger.CardRef `json:"card"`
+	// Only the lots that this movement made; left out, all the card has.
+	MovementID *string `json:"movementId,omitempty"`
+	// With movementId: the number of the lot among those that it made.
+	Part *int `json:"part,omitempty"`
+	// The new last business day, today or later.
+	ExpiresOn time.Time `json:"expiresOn"`
+	// Why, up to 255 characters.
+	Reason string `json:"reason"`
+	// Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
 // Points to give: points, or spent.
 type MovementAccrueInput struct {
 	// Which card.
@@ -876,6 +1004,10 @@ type MovementAccrueInput struct {
 	StoreCode *string `json:"storeCode,omitempty"`
 	// Business time; left out, now.
 	PostedAt *time.Time `json:"postedAt,omitempty"`
+	// The lines of the sale, up to 500, so that returns can name them.
+	Lines []*MovementLineInput `json:"lines,omitempty"`
+	// How long the points last, where the card type's points end.
+	Lot *LotTermsInput `json:"lot,omitempty"`
 	// Names this posting: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
 	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 	// How many hours the key stands for this posting, 1 to 2160; left out, 2160 (90 days).
@@ -928,6 +1060,18 @@ type MovementEvent struct {
 	Movement *ledger.Movement `json:"movement"`
 }
 
+// A line of a sale: either all lines say their points, or all say what they cost, and the points are parted by that.
+type MovementLineInput struct {
+	// Names the line within the sale, from 1.
+	Number int `json:"number"`
+	// The line's part of the points, zero or more; the lines come to the whole.
+	Points *decimal.Decimal `json:"points,omitempty"`
+	// What the line cost, in the company's currency.
+	Spent *decimal.Decimal `json:"spent,omitempty"`
+	// The product's code, up to 100 characters.
+	Code *string `json:"code,omitempty"`
+}
+
 // The posting's result.
 type MovementPayload struct {
 	// The new line of the ledger; null when refused.
@@ -978,9 +1122,45 @@ type MovementRedeemInput struct {
 	StoreCode *string `json:"storeCode,omitempty"`
 	// Business time; left out, now.
 	PostedAt *time.Time `json:"postedAt,omitempty"`
+	// The card's CVV, where the card type asks for it.
+	Cvv *string `json:"cvv,omitempty"`
+	// The lines of the sale, up to 500, so that returns can name them.
+	Lines []*MovementLineInput `json:"lines,omitempty"`
 	// Names this posting: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
 	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 	// How many hours the key stands for this posting, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// What to take back of a movement: an amount, what was spent, or lines; with none of them all that is left.
+type MovementReverseInput struct {
+	// Which movement.
+	MovementID string `json:"movementId"`
+	// So much of its points, above zero, in the card type's unit.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
+	// The part of its points that this amount of what was spent stands for. When all that was spent has come back so, all points have.
+	Spent *decimal.Decimal `json:"spent,omitempty"`
+	// These lines of the sale.
+	Lines []*ReturnLineInput `json:"lines,omitempty"`
+	// Ticket or another reference, up to 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// A text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Names this return: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands for this return, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// Pending points that have become usable.
+type MovementVestInput struct {
+	// The movement that noted them.
+	MovementID string `json:"movementId"`
+	// A text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days).
 	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
 }
 
@@ -1228,6 +1408,14 @@ type ReportRebuildPayload struct {
 	ReportState *report.State `json:"reportState,omitempty"`
 	// Why it was refused; empty when done.
 	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A line that comes back.
+type ReturnLineInput struct {
+	// Which line of the sale.
+	Number int `json:"number"`
+	// So much of its points; left out, all that is left of it.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
 }
 
 // A page of attempts.
@@ -1664,6 +1852,42 @@ type StoreUpdateInput struct {
 
 // What can be followed as it happens, over graphql-transport-ws or server-sent events.
 type Subscription struct {
+}
+
+// An amount to move between two cards.
+type TransferCreateInput struct {
+	// The card that gives.
+	From *ledger.CardRef `json:"from"`
+	// The card that gets.
+	To *ledger.CardRef `json:"to"`
+	// How much to move, above zero; left out, all that is available.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
+	// Ticket or another reference, up to 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// A text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Number of the staff member: their right to redeem is checked.
+	StaffNumber *int `json:"staffNumber,omitempty"`
+	// Code of the store; left out, the staff member's.
+	StoreCode *string `json:"storeCode,omitempty"`
+	// The giving card's CVV, where its card type asks for it.
+	Cvv *string `json:"cvv,omitempty"`
+	// Names this transfer: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands for this transfer, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// The transfer's result.
+type TransferPayload struct {
+	// The line of the giving card's ledger; null when refused.
+	TransferOut *ledger.Movement `json:"transferOut,omitempty"`
+	// The line of the getting card's ledger; null when refused.
+	TransferIn *ledger.Movement `json:"transferIn,omitempty"`
+	// Whether this repeats the first answer to the same idempotency key.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // A refusal: the request was understood and its sender can mend it. Nothing was changed.
