@@ -97,6 +97,8 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 		}},
 		Feed: a.feed,
 	}
+	a.graph.Ledger.Secret = []byte(config.Secret)
+	a.graph.Customers.Ledger = a.graph.Ledger
 	a.graph.Ledger.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
 	a.graph.Ledger.Refused = metrics.Refused
 	metrics.WatchPool(pool)

@@ -97,4 +97,8 @@ var messages = map[loyalty.Code]words{
 	loyalty.CodeActiveCardExists:   {"The customer already has an enabled card of this type.", "El cliente ya tiene una tarjeta habilitada de este tipo.", "O cliente já tem um cartão habilitado deste tipo.", "Khách hàng đã có thẻ đang hoạt động loại này."},
 	loyalty.CodeCardHasCustomer:    {"The card belongs to another customer.", "La tarjeta pertenece a otro cliente.", "O cartão pertence a outro cliente.", "Thẻ thuộc về khách hàng khác."},
 	loyalty.CodeNumbersUsedUp:      {"No card number is left in the ranges.", "No quedan números de tarjeta en los rangos.", "Não restam números de cartão nas faixas.", "Không còn số thẻ trong dải."},
+
+	// Cards.
+	loyalty.CodeBalanceLeft: {"Something is left on the card: {balance}.", "Queda saldo en la tarjeta: {balance}.", "Ainda há saldo no cartão: {balance}.", "Thẻ vẫn còn số dư: {balance}."},
+	loyalty.CodeCVVLocked:   {"Too many wrong CVVs; try again in {minutes} minutes.", "Demasiados CVV incorrectos; intente de nuevo en {minutes} minutos.", "CVVs incorretos demais; tente novamente em {minutes} minutos.", "Sai CVV quá nhiều lần; hãy thử lại sau {minutes} phút."},
 }

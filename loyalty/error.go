@@ -123,6 +123,13 @@ const (
 	CodeCardHasCustomer Code = "CARD_HAS_CUSTOMER"
 	// CodeNumbersUsedUp: no number is left in the card type's ranges.
 	CodeNumbersUsedUp Code = "NUMBERS_USED_UP"
+
+	// Cards: what their life refuses.
+
+	// CodeBalanceLeft: something is on the card, or still to come.
+	CodeBalanceLeft Code = "BALANCE_LEFT"
+	// CodeCVVLocked: too many CVVs were wrong; the card takes none for a while.
+	CodeCVVLocked Code = "CVV_LOCKED"
 )
 
 // Codes lists every code: tests hold the GraphQL enum, the messages in all
@@ -141,6 +148,8 @@ func Codes() []Code {
 		CodeAmountOverLimit, CodeCardNotValid, CodeCVVWrong, CodeHoldNotFound, CodeHoldEnded, CodeHoldOpen, CodeTransferNotAllowed,
 		CodeMovementNotFound, CodeNotReversible, CodeReturnTooLarge, CodeLinesMismatch, CodeLotNotFound, CodeLotsNotKept,
 		CodeNotPending, CodePolicyApplying, CodeCustomerRequired, CodeActiveCardExists, CodeCardHasCustomer, CodeNumbersUsedUp,
+		// Cards.
+		CodeBalanceLeft, CodeCVVLocked,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sello/db"
+	"sello/loyalty/ledger"
 )
 
 // Service runs the customers' operations.
@@ -13,7 +14,11 @@ type Service struct {
 	DB *db.Store
 	// Now is the clock.
 	Now func() time.Time
+	// Ledger keeps the contacts' cards.
+	Ledger *ledger.Service
 }
 
 // New makes the service on a store.
-func New(store *db.Store, now func() time.Time) *Service { return &Service{DB: store, Now: now} }
+func New(store *db.Store, now func() time.Time) *Service {
+	return &Service{DB: store, Now: now, Ledger: ledger.New(store, now)}
+}
