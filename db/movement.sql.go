@@ -83,6 +83,7 @@ const movementsByKeys = `-- name: MovementsByKeys :many
 SELECT movement.company_id, movement.card_id, movement.seq, movement.action, movement.amount, movement.balance_after, movement.posted_at, movement.recorded_at, movement.spent, movement.rate, movement.source, movement.reference, movement.description, movement.store_id, movement.staff_id, movement.actor_id, movement.import_id, movement.import_line, movement.held, movement.related_card_id, movement.related_seq
 FROM (SELECT unnest($1::uuid[]) AS card_id, unnest($2::bigint[]) AS seq) AS wanted
 JOIN movement ON movement.company_id = $3 AND movement.card_id = wanted.card_id AND movement.seq = wanted.seq
+JOIN card ON card.company_id = movement.company_id AND card.id = movement.card_id AND card.hidden_at IS NULL
 ORDER BY movement.card_id, movement.seq
 `
 
@@ -92,7 +93,7 @@ type MovementsByKeysParams struct {
 	CompanyID uuid.UUID
 }
 
-// MovementsByKeys reads movements by card and number, for subscribers and replays.
+// MovementsByKeys reads movements by card and number, but for those of hidden cards.
 func (q *Queries) MovementsByKeys(ctx context.Context, arg MovementsByKeysParams) ([]Movement, error) {
 	rows, err := q.db.Query(ctx, movementsByKeys, arg.CardIds, arg.Seqs, arg.CompanyID)
 	if err != nil {

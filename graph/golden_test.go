@@ -109,6 +109,7 @@ var stories = map[string]func(*story){
 	"company":   nil,
 	"staff":     func(s *story) { s.Fill(s.t, 0) },
 	"cards":     nil,
+	"life":      nil,
 	"customers": nil,
 	"contacts":  func(s *story) { s.Fill(s.t, 0) },
 	"movements": func(s *story) { s.Fill(s.t, 1) },

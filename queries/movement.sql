@@ -12,8 +12,9 @@ CROSS JOIN LATERAL (
 ORDER BY movement.card_id, movement.seq DESC;
 
 -- name: MovementsByKeys :many
--- MovementsByKeys reads movements by card and number, for subscribers and replays.
+-- MovementsByKeys reads movements by card and number, but for those of hidden cards.
 SELECT movement.*
 FROM (SELECT unnest(@card_ids::uuid[]) AS card_id, unnest(@seqs::bigint[]) AS seq) AS wanted
 JOIN movement ON movement.company_id = @company_id AND movement.card_id = wanted.card_id AND movement.seq = wanted.seq
+JOIN card ON card.company_id = movement.company_id AND card.id = movement.card_id AND card.hidden_at IS NULL
 ORDER BY movement.card_id, movement.seq;
