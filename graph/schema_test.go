@@ -95,6 +95,7 @@ var short = map[string]string{
 	"ApiKey.scopes":              "a closed set",
 	"UserError.field":            "a path in the input",
 	"UserError.params":           "facts of one refusal",
+	"CardType.numberRanges":      "maxRanges at most",
 	"Staff.rights":               "one for each card type, of which a company has a handful",
 	"Job.errors":                 "one for each attempt, of which there are at most maxAttempts",
 	"Query.queues":               "the queues that the program has",
