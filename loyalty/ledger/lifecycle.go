@@ -147,7 +147,7 @@ func (s *Service) CardAssign(ctx context.Context, who auth.Principal, in CardCha
 		if err := a.belong(&customer); err != nil {
 			return Changed{}, err
 		}
-		a.note0(c, Assign)
+		a.remark(c, Assign)
 		return Changed{}, a.mayBeEnabled(ctx, "customerId")
 	})
 }
@@ -164,7 +164,7 @@ func (s *Service) CardUnassign(ctx context.Context, who auth.Principal, in CardC
 			return Changed{}, loyalty.Refuse(loyalty.CodeStateConflict, "code").With("status", a.Card.Status)
 		}
 		a.Card.CustomerID = nil
-		a.note0(c, Assign)
+		a.remark(c, Assign)
 		return Changed{}, a.mayBeEnabled(ctx, "code")
 	})
 }
@@ -223,8 +223,8 @@ func (s *Service) CardStatusSet(ctx context.Context, who auth.Principal, code st
 // errMoved: the card changed its customer between the look and the lock.
 var errMoved = errors.New("the card is another customer's meanwhile")
 
-// changing runs an operation on one card, which is the customer's own or becomes
-// customer's. Customers are locked before cards: what a customer may have is
+// changing runs an operation on one card, which becomes a customer's where one is
+// named. Customers are locked before cards: what a customer may have is
 // decided one by one.
 func (s *Service) changing(ctx context.Context, who auth.Principal, in CardChange, customer *uuid.UUID, action string,
 	fn func(tx db.Tx, a *Account, c change) (Changed, error),
@@ -319,8 +319,8 @@ func (s *Service) changedBefore(ctx context.Context, q *db.Queries, first *Movem
 	return out, nil
 }
 
-// note0 adds the line of a change: its amount is zero.
-func (a *Account) note0(c change, action Action) *Movement {
+// remark adds the line that a change leaves in the books: its amount is zero.
+func (a *Account) remark(c change, action Action) *Movement {
 	e := c.entry(action)
 	e.Key = c.key
 	return a.append(e)
@@ -360,7 +360,7 @@ func (a *Account) enable(ctx context.Context, c change) error {
 	if err := a.become(enabling, c.reason); err != nil {
 		return err
 	}
-	a.note0(c, Enable)
+	a.remark(c, Enable)
 	return a.mayBeEnabled(ctx, "code")
 }
 
@@ -368,7 +368,7 @@ func (a *Account) disable(c change) error {
 	if err := a.become(disabling, c.reason); err != nil {
 		return err
 	}
-	a.note0(c, Disable)
+	a.remark(c, Disable)
 	return nil
 }
 
@@ -401,7 +401,7 @@ func (s *Service) activate(ctx context.Context, a *Account, in activation) (Chan
 	if err := a.setValidity(in.validFrom, in.validTo, fresh); err != nil {
 		return Changed{}, err
 	}
-	a.note0(in.change, Activate)
+	a.remark(in.change, Activate)
 	if err := a.begin(in, fresh); err != nil {
 		return Changed{}, err
 	}
@@ -472,8 +472,8 @@ func (a *Account) cancel(ctx context.Context, c change, writeOff bool) error {
 	} else if err := a.clear(ctx, c); err != nil {
 		return err
 	}
-	m := a.note0(c, Cancel)
-	for _, l := range a.lots { // what was to come does not
+	m := a.remark(c, Cancel)
+	for _, l := range a.lots { // what was still to come does not
 		if LotState(l.State) == LotPending {
 			a.record(m, piece{l, l.Remaining.Neg()})
 		}

@@ -124,10 +124,9 @@ func TestNextNumberUnderConcurrency(t *testing.T) {
 					continue
 				}
 				if k%5 == 0 { // one that takes a number and is refused
-					none := env.company
 					_, err := env.ledger.CardCreate(t.Context(), env.who, ledger.NewCard{CardTypeCode: "wide", Amount: new(dec("-1"))})
 					if loyalty.CodeOf(err) != loyalty.CodeAmountNotPositive {
-						t.Errorf("CardCreate of %v: got error %v", none, err)
+						t.Errorf("CardCreate with a charge below zero: got error %v", err)
 					}
 				}
 				c, err := env.ledger.CardCreate(t.Context(), env.who, ledger.NewCard{CardTypeCode: "wide"})

@@ -94,7 +94,7 @@ func (s *Service) ReassignCards(ctx context.Context, tx db.Tx, who auth.Principa
 		for _, id := range cards {
 			a := b.Account(id)
 			a.Card.CustomerID, a.altered = &to, true
-			a.note0(change{reason: orNil(reason)}, Assign)
+			a.remark(change{reason: orNil(reason)}, Assign)
 		}
 		return nil
 	})

@@ -35,6 +35,7 @@ var unreachable = []loyalty.Code{
 	loyalty.CodeMovementNotFound, loyalty.CodeNotReversible, loyalty.CodeReturnTooLarge, loyalty.CodeLinesMismatch,
 	loyalty.CodeLotNotFound, loyalty.CodeLotsNotKept, loyalty.CodeNotPending, loyalty.CodePolicyApplying,
 	loyalty.CodeCustomerRequired, loyalty.CodeActiveCardExists, loyalty.CodeCardHasCustomer, loyalty.CodeNumbersUsedUp,
+	loyalty.CodeBalanceLeft, loyalty.CodeCVVLocked,
 }
 
 // movementChecked are codes that the shim's own checks of parameters keep from a
