@@ -137,6 +137,8 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 		Feed:     a.feed,
 		Webhooks: a.webhooks,
 	}
+	a.graph.Ledger.Secret = []byte(config.Secret)
+	a.graph.Customers.Ledger = a.graph.Ledger
 	a.graph.Ledger.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
 	a.graph.Ledger.Refused = metrics.Refused
 	people.Ledger = a.graph.Ledger

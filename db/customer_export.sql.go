@@ -65,7 +65,7 @@ func (q *Queries) ExportAuditEntries(ctx context.Context, arg ExportAuditEntries
 }
 
 const exportCards = `-- name: ExportCards :many
-SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card_type.code AS card_type_code, card_type.unit
+SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card.cvv_failures, card.cvv_locked_until, card_type.code AS card_type_code, card_type.unit
 FROM card
 JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
 WHERE card.company_id = $1 AND card.customer_id = $2 AND card.id > $3::uuid
@@ -126,6 +126,8 @@ func (q *Queries) ExportCards(ctx context.Context, arg ExportCardsParams) ([]Exp
 			&i.Card.ReplacedByID,
 			&i.Card.HiddenAt,
 			&i.Card.Debt,
+			&i.Card.CvvFailures,
+			&i.Card.CvvLockedUntil,
 			&i.CardTypeCode,
 			&i.Unit,
 		); err != nil {

@@ -65,6 +65,8 @@ type Card struct {
 	ReplacedByID    *uuid.UUID
 	HiddenAt        *time.Time
 	Debt            decimal.Decimal
+	CvvFailures     int16
+	CvvLockedUntil  *time.Time
 }
 
 type CardType struct {

@@ -200,7 +200,7 @@ type MovementsByKeysParams struct {
 	CompanyID uuid.UUID
 }
 
-// MovementsByKeys reads movements by card and number, for subscribers and replays.
+// MovementsByKeys reads movements by card and number, but for those of hidden cards.
 func (q *Queries) MovementsByKeys(ctx context.Context, arg MovementsByKeysParams) ([]Movement, error) {
 	rows, err := q.db.Query(ctx, movementsByKeys, arg.CardIds, arg.Seqs, arg.CompanyID)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"sello/graph/generated"
 	"sello/graph/model"
+	"sello/loyalty/ledger"
 	"sello/loyalty/queue"
 )
 
@@ -21,7 +22,7 @@ func NewSchema(r *Resolver) graphql.ExecutableSchema {
 	paged := func(child int, first *int, _ *string) int { return list(child, first) }
 
 	c.Query.APIKeys = paged
-	c.Query.Cards = paged
+	c.Query.Cards = func(child int, first *int, _ *string, _ *ledger.Status, _, _ *string) int { return list(child, first) }
 	c.Query.Imports = paged
 	c.Query.Notifications = paged
 	c.Query.StaffMembers = paged

@@ -127,6 +127,7 @@ var stories = map[string]func(*story){
 	"lots":       prepareLots,
 	"returns":    prepareLots,
 	"transfers":  prepareLots,
+	"life":       nil,
 }
 
 func TestGolden(t *testing.T) {

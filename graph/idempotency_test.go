@@ -67,7 +67,7 @@ func TestIdempotencyExpires(t *testing.T) {
 		t.Errorf("another request within the hour: got %q", got)
 	}
 	c.Clock.Pass(2 * time.Minute)
-	if got := post("2"); got.At("movementAccrue", "replayed") != false || got.At("movementAccrue", "movement", "seq") != 5.0 {
+	if got := post("2"); got.At("movementAccrue", "replayed") != false || got.At("movementAccrue", "movement", "seq") != 6.0 {
 		t.Errorf("another request behind it: got %s", got.Body)
 	}
 }

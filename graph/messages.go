@@ -140,4 +140,7 @@ var messages = map[loyalty.Code]words{
 	loyalty.CodeRewardOutOfStock:       {"The reward is out of stock.", "El premio está agotado.", "O prêmio está esgotado.", "Phần quà đã hết."},
 	loyalty.CodeRewardCardTypeMismatch: {"The reward is not paid from this type of card.", "El premio no se canjea con este tipo de tarjeta.", "O prêmio não é trocado com este tipo de cartão.", "Phần quà không đổi được bằng loại thẻ này."},
 	loyalty.CodeRewardClaimNotFound:    {"The claim does not exist.", "El canje no existe.", "O resgate não existe.", "Lượt đổi quà không tồn tại."},
+	// Cards.
+	loyalty.CodeBalanceLeft: {"Something is left on the card: {balance}.", "Queda saldo en la tarjeta: {balance}.", "Ainda há saldo no cartão: {balance}.", "Thẻ vẫn còn số dư: {balance}."},
+	loyalty.CodeCVVLocked:   {"Too many wrong CVVs; try again in {minutes} minutes.", "Demasiados CVV incorrectos; intente de nuevo en {minutes} minutos.", "CVVs incorretos demais; tente novamente em {minutes} minutos.", "Sai CVV quá nhiều lần; hãy thử lại sau {minutes} phút."},
 }

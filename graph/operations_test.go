@@ -80,7 +80,13 @@ var operations = map[string]operation{
 			fmt.Sprintf(`query { cardType(walletKey: %q) { id name } }`, n.WalletKey),
 		}
 	}},
-	"Query.cards": {scope: auth.CardsRead, documents: list("cards", "", "id code holderName")},
+	"Query.cards": {scope: auth.CardsRead, documents: func(n names) []string {
+		return append(list("cards", "", "id code holderName")(n),
+			fmt.Sprintf(`query { cards(cardTypeCode: %q) { totalCount edges { node { id code } } } }`, n.CardType),
+			fmt.Sprintf(`query { cards(customerId: %q, status: ENABLED) { totalCount edges { node { id code } } } }`, n.Customer))
+	}},
+	"Query.cardNext": {scope: auth.CardsRead, documents: one(`query { cardNext(cardTypeCode: %q) { id code } }`,
+		func(n names) []any { return []any{n.CardType} })},
 	"Query.card": {scope: auth.CardsRead, documents: func(n names) []string {
 		return []string{
 			fmt.Sprintf(`query { card(code: %q) { id code balance } }`, n.Card),
@@ -216,6 +222,29 @@ var operations = map[string]operation{
 			fmt.Sprintf(`mutation { cardCreate(input: { cardTypeCode: "beta-points", code: "TAKE-2", customerId: %q }) { card { id } userErrors { code field message } } }`, n.Customer),
 		}
 	}},
+	"Mutation.cardsIssue": {scope: auth.CardsWrite, documents: one(
+		`mutation { cardsIssue(input: { cardTypeCode: %q, count: 1 }) { firstCode userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.CardType} })},
+	"Mutation.cardNumberNext": {scope: auth.CardsWrite, documents: one(
+		`mutation { cardNumberNext(input: { cardTypeCode: %q }) { number userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.CardType} })},
+	"Mutation.cardActivate": {scope: auth.CardsWrite, documents: func(n names) []string {
+		activate := `mutation { cardActivate(input: { code: %q, customerId: %q }) { card { id } userErrors { code field message } } }`
+		return []string{fmt.Sprintf(activate, n.Card, randomID("Customer")), fmt.Sprintf(activate, "beta-card-0", n.Customer)}
+	}},
+	"Mutation.cardAssign": {scope: auth.CardsWrite, documents: func(n names) []string {
+		assign := `mutation { cardAssign(input: { code: %q, customerId: %q }) { card { id } userErrors { code field message } } }`
+		return []string{fmt.Sprintf(assign, n.Card, randomID("Customer")), fmt.Sprintf(assign, "beta-card-0", n.Customer)}
+	}},
+	"Mutation.cardUnassign": {scope: auth.CardsWrite, documents: ofCard("cardUnassign", "")},
+	"Mutation.cardEnable":   {scope: auth.CardsWrite, documents: ofCard("cardEnable", "")},
+	"Mutation.cardDisable":  {scope: auth.CardsWrite, documents: ofCard("cardDisable", "")},
+	"Mutation.cardCancel":   {scope: auth.CardsWrite, documents: ofCard("cardCancel", `, writeOff: true, idempotencyKey: "tenancy"`)},
+	"Mutation.cardReplace": {scope: auth.CardsWrite, documents: func(n names) []string {
+		replace := `mutation { cardReplace(input: { code: %q, newCode: %q, idempotencyKey: "tenancy" }) { card { id } userErrors { code field message } } }`
+		return []string{fmt.Sprintf(replace, n.Card, "beta-card-9")}
+	}},
+	"Mutation.cardCvvReset": {scope: auth.CardsWrite, documents: ofCard("cardCvvReset", "")},
 	"Mutation.cardStatusSet": {scope: auth.CardsWrite, documents: one(
 		`mutation { cardStatusSet(input: { code: %q, status: DISABLED }) { card { id } userErrors { code field message } } }`,
 		func(n names) []any { return []any{n.Card} })},
@@ -427,6 +456,13 @@ func onHook(mutation, more string) operation {
 	return operation{scope: auth.WebhooksWrite, documents: one(
 		`mutation { `+mutation+`(input: { id: %q `+more+` }) { userErrors { code field message } } }`,
 		func(n names) []any { return []any{n.Webhook} })}
+}
+
+// ofCard is a mutation that names a card.
+func ofCard(mutation, more string) func(names) []string {
+	return func(n names) []string {
+		return []string{fmt.Sprintf(`mutation { %s(input: { code: %q%s }) { card { id } userErrors { code field message } } }`, mutation, n.Card, more)}
+	}
 }
 
 func postings(mutation, amount string) func(names) []string {

@@ -110,6 +110,7 @@ var short = map[string]string{
 	"Movement.lots":                 "lots of one card that one movement touched",
 	"Movement.lines":                "lines of one sale, at most 500",
 	"Movement.reversals":            "returns of one movement, the first 100",
+	"CardType.numberRanges":         "maxRanges at most",
 }
 
 // TestListsAreConnections: what can grow is read by pages, whose sizes have a

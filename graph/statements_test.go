@@ -75,6 +75,11 @@ var nested = []struct {
 		[]string{"CardsPage", "CardsCount", "CardTypesByIDs", "CustomersByIDs", "CardsByCustomers"},
 	},
 	{
+		"cards of a type and state, what is theirs and what took their place",
+		`{ cards(first: %[1]d, cardTypeCode: "shop-points", status: ENABLED) { totalCount edges { node { code available pending statusReason validTo replacedBy { code } cardType { code numberRanges { prefixStart } } } } } }`,
+		[]string{"CardsByStatusPage", "CardsByStatusCount", "CardsDue", "CardTypesByIDs"},
+	},
+	{
 		"staff, rights and card types",
 		`{ staffMembers(first: %[1]d) { edges { node { number store { code } rights { accrue cardType { code } } } } } }`,
 		[]string{"StaffPage", "StoresByIDs", "StaffRightsByStaff", "CardTypesByIDs"},

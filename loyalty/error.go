@@ -195,6 +195,12 @@ const (
 	// CodeRewardCardTypeMismatch: the reward is paid from cards of another type.
 	CodeRewardCardTypeMismatch Code = "REWARD_CARD_TYPE_MISMATCH"
 	CodeRewardClaimNotFound    Code = "REWARD_CLAIM_NOT_FOUND"
+	// Cards: what their life refuses.
+
+	// CodeBalanceLeft: something is on the card, or still to come.
+	CodeBalanceLeft Code = "BALANCE_LEFT"
+	// CodeCVVLocked: too many CVVs were wrong; the card takes none for a while.
+	CodeCVVLocked Code = "CVV_LOCKED"
 )
 
 // Codes lists every code: tests hold the GraphQL enum, the messages in all
@@ -226,6 +232,8 @@ func Codes() []Code {
 		// Products and rewards.
 		CodeProductNotFound, CodeProductCodeNotFound, CodeProductCodeUsed, CodeProductCodeInactive, CodeRewardNotFound,
 		CodeRewardInactive, CodeRewardOutOfStock, CodeRewardCardTypeMismatch, CodeRewardClaimNotFound,
+		// Cards.
+		CodeBalanceLeft, CodeCVVLocked,
 	}
 }
 

@@ -12,7 +12,7 @@ CROSS JOIN LATERAL (
 ORDER BY movement.card_id, movement.seq DESC;
 
 -- name: MovementsByKeys :many
--- MovementsByKeys reads movements by card and number, for subscribers and replays.
+-- MovementsByKeys reads movements by card and number, but for those of hidden cards.
 SELECT movement.*
 FROM (SELECT unnest(@card_ids::uuid[]) AS card_id, unnest(@seqs::bigint[]) AS seq) AS wanted
 JOIN movement ON movement.company_id = @company_id AND movement.card_id = wanted.card_id AND movement.seq = wanted.seq

@@ -118,9 +118,15 @@ type ComplexityRoot struct {
 		Holds           func(childComplexity int, first *int, after *string, openOnly *bool) int
 		Lots            func(childComplexity int, first *int, after *string) int
 		Movements       func(childComplexity int, first *int, after *string) int
+		Pending         func(childComplexity int) int
 		RegisteredAt    func(childComplexity int) int
+		ReplacedBy      func(childComplexity int) int
 		Seq             func(childComplexity int) int
 		State           func(childComplexity int) int
+		StatusAt        func(childComplexity int) int
+		StatusReason    func(childComplexity int) int
+		ValidFrom       func(childComplexity int) int
+		ValidTo         func(childComplexity int) int
 	}
 
 	CardConnection struct {
@@ -134,8 +140,23 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	CardNumberNextPayload struct {
+		Number     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	CardPayload struct {
 		Card       func(childComplexity int) int
+		Cvv        func(childComplexity int) int
+		Replayed   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	CardReplacePayload struct {
+		Card       func(childComplexity int) int
+		Cvv        func(childComplexity int) int
+		Replaced   func(childComplexity int) int
+		Replayed   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -146,18 +167,35 @@ type ComplexityRoot struct {
 		ArchivedAt        func(childComplexity int) int
 		BirthdateRequired func(childComplexity int) int
 		Cards             func(childComplexity int, first *int, after *string, enabledOnly *bool) int
+		Check             func(childComplexity int) int
 		Code              func(childComplexity int) int
 		CreatedAt         func(childComplexity int) int
 		CustomerUrl       func(childComplexity int) int
+		CvvRequired       func(childComplexity int) int
+		ForfeitOnExpiry   func(childComplexity int) int
 		GlobalID          func(childComplexity int) int
+		LoadLimit         func(childComplexity int) int
 		Name              func(childComplexity int) int
+		Nominated         func(childComplexity int) int
 		NotifyAdjustment  func(childComplexity int) int
 		NotifySale        func(childComplexity int) int
 		NotifyWelcome     func(childComplexity int) int
+		NumberLength      func(childComplexity int) int
+		NumberRanges      func(childComplexity int) int
+		OneActiveCard     func(childComplexity int) int
+		Overdraft         func(childComplexity int) int
 		Rechargeable      func(childComplexity int) int
 		RedeemUrl         func(childComplexity int) int
+		ReturnedLotDays   func(childComplexity int) int
 		Scale             func(childComplexity int) int
+		Shortfall         func(childComplexity int) int
+		StartingBalance   func(childComplexity int) int
 		TicketRequired    func(childComplexity int) int
+		TransactionLimit  func(childComplexity int) int
+		Transfers         func(childComplexity int) int
+		ValidDays         func(childComplexity int) int
+		ValidFrom         func(childComplexity int) int
+		ValidTo           func(childComplexity int) int
 		WalletKey         func(childComplexity int) int
 	}
 
@@ -173,6 +211,13 @@ type ComplexityRoot struct {
 
 	CardTypePayload struct {
 		CardType   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	CardsIssuePayload struct {
+		Count      func(childComplexity int) int
+		FirstCode  func(childComplexity int) int
+		LastCode   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -721,10 +766,20 @@ type ComplexityRoot struct {
 	Mutation struct {
 		APIKeyCreate             func(childComplexity int, input model.APIKeyCreateInput) int
 		APIKeyRevoke             func(childComplexity int, input model.APIKeyRevokeInput) int
+		CardActivate             func(childComplexity int, input model.CardActivateInput) int
+		CardAssign               func(childComplexity int, input model.CardAssignInput) int
+		CardCancel               func(childComplexity int, input model.CardCancelInput) int
 		CardCreate               func(childComplexity int, input model.CardCreateInput) int
+		CardCvvReset             func(childComplexity int, input model.CardCvvResetInput) int
+		CardDisable              func(childComplexity int, input model.CardDisableInput) int
+		CardEnable               func(childComplexity int, input model.CardEnableInput) int
+		CardNumberNext           func(childComplexity int, input model.CardNumberNextInput) int
+		CardReplace              func(childComplexity int, input model.CardReplaceInput) int
 		CardStatusSet            func(childComplexity int, input model.CardStatusSetInput) int
 		CardTypeCreate           func(childComplexity int, input model.CardTypeCreateInput) int
 		CardTypeUpdate           func(childComplexity int, input model.CardTypeUpdateInput) int
+		CardUnassign             func(childComplexity int, input model.CardUnassignInput) int
+		CardsIssue               func(childComplexity int, input model.CardsIssueInput) int
 		CompanyUpdate            func(childComplexity int, input model.CompanyUpdateInput) int
 		ContactRegister          func(childComplexity int, input model.ContactRegisterInput) int
 		CouponBatchCancel        func(childComplexity int, input model.CouponBatchCancelInput) int
@@ -825,6 +880,12 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	NumberRange struct {
+		End       func(childComplexity int) int
+		Start     func(childComplexity int) int
+		Suggested func(childComplexity int) int
+	}
+
 	OperatorCreatePayload struct {
 		Email      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -915,9 +976,10 @@ type ComplexityRoot struct {
 	Query struct {
 		APIKeys            func(childComplexity int, first *int, after *string) int
 		Card               func(childComplexity int, code *string, walletKey *string, phone *string) int
+		CardNext           func(childComplexity int, cardTypeCode string) int
 		CardType           func(childComplexity int, code *string, walletKey *string) int
 		CardTypes          func(childComplexity int, first *int, after *string, walletsOnly *bool, withArchived *bool) int
-		Cards              func(childComplexity int, first *int, after *string) int
+		Cards              func(childComplexity int, first *int, after *string, status *ledger.Status, cardTypeCode *string, customerID *string) int
 		Company            func(childComplexity int) int
 		Coupon             func(childComplexity int, code string) int
 		CouponBatches      func(childComplexity int, typeCode *string, status *coupon.BatchStatus, first *int, after *string) int
@@ -1591,12 +1653,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Card.Movements(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Card.pending":
+		if e.ComplexityRoot.Card.Pending == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Card.Pending(childComplexity), true
 	case "Card.registeredAt":
 		if e.ComplexityRoot.Card.RegisteredAt == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Card.RegisteredAt(childComplexity), true
+	case "Card.replacedBy":
+		if e.ComplexityRoot.Card.ReplacedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Card.ReplacedBy(childComplexity), true
 	case "Card.seq":
 		if e.ComplexityRoot.Card.Seq == nil {
 			break
@@ -1609,6 +1683,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Card.State(childComplexity), true
+	case "Card.statusAt":
+		if e.ComplexityRoot.Card.StatusAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Card.StatusAt(childComplexity), true
+	case "Card.statusReason":
+		if e.ComplexityRoot.Card.StatusReason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Card.StatusReason(childComplexity), true
+	case "Card.validFrom":
+		if e.ComplexityRoot.Card.ValidFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Card.ValidFrom(childComplexity), true
+	case "Card.validTo":
+		if e.ComplexityRoot.Card.ValidTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Card.ValidTo(childComplexity), true
 
 	case "CardConnection.edges":
 		if e.ComplexityRoot.CardConnection.Edges == nil {
@@ -1642,18 +1740,74 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CardEdge.Node(childComplexity), true
 
+	case "CardNumberNextPayload.number":
+		if e.ComplexityRoot.CardNumberNextPayload.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardNumberNextPayload.Number(childComplexity), true
+	case "CardNumberNextPayload.userErrors":
+		if e.ComplexityRoot.CardNumberNextPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardNumberNextPayload.UserErrors(childComplexity), true
+
 	case "CardPayload.card":
 		if e.ComplexityRoot.CardPayload.Card == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CardPayload.Card(childComplexity), true
+	case "CardPayload.cvv":
+		if e.ComplexityRoot.CardPayload.Cvv == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardPayload.Cvv(childComplexity), true
+	case "CardPayload.replayed":
+		if e.ComplexityRoot.CardPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardPayload.Replayed(childComplexity), true
 	case "CardPayload.userErrors":
 		if e.ComplexityRoot.CardPayload.UserErrors == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CardPayload.UserErrors(childComplexity), true
+
+	case "CardReplacePayload.card":
+		if e.ComplexityRoot.CardReplacePayload.Card == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardReplacePayload.Card(childComplexity), true
+	case "CardReplacePayload.cvv":
+		if e.ComplexityRoot.CardReplacePayload.Cvv == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardReplacePayload.Cvv(childComplexity), true
+	case "CardReplacePayload.replaced":
+		if e.ComplexityRoot.CardReplacePayload.Replaced == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardReplacePayload.Replaced(childComplexity), true
+	case "CardReplacePayload.replayed":
+		if e.ComplexityRoot.CardReplacePayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardReplacePayload.Replayed(childComplexity), true
+	case "CardReplacePayload.userErrors":
+		if e.ComplexityRoot.CardReplacePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardReplacePayload.UserErrors(childComplexity), true
 
 	case "CardType.accrualPercentage":
 		if e.ComplexityRoot.CardType.AccrualPercentage == nil {
@@ -1696,6 +1850,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CardType.Cards(childComplexity, args["first"].(*int), args["after"].(*string), args["enabledOnly"].(*bool)), true
+	case "CardType.checkDigit":
+		if e.ComplexityRoot.CardType.Check == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.Check(childComplexity), true
 	case "CardType.code":
 		if e.ComplexityRoot.CardType.Code == nil {
 			break
@@ -1714,18 +1874,42 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CardType.CustomerUrl(childComplexity), true
+	case "CardType.cvvRequired":
+		if e.ComplexityRoot.CardType.CvvRequired == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.CvvRequired(childComplexity), true
+	case "CardType.forfeitOnExpiry":
+		if e.ComplexityRoot.CardType.ForfeitOnExpiry == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.ForfeitOnExpiry(childComplexity), true
 	case "CardType.id":
 		if e.ComplexityRoot.CardType.GlobalID == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CardType.GlobalID(childComplexity), true
+	case "CardType.loadLimit":
+		if e.ComplexityRoot.CardType.LoadLimit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.LoadLimit(childComplexity), true
 	case "CardType.name":
 		if e.ComplexityRoot.CardType.Name == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CardType.Name(childComplexity), true
+	case "CardType.nominated":
+		if e.ComplexityRoot.CardType.Nominated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.Nominated(childComplexity), true
 	case "CardType.notifyAdjustment":
 		if e.ComplexityRoot.CardType.NotifyAdjustment == nil {
 			break
@@ -1744,6 +1928,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CardType.NotifyWelcome(childComplexity), true
+	case "CardType.numberLength":
+		if e.ComplexityRoot.CardType.NumberLength == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.NumberLength(childComplexity), true
+	case "CardType.numberRanges":
+		if e.ComplexityRoot.CardType.NumberRanges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.NumberRanges(childComplexity), true
+	case "CardType.oneActiveCard":
+		if e.ComplexityRoot.CardType.OneActiveCard == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.OneActiveCard(childComplexity), true
+	case "CardType.overdraft":
+		if e.ComplexityRoot.CardType.Overdraft == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.Overdraft(childComplexity), true
 	case "CardType.rechargeable":
 		if e.ComplexityRoot.CardType.Rechargeable == nil {
 			break
@@ -1756,18 +1964,66 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CardType.RedeemUrl(childComplexity), true
+	case "CardType.returnedLotDays":
+		if e.ComplexityRoot.CardType.ReturnedLotDays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.ReturnedLotDays(childComplexity), true
 	case "CardType.scale":
 		if e.ComplexityRoot.CardType.Scale == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CardType.Scale(childComplexity), true
+	case "CardType.returnShortfall":
+		if e.ComplexityRoot.CardType.Shortfall == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.Shortfall(childComplexity), true
+	case "CardType.startingBalance":
+		if e.ComplexityRoot.CardType.StartingBalance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.StartingBalance(childComplexity), true
 	case "CardType.ticketRequired":
 		if e.ComplexityRoot.CardType.TicketRequired == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CardType.TicketRequired(childComplexity), true
+	case "CardType.transactionLimit":
+		if e.ComplexityRoot.CardType.TransactionLimit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.TransactionLimit(childComplexity), true
+	case "CardType.transferPolicy":
+		if e.ComplexityRoot.CardType.Transfers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.Transfers(childComplexity), true
+	case "CardType.validDays":
+		if e.ComplexityRoot.CardType.ValidDays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.ValidDays(childComplexity), true
+	case "CardType.validFrom":
+		if e.ComplexityRoot.CardType.ValidFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.ValidFrom(childComplexity), true
+	case "CardType.validTo":
+		if e.ComplexityRoot.CardType.ValidTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.ValidTo(childComplexity), true
 	case "CardType.walletKey":
 		if e.ComplexityRoot.CardType.WalletKey == nil {
 			break
@@ -1813,6 +2069,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CardTypePayload.UserErrors(childComplexity), true
+
+	case "CardsIssuePayload.count":
+		if e.ComplexityRoot.CardsIssuePayload.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardsIssuePayload.Count(childComplexity), true
+	case "CardsIssuePayload.firstCode":
+		if e.ComplexityRoot.CardsIssuePayload.FirstCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardsIssuePayload.FirstCode(childComplexity), true
+	case "CardsIssuePayload.lastCode":
+		if e.ComplexityRoot.CardsIssuePayload.LastCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardsIssuePayload.LastCode(childComplexity), true
+	case "CardsIssuePayload.userErrors":
+		if e.ComplexityRoot.CardsIssuePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardsIssuePayload.UserErrors(childComplexity), true
 
 	case "Company.code":
 		if e.ComplexityRoot.Company.Code == nil {
@@ -3962,6 +4243,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.APIKeyRevoke(childComplexity, args["input"].(model.APIKeyRevokeInput)), true
+	case "Mutation.cardActivate":
+		if e.ComplexityRoot.Mutation.CardActivate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardActivate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardActivate(childComplexity, args["input"].(model.CardActivateInput)), true
+	case "Mutation.cardAssign":
+		if e.ComplexityRoot.Mutation.CardAssign == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardAssign_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardAssign(childComplexity, args["input"].(model.CardAssignInput)), true
+	case "Mutation.cardCancel":
+		if e.ComplexityRoot.Mutation.CardCancel == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardCancel_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardCancel(childComplexity, args["input"].(model.CardCancelInput)), true
 	case "Mutation.cardCreate":
 		if e.ComplexityRoot.Mutation.CardCreate == nil {
 			break
@@ -3973,6 +4287,61 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CardCreate(childComplexity, args["input"].(model.CardCreateInput)), true
+	case "Mutation.cardCvvReset":
+		if e.ComplexityRoot.Mutation.CardCvvReset == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardCvvReset_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardCvvReset(childComplexity, args["input"].(model.CardCvvResetInput)), true
+	case "Mutation.cardDisable":
+		if e.ComplexityRoot.Mutation.CardDisable == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardDisable_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardDisable(childComplexity, args["input"].(model.CardDisableInput)), true
+	case "Mutation.cardEnable":
+		if e.ComplexityRoot.Mutation.CardEnable == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardEnable_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardEnable(childComplexity, args["input"].(model.CardEnableInput)), true
+	case "Mutation.cardNumberNext":
+		if e.ComplexityRoot.Mutation.CardNumberNext == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardNumberNext_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardNumberNext(childComplexity, args["input"].(model.CardNumberNextInput)), true
+	case "Mutation.cardReplace":
+		if e.ComplexityRoot.Mutation.CardReplace == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardReplace_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardReplace(childComplexity, args["input"].(model.CardReplaceInput)), true
 	case "Mutation.cardStatusSet":
 		if e.ComplexityRoot.Mutation.CardStatusSet == nil {
 			break
@@ -4006,6 +4375,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CardTypeUpdate(childComplexity, args["input"].(model.CardTypeUpdateInput)), true
+	case "Mutation.cardUnassign":
+		if e.ComplexityRoot.Mutation.CardUnassign == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardUnassign_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardUnassign(childComplexity, args["input"].(model.CardUnassignInput)), true
+	case "Mutation.cardsIssue":
+		if e.ComplexityRoot.Mutation.CardsIssue == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardsIssue_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardsIssue(childComplexity, args["input"].(model.CardsIssueInput)), true
 	case "Mutation.companyUpdate":
 		if e.ComplexityRoot.Mutation.CompanyUpdate == nil {
 			break
@@ -4914,6 +5305,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.NotificationEdge.Node(childComplexity), true
 
+	case "NumberRange.prefixEnd":
+		if e.ComplexityRoot.NumberRange.End == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NumberRange.End(childComplexity), true
+	case "NumberRange.prefixStart":
+		if e.ComplexityRoot.NumberRange.Start == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NumberRange.Start(childComplexity), true
+	case "NumberRange.suggested":
+		if e.ComplexityRoot.NumberRange.Suggested == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NumberRange.Suggested(childComplexity), true
+
 	case "OperatorCreatePayload.email":
 		if e.ComplexityRoot.OperatorCreatePayload.Email == nil {
 			break
@@ -5237,6 +5647,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Card(childComplexity, args["code"].(*string), args["walletKey"].(*string), args["phone"].(*string)), true
+	case "Query.cardNext":
+		if e.ComplexityRoot.Query.CardNext == nil {
+			break
+		}
+
+		args, err := ec.field_Query_cardNext_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.CardNext(childComplexity, args["cardTypeCode"].(string)), true
 	case "Query.cardType":
 		if e.ComplexityRoot.Query.CardType == nil {
 			break
@@ -5269,7 +5690,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Cards(childComplexity, args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Cards(childComplexity, args["first"].(*int), args["after"].(*string), args["status"].(*ledger.Status), args["cardTypeCode"].(*string), args["customerId"].(*string)), true
 	case "Query.company":
 		if e.ComplexityRoot.Query.Company == nil {
 			break
@@ -7041,11 +7462,21 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputAccrualRatioInput,
 		ec.unmarshalInputApiKeyCreateInput,
 		ec.unmarshalInputApiKeyRevokeInput,
+		ec.unmarshalInputCardActivateInput,
+		ec.unmarshalInputCardAssignInput,
+		ec.unmarshalInputCardCancelInput,
 		ec.unmarshalInputCardCreateInput,
+		ec.unmarshalInputCardCvvResetInput,
+		ec.unmarshalInputCardDisableInput,
+		ec.unmarshalInputCardEnableInput,
+		ec.unmarshalInputCardNumberNextInput,
 		ec.unmarshalInputCardRef,
+		ec.unmarshalInputCardReplaceInput,
 		ec.unmarshalInputCardStatusSetInput,
 		ec.unmarshalInputCardTypeCreateInput,
 		ec.unmarshalInputCardTypeUpdateInput,
+		ec.unmarshalInputCardUnassignInput,
+		ec.unmarshalInputCardsIssueInput,
 		ec.unmarshalInputCompanyUpdateInput,
 		ec.unmarshalInputContactRegisterInput,
 		ec.unmarshalInputCouponBatchCancelInput,
@@ -7083,6 +7514,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputMovementRedeemInput,
 		ec.unmarshalInputMovementReverseInput,
 		ec.unmarshalInputMovementVestInput,
+		ec.unmarshalInputNumberRangeInput,
 		ec.unmarshalInputOperatorCreateInput,
 		ec.unmarshalInputProductCodeBlockInput,
 		ec.unmarshalInputProductCodeConsumeInput,
@@ -7468,6 +7900,10 @@ enum UserErrorCode {
   REWARD_CARD_TYPE_MISMATCH
   "There is no such claim."
   REWARD_CLAIM_NOT_FOUND
+  "Something is left on the card, or still to come."
+  BALANCE_LEFT
+  "Too many CVVs were wrong: the card takes none for a while."
+  CVV_LOCKED
 }
 `, BuiltIn: false},
 	{Name: "../schema/access.graphql", Input: `extend type Query {
@@ -7652,7 +8088,9 @@ type OperatorCreatePayload {
   "One card type by its code or its wallet key: exactly one of them."
   cardType("The card type's code." code: String, "The wallet's public key." walletKey: String): CardType
   "The company's cards, oldest first."
-  cards("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CardConnection
+  cards("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String, "Only in this state." status: CardStatus, "Only of this card type." cardTypeCode: String, "Only this customer's." customerId: ID): CardConnection
+  "The next card of a type on stock, which waits for a customer: the lowest code, by length, then text, of those that are inactive, nobody's and not past their validity. Nothing is reserved; of two that assign it, the second is refused. Null if there is none."
+  cardNext("Code of the card type." cardTypeCode: String!): Card
   "One card by its code, or by wallet key and phone."
   card("The card's code." code: String, "The wallet's public key, with phone." walletKey: String, "The contact's ten-digit phone, with walletKey." phone: String): Card
 }
@@ -7662,10 +8100,30 @@ extend type Mutation {
   cardTypeCreate("What to do." input: CardTypeCreateInput!): CardTypePayload!
   "Changes, archives or reopens a card type."
   cardTypeUpdate("What to do." input: CardTypeUpdateInput!): CardTypePayload!
-  "Opens a card, enabled and empty."
+  "Opens a card and activates it, with the card type's starting balance."
   cardCreate("What to do." input: CardCreateInput!): CardPayload!
+  "Puts cards on stock: inactive, nobody's, with the card type's next numbers. All of them or none."
+  cardsIssue("What to do." input: CardsIssueInput!): CardsIssuePayload!
+  "Takes the card type's next number and opens no card: for cards that are printed before they are known here. It is given to nobody else."
+  cardNumberNext("What to do." input: CardNumberNextInput!): CardNumberNextPayload!
+  "Puts an inactive card to use: with a customer, a validity, and the card type's starting balance or a first charge. A disabled one is put back, without a starting balance."
+  cardActivate("What to do." input: CardActivateInput!): CardPayload!
+  "Gives a card to a customer."
+  cardAssign("What to do." input: CardAssignInput!): CardPayload!
+  "Takes a card from its customer."
+  cardUnassign("What to do." input: CardUnassignInput!): CardPayload!
+  "Puts a disabled card back to use."
+  cardEnable("What to do." input: CardEnableInput!): CardPayload!
+  "Sets a card aside: nothing can be posted on it until it is enabled again."
+  cardDisable("What to do." input: CardDisableInput!): CardPayload!
+  "Ends a card for good. What is left on it has to be written off."
+  cardCancel("What to do." input: CardCancelInput!): CardPayload!
+  "Puts another card in the place of a lost one: it gets the customer, the validity and all that is on the old one, with the ends it has, whatever the transfer policy. The old one is cancelled."
+  cardReplace("What to do." input: CardReplaceInput!): CardReplacePayload!
+  "Gives a card a new CVV and forgets wrong ones."
+  cardCvvReset("What to do." input: CardCvvResetInput!): CardPayload!
   "Enables or disables a card."
-  cardStatusSet("What to do." input: CardStatusSetInput!): CardPayload!
+  cardStatusSet("What to do." input: CardStatusSetInput!): CardPayload! @deprecated(reason: "Use cardActivate, cardEnable or cardDisable, which take a reason.")
 }
 
 "What the amounts on a card are."
@@ -7678,6 +8136,44 @@ enum CardUnit {
   STICKERS
   "Miles."
   MILES
+}
+
+"How the last digit of a card's number is reckoned."
+enum CheckDigit {
+  "There is none."
+  NONE
+  "Luhn's (ISO/IEC 7812): finds one wrong digit and most swaps."
+  LUHN
+}
+
+"What a card may pass on to another."
+enum TransferPolicy {
+  "Nothing."
+  NONE
+  "Any amount."
+  PARTIAL
+  "All that is available, or nothing."
+  TOTAL
+}
+
+"What happens to a return that takes back more than is available."
+enum ReturnShortfall {
+  "It is refused."
+  REFUSE
+  "It takes what there is; the rest is written off."
+  TAKE_AVAILABLE
+  "The balance goes below zero, and the next points pay it."
+  OVERDRAW
+}
+
+"Numbers of cards that begin alike."
+type NumberRange {
+  "The first prefix: digits."
+  prefixStart: String!
+  "The last prefix, of as many digits."
+  prefixEnd: String!
+  "Whether numbers are taken from here first."
+  suggested: Boolean!
 }
 
 "A kind of card: its unit and its rules. A wallet (monedero) is a card type with a public key."
@@ -7714,6 +8210,40 @@ type CardType implements Node {
   customerUrl: String!
   "Page where staff redeem."
   redeemUrl: String!
+  "How far below zero its new cards may go."
+  overdraft: Decimal!
+  "Where the numbers of its cards come from; none: the company's own sequence."
+  numberRanges: [NumberRange!]!
+  "All digits of a number; null without ranges."
+  numberLength: Int
+  "How the last digit of a number is reckoned."
+  checkDigit: CheckDigit!
+  "What an activated card begins with."
+  startingBalance: Decimal!
+  "Whether an enabled card has to have a customer."
+  nominated: Boolean!
+  "Whether a customer may have one enabled card of it at most."
+  oneActiveCard: Boolean!
+  "Whether who takes from a card has to say its CVV."
+  cvvRequired: Boolean!
+  "Most that one recharge moves; null: no limit."
+  loadLimit: Decimal
+  "Most that one accrual, redemption or transfer moves; null: no limit."
+  transactionLimit: Decimal
+  "What its cards may pass on."
+  transferPolicy: TransferPolicy!
+  "First day of new cards; null: no bound."
+  validFrom: Date
+  "Last day of new cards; null: no bound."
+  validTo: Date
+  "New cards are valid for so many days, the first of them included; null: as validFrom and validTo say."
+  validDays: Int
+  "Whether what is left on a card is written off when its validity ends."
+  forfeitOnExpiry: Boolean!
+  "What happens to a return that takes back more than is available."
+  returnShortfall: ReturnShortfall!
+  "Points that a return gives back after their end live on for so many days; 0: they end at once."
+  returnedLotDays: Int!
   "Its cards in registration order."
   cards("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String, "Only enabled cards." enabledOnly: Boolean = false): CardConnection!
   "When it was archived; null while in use."
@@ -7772,6 +8302,8 @@ type Card implements Node {
   held: Decimal!
   "What can be spent now: balance less holds, with what is due counted as posted."
   available: Decimal!
+  "What is earned and cannot be spent yet; no part of the balance."
+  pending: Decimal!
   "Number of its last movement."
   seq: Int!
   "Its kind."
@@ -7786,7 +8318,17 @@ type Card implements Node {
   holderBirthdate: Date
   "Its movements, newest first."
   movements("How many, 1 to 250." first: Int = 25, "Read on behind this cursor." after: String): MovementConnection!
-  "When it last became enabled."
+  "The first day on which something can be posted on it; null: no bound."
+  validFrom: Date
+  "The last day; null: no bound."
+  validTo: Date
+  "Why it is in its state, as was said; null if nobody said."
+  statusReason: String
+  "When it came into its state; null for one that has not changed it since cards have a life."
+  statusAt: DateTime
+  "The card that took its place; null if none did."
+  replacedBy: Card
+  "When it was activated, or last registered as a contact."
   registeredAt: DateTime!
   "When it was opened."
   createdAt: DateTime!
@@ -7798,7 +8340,7 @@ type CardConnection {
   edges: [CardEdge!]!
   "Where the page ends."
   pageInfo: PageInfo!
-  "How many cards the company has; only in the list of all cards. Counted only when asked for."
+  "How many cards the list has, over all its pages; only in the company's list. Counted only when asked for."
   totalCount: Int
 }
 
@@ -7844,6 +8386,48 @@ input CardTypeCreateInput {
   customerUrl: String = ""
   "Page where staff redeem."
   redeemUrl: String = ""
+  "Where the numbers of its cards come from, up to 50 ranges, one of them suggested; with numberLength. Left out: the company's own sequence."
+  numberRanges: [NumberRangeInput!]
+  "All digits of a number, 4 to 32."
+  numberLength: Int
+  "How the last digit of a number is reckoned."
+  checkDigit: CheckDigit = NONE
+  "What an activated card begins with, 0 or more."
+  startingBalance: Decimal
+  "Whether an enabled card has to have a customer."
+  nominated: Boolean = false
+  "Whether a customer may have one enabled card of it at most."
+  oneActiveCard: Boolean = false
+  "Whether who takes from a card has to say its CVV: three digits, made when the card is activated."
+  cvvRequired: Boolean = false
+  "Most that one recharge moves, above zero."
+  loadLimit: Decimal
+  "Most that one accrual, redemption or transfer moves, above zero."
+  transactionLimit: Decimal
+  "What its cards may pass on."
+  transferPolicy: TransferPolicy = NONE
+  "First day of new cards."
+  validFrom: Date
+  "Last day of new cards."
+  validTo: Date
+  "New cards are valid for so many days, the first of them included; not with validFrom and validTo."
+  validDays: Int
+  "Whether what is left on a card is written off when its validity ends."
+  forfeitOnExpiry: Boolean = false
+  "What happens to a return that takes back more than is available."
+  returnShortfall: ReturnShortfall = REFUSE
+  "Points that a return gives back after their end live on for so many days, 0 to 3,660."
+  returnedLotDays: Int = 0
+}
+
+"Numbers of cards that begin alike."
+input NumberRangeInput {
+  "The first prefix: 1 to 18 digits, fewer than the number has."
+  prefixStart: String!
+  "The last prefix, of as many digits."
+  prefixEnd: String!
+  "Whether numbers are taken from here first."
+  suggested: Boolean! = false
 }
 
 "Points for an amount spent."
@@ -7854,7 +8438,7 @@ input AccrualRatioInput {
   amount: Decimal!
 }
 
-"What to change of a card type; what is left out stays."
+"What to change of a card type; what is left out stays, and null takes away what may be missing. Rules are for what happens from now on: cards that are enabled stay so."
 input CardTypeUpdateInput {
   "Which card type."
   code: String!
@@ -7882,6 +8466,42 @@ input CardTypeUpdateInput {
   redeemUrl: String
   "true archives, false reopens."
   archived: Boolean
+  "How far below zero its new cards may go: 0 or more."
+  overdraft: Decimal
+  "With overdraft: the cards there are get it, too. A card that is below it then stays so, and the next credits pay it up."
+  overdraftOfAll: Boolean = false
+  "Where the numbers of its cards come from, in place of the old ones; an empty list goes back to the company's own sequence."
+  numberRanges: [NumberRangeInput!]
+  "All digits of a number, 4 to 32."
+  numberLength: Int
+  "How the last digit of a number is reckoned."
+  checkDigit: CheckDigit
+  "What an activated card begins with, 0 or more."
+  startingBalance: Decimal
+  "Whether an enabled card has to have a customer."
+  nominated: Boolean
+  "Whether a customer may have one enabled card of it at most."
+  oneActiveCard: Boolean
+  "Whether who takes from a card has to say its CVV: three digits, made when the card is activated."
+  cvvRequired: Boolean
+  "Most that one recharge moves, above zero."
+  loadLimit: Decimal
+  "Most that one accrual, redemption or transfer moves, above zero."
+  transactionLimit: Decimal
+  "What its cards may pass on."
+  transferPolicy: TransferPolicy
+  "First day of new cards."
+  validFrom: Date
+  "Last day of new cards."
+  validTo: Date
+  "New cards are valid for so many days, the first of them included; not with validFrom and validTo."
+  validDays: Int
+  "Whether what is left on a card is written off when its validity ends."
+  forfeitOnExpiry: Boolean
+  "What happens to a return that takes back more than is available."
+  returnShortfall: ReturnShortfall
+  "Points that a return gives back after their end live on for so many days, 0 to 3,660."
+  returnedLotDays: Int
 }
 
 "The card type after the change."
@@ -7896,10 +8516,20 @@ type CardTypePayload {
 input CardCreateInput {
   "Code of the card type."
   cardTypeCode: String!
-  "The card's code, unique in the company: 4 to 64 letters, digits, - and _. Left out, the next number is taken."
+  "The card's code, unique in the company: 4 to 64 letters, digits, - and _, or a number as the card type's ranges say. Left out, the next number is taken."
   code: String
   "Whose card it is."
   customerId: ID
+  "Its first day; left out, the card type says."
+  validFrom: Date
+  "Its last day; left out, the card type says."
+  validTo: Date
+  "What it is charged with, 0 or more; left out, the card type's starting balance."
+  amount: Decimal
+  "Why, for the books."
+  reason: String
+  "Makes the request repeatable: the same key and input again answer with the same card. Up to 400 characters. Needed with an amount."
+  idempotencyKey: String
 }
 
 "A card's new state."
@@ -7910,10 +8540,146 @@ input CardStatusSetInput {
   status: CardStatus!
 }
 
+"Cards for the stock."
+input CardsIssueInput {
+  "Code of the card type."
+  cardTypeCode: String!
+  "How many, 1 to 5,000."
+  count: Int!
+}
+
+"Where a number comes from."
+input CardNumberNextInput {
+  "Code of the card type."
+  cardTypeCode: String!
+}
+
+"How a card begins its life."
+input CardActivateInput {
+  "The card's code."
+  code: String!
+  "Why, for the books: up to 255 characters."
+  reason: String
+  "Whose card it becomes; left out, it stays whose it is."
+  customerId: ID
+  "Its first day; left out, its own, else the card type says."
+  validFrom: Date
+  "Its last day; left out, its own, else the card type says."
+  validTo: Date
+  "What it is charged with, 0 or more; left out, the card type's starting balance."
+  amount: Decimal
+  "Makes the request repeatable. Up to 400 characters. Needed with an amount."
+  idempotencyKey: String
+}
+
+"Who gets a card."
+input CardAssignInput {
+  "The card's code."
+  code: String!
+  "Why, for the books: up to 255 characters."
+  reason: String
+  "The customer."
+  customerId: ID!
+}
+
+"Which card is nobody's again."
+input CardUnassignInput {
+  "The card's code."
+  code: String!
+  "Why, for the books: up to 255 characters."
+  reason: String
+}
+
+"Which card is put back to use."
+input CardEnableInput {
+  "The card's code."
+  code: String!
+  "Why, for the books: up to 255 characters."
+  reason: String
+}
+
+"Which card is set aside."
+input CardDisableInput {
+  "The card's code."
+  code: String!
+  "Why, for the books: up to 255 characters."
+  reason: String
+}
+
+"Which card ends."
+input CardCancelInput {
+  "The card's code."
+  code: String!
+  "Why, for the books: up to 255 characters."
+  reason: String
+  "true releases its holds and writes off what is left, in one movement; false refuses a card with something on it."
+  writeOff: Boolean = false
+  "Makes the request repeatable. Up to 400 characters. Needed with writeOff."
+  idempotencyKey: String
+}
+
+"Which card takes another's place."
+input CardReplaceInput {
+  "The card's code."
+  code: String!
+  "Why, for the books: up to 255 characters."
+  reason: String
+  "A card of the same type on stock, or the code of one that is opened for it; left out, one with the next number is opened."
+  newCode: String
+  "Makes the request repeatable. Up to 400 characters."
+  idempotencyKey: String
+}
+
+"Which card gets a new CVV."
+input CardCvvResetInput {
+  "The card's code."
+  code: String!
+  "Why, for the books: up to 255 characters."
+  reason: String
+}
+
 "The card after the change."
 type CardPayload {
   "The card; null when refused."
   card: Card
+  "The card's CVV, where one was made: it is told this once and not kept in clear."
+  cvv: String
+  "Whether the key was used before: the card is shown as it is now, without its CVV."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"The two cards after one took the other's place."
+type CardReplacePayload {
+  "The new card; null when refused."
+  card: Card
+  "The old one, cancelled."
+  replaced: Card
+  "The new card's CVV, where one was made: it is told this once and not kept in clear."
+  cvv: String
+  "Whether the key was used before: the cards are shown as they are now, without a CVV."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"What was put on stock."
+type CardsIssuePayload {
+  "The first of the numbers; null when refused."
+  firstCode: String
+  "The last of the numbers. Numbers between them that cards had already were left out."
+  lastCode: String
+  "How many cards; 0 when refused."
+  count: Int!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"The number that was taken."
+type CardNumberNextPayload {
+  "The number; null when refused."
+  number: String
   "Why it was refused; empty when done."
   userErrors: [UserError!]!
 }
@@ -11439,6 +12205,8 @@ func (ec *executionContext) childFields_Card(ctx context.Context, field graphql.
 		return ec.fieldContext_Card_held(ctx, field)
 	case "available":
 		return ec.fieldContext_Card_available(ctx, field)
+	case "pending":
+		return ec.fieldContext_Card_pending(ctx, field)
 	case "seq":
 		return ec.fieldContext_Card_seq(ctx, field)
 	case "cardType":
@@ -11453,6 +12221,16 @@ func (ec *executionContext) childFields_Card(ctx context.Context, field graphql.
 		return ec.fieldContext_Card_holderBirthdate(ctx, field)
 	case "movements":
 		return ec.fieldContext_Card_movements(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_Card_validFrom(ctx, field)
+	case "validTo":
+		return ec.fieldContext_Card_validTo(ctx, field)
+	case "statusReason":
+		return ec.fieldContext_Card_statusReason(ctx, field)
+	case "statusAt":
+		return ec.fieldContext_Card_statusAt(ctx, field)
+	case "replacedBy":
+		return ec.fieldContext_Card_replacedBy(ctx, field)
 	case "registeredAt":
 		return ec.fieldContext_Card_registeredAt(ctx, field)
 	case "createdAt":
@@ -11489,14 +12267,44 @@ func (ec *executionContext) childFields_CardEdge(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type CardEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_CardNumberNextPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_CardNumberNextPayload_number(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CardNumberNextPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CardNumberNextPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CardPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "card":
 		return ec.fieldContext_CardPayload_card(ctx, field)
+	case "cvv":
+		return ec.fieldContext_CardPayload_cvv(ctx, field)
+	case "replayed":
+		return ec.fieldContext_CardPayload_replayed(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_CardPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CardPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CardReplacePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "card":
+		return ec.fieldContext_CardReplacePayload_card(ctx, field)
+	case "replaced":
+		return ec.fieldContext_CardReplacePayload_replaced(ctx, field)
+	case "cvv":
+		return ec.fieldContext_CardReplacePayload_cvv(ctx, field)
+	case "replayed":
+		return ec.fieldContext_CardReplacePayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CardReplacePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CardReplacePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CardType(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -11533,6 +12341,40 @@ func (ec *executionContext) childFields_CardType(ctx context.Context, field grap
 		return ec.fieldContext_CardType_customerUrl(ctx, field)
 	case "redeemUrl":
 		return ec.fieldContext_CardType_redeemUrl(ctx, field)
+	case "overdraft":
+		return ec.fieldContext_CardType_overdraft(ctx, field)
+	case "numberRanges":
+		return ec.fieldContext_CardType_numberRanges(ctx, field)
+	case "numberLength":
+		return ec.fieldContext_CardType_numberLength(ctx, field)
+	case "checkDigit":
+		return ec.fieldContext_CardType_checkDigit(ctx, field)
+	case "startingBalance":
+		return ec.fieldContext_CardType_startingBalance(ctx, field)
+	case "nominated":
+		return ec.fieldContext_CardType_nominated(ctx, field)
+	case "oneActiveCard":
+		return ec.fieldContext_CardType_oneActiveCard(ctx, field)
+	case "cvvRequired":
+		return ec.fieldContext_CardType_cvvRequired(ctx, field)
+	case "loadLimit":
+		return ec.fieldContext_CardType_loadLimit(ctx, field)
+	case "transactionLimit":
+		return ec.fieldContext_CardType_transactionLimit(ctx, field)
+	case "transferPolicy":
+		return ec.fieldContext_CardType_transferPolicy(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_CardType_validFrom(ctx, field)
+	case "validTo":
+		return ec.fieldContext_CardType_validTo(ctx, field)
+	case "validDays":
+		return ec.fieldContext_CardType_validDays(ctx, field)
+	case "forfeitOnExpiry":
+		return ec.fieldContext_CardType_forfeitOnExpiry(ctx, field)
+	case "returnShortfall":
+		return ec.fieldContext_CardType_returnShortfall(ctx, field)
+	case "returnedLotDays":
+		return ec.fieldContext_CardType_returnedLotDays(ctx, field)
 	case "cards":
 		return ec.fieldContext_CardType_cards(ctx, field)
 	case "archivedAt":
@@ -11571,6 +12413,20 @@ func (ec *executionContext) childFields_CardTypePayload(ctx context.Context, fie
 		return ec.fieldContext_CardTypePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CardTypePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CardsIssuePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "firstCode":
+		return ec.fieldContext_CardsIssuePayload_firstCode(ctx, field)
+	case "lastCode":
+		return ec.fieldContext_CardsIssuePayload_lastCode(ctx, field)
+	case "count":
+		return ec.fieldContext_CardsIssuePayload_count(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CardsIssuePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CardsIssuePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Company(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12701,6 +13557,18 @@ func (ec *executionContext) childFields_NotificationEdge(ctx context.Context, fi
 		return ec.fieldContext_NotificationEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type NotificationEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_NumberRange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "prefixStart":
+		return ec.fieldContext_NumberRange_prefixStart(ctx, field)
+	case "prefixEnd":
+		return ec.fieldContext_NumberRange_prefixEnd(ctx, field)
+	case "suggested":
+		return ec.fieldContext_NumberRange_suggested(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NumberRange", field.Name)
 }
 
 func (ec *executionContext) childFields_OperatorCreatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -85,13 +85,53 @@ type APIKeyRevokePayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// How a card begins its life.
+type CardActivateInput struct {
+	// The card's code.
+	Code string `json:"code"`
+	// Why, for the books: up to 255 characters.
+	Reason *string `json:"reason,omitempty"`
+	// Whose card it becomes; left out, it stays whose it is.
+	CustomerID *string `json:"customerId,omitempty"`
+	// Its first day; left out, its own, else the card type says.
+	ValidFrom *time.Time `json:"validFrom,omitempty"`
+	// Its last day; left out, its own, else the card type says.
+	ValidTo *time.Time `json:"validTo,omitempty"`
+	// What it is charged with, 0 or more; left out, the card type's starting balance.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
+	// Makes the request repeatable. Up to 400 characters. Needed with an amount.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// Who gets a card.
+type CardAssignInput struct {
+	// The card's code.
+	Code string `json:"code"`
+	// Why, for the books: up to 255 characters.
+	Reason *string `json:"reason,omitempty"`
+	// The customer.
+	CustomerID string `json:"customerId"`
+}
+
+// Which card ends.
+type CardCancelInput struct {
+	// The card's code.
+	Code string `json:"code"`
+	// Why, for the books: up to 255 characters.
+	Reason *string `json:"reason,omitempty"`
+	// true releases its holds and writes off what is left, in one movement; false refuses a card with something on it.
+	WriteOff *bool `json:"writeOff,omitempty"`
+	// Makes the request repeatable. Up to 400 characters. Needed with writeOff.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
 // A page of cards.
 type CardConnection struct {
 	// The cards with their cursors.
 	Edges []*CardEdge `json:"edges"`
 	// Where the page ends.
 	PageInfo *PageInfo `json:"pageInfo"`
-	// How many cards the company has; only in the list of all cards. Counted only when asked for.
+	// How many cards the list has, over all its pages; only in the company's list. Counted only when asked for.
 	TotalCount *int `json:"totalCount,omitempty"`
 }
 
@@ -99,10 +139,36 @@ type CardConnection struct {
 type CardCreateInput struct {
 	// Code of the card type.
 	CardTypeCode string `json:"cardTypeCode"`
-	// The card's code, unique in the company: 4 to 64 letters, digits, - and _. Left out, the next number is taken.
+	// The card's code, unique in the company: 4 to 64 letters, digits, - and _, or a number as the card type's ranges say. Left out, the next number is taken.
 	Code *string `json:"code,omitempty"`
 	// Whose card it is.
 	CustomerID *string `json:"customerId,omitempty"`
+	// Its first day; left out, the card type says.
+	ValidFrom *time.Time `json:"validFrom,omitempty"`
+	// Its last day; left out, the card type says.
+	ValidTo *time.Time `json:"validTo,omitempty"`
+	// What it is charged with, 0 or more; left out, the card type's starting balance.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
+	// Why, for the books.
+	Reason *string `json:"reason,omitempty"`
+	// Makes the request repeatable: the same key and input again answer with the same card. Up to 400 characters. Needed with an amount.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// Which card gets a new CVV.
+type CardCvvResetInput struct {
+	// The card's code.
+	Code string `json:"code"`
+	// Why, for the books: up to 255 characters.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// Which card is set aside.
+type CardDisableInput struct {
+	// The card's code.
+	Code string `json:"code"`
+	// Why, for the books: up to 255 characters.
+	Reason *string `json:"reason,omitempty"`
 }
 
 // A card in a page.
@@ -113,10 +179,62 @@ type CardEdge struct {
 	Node *ledger.Card `json:"node"`
 }
 
+// Which card is put back to use.
+type CardEnableInput struct {
+	// The card's code.
+	Code string `json:"code"`
+	// Why, for the books: up to 255 characters.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// Where a number comes from.
+type CardNumberNextInput struct {
+	// Code of the card type.
+	CardTypeCode string `json:"cardTypeCode"`
+}
+
+// The number that was taken.
+type CardNumberNextPayload struct {
+	// The number; null when refused.
+	Number *string `json:"number,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // The card after the change.
 type CardPayload struct {
 	// The card; null when refused.
 	Card *ledger.Card `json:"card,omitempty"`
+	// The card's CVV, where one was made: it is told this once and not kept in clear.
+	Cvv *string `json:"cvv,omitempty"`
+	// Whether the key was used before: the card is shown as it is now, without its CVV.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which card takes another's place.
+type CardReplaceInput struct {
+	// The card's code.
+	Code string `json:"code"`
+	// Why, for the books: up to 255 characters.
+	Reason *string `json:"reason,omitempty"`
+	// A card of the same type on stock, or the code of one that is opened for it; left out, one with the next number is opened.
+	NewCode *string `json:"newCode,omitempty"`
+	// Makes the request repeatable. Up to 400 characters.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// The two cards after one took the other's place.
+type CardReplacePayload struct {
+	// The new card; null when refused.
+	Card *ledger.Card `json:"card,omitempty"`
+	// The old one, cancelled.
+	Replaced *ledger.Card `json:"replaced,omitempty"`
+	// The new card's CVV, where one was made: it is told this once and not kept in clear.
+	Cvv *string `json:"cvv,omitempty"`
+	// Whether the key was used before: the cards are shown as they are now, without a CVV.
+	Replayed bool `json:"replayed"`
 	// Why it was refused; empty when done.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -171,6 +289,38 @@ type CardTypeCreateInput struct {
 	CustomerURL *string `json:"customerUrl,omitempty"`
 	// Page where staff redeem.
 	RedeemURL *string `json:"redeemUrl,omitempty"`
+	// Where the numbers of its cards come from, up to 50 ranges, one of them suggested; with numberLength. Left out: the company's own sequence.
+	NumberRanges []*NumberRangeInput `json:"numberRanges,omitempty"`
+	// All digits of a number, 4 to 32.
+	NumberLength *int `json:"numberLength,omitempty"`
+	// How the last digit of a number is reckoned.
+	CheckDigit *ledger.CheckDigit `json:"checkDigit,omitempty"`
+	// What an activated card begins with, 0 or more.
+	StartingBalance *decimal.Decimal `json:"startingBalance,omitempty"`
+	// Whether an enabled card has to have a customer.
+	Nominated *bool `json:"nominated,omitempty"`
+	// Whether a customer may have one enabled card of it at most.
+	OneActiveCard *bool `json:"oneActiveCard,omitempty"`
+	// Whether who takes from a card has to say its CVV: three digits, made when the card is activated.
+	CvvRequired *bool `json:"cvvRequired,omitempty"`
+	// Most that one recharge moves, above zero.
+	LoadLimit *decimal.Decimal `json:"loadLimit,omitempty"`
+	// Most that one accrual, redemption or transfer moves, above zero.
+	TransactionLimit *decimal.Decimal `json:"transactionLimit,omitempty"`
+	// What its cards may pass on.
+	TransferPolicy *ledger.TransferPolicy `json:"transferPolicy,omitempty"`
+	// First day of new cards.
+	ValidFrom *time.Time `json:"validFrom,omitempty"`
+	// Last day of new cards.
+	ValidTo *time.Time `json:"validTo,omitempty"`
+	// New cards are valid for so many days, the first of them included; not with validFrom and validTo.
+	ValidDays *int `json:"validDays,omitempty"`
+	// Whether what is left on a card is written off when its validity ends.
+	ForfeitOnExpiry *bool `json:"forfeitOnExpiry,omitempty"`
+	// What happens to a return that takes back more than is available.
+	ReturnShortfall *ledger.Shortfall `json:"returnShortfall,omitempty"`
+	// Points that a return gives back after their end live on for so many days, 0 to 3,660.
+	ReturnedLotDays *int `json:"returnedLotDays,omitempty"`
 }
 
 // A card type in a page.
@@ -189,16 +339,16 @@ type CardTypePayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// What to change of a card type; what is left out stays.
+// What to change of a card type; what is left out stays, and null takes away what may be missing. Rules are for what happens from now on: cards that are enabled stay so.
 type CardTypeUpdateInput struct {
 	// Which card type.
 	Code string `json:"code"`
 	// New name.
 	Name *string `json:"name,omitempty"`
 	// New accrual percentage; takes the ratio's place.
-	AccrualPercentage *decimal.Decimal `json:"accrualPercentage,omitempty"`
+	AccrualPercentage graphql.Omittable[*decimal.Decimal] `json:"accrualPercentage,omitempty"`
 	// New accrual ratio; takes the percentage's place.
-	AccrualRatio *AccrualRatioInput `json:"accrualRatio,omitempty"`
+	AccrualRatio graphql.Omittable[*AccrualRatioInput] `json:"accrualRatio,omitempty"`
 	// Whether its cards can be recharged.
 	Rechargeable *bool `json:"rechargeable,omitempty"`
 	// Whether sales have to name their ticket.
@@ -217,6 +367,70 @@ type CardTypeUpdateInput struct {
 	RedeemURL *string `json:"redeemUrl,omitempty"`
 	// true archives, false reopens.
 	Archived *bool `json:"archived,omitempty"`
+	// How far below zero its new cards may go: 0 or more.
+	Overdraft *decimal.Decimal `json:"overdraft,omitempty"`
+	// With overdraft: the cards there are get it, too. A card that is below it then stays so, and the next credits pay it up.
+	OverdraftOfAll *bool `json:"overdraftOfAll,omitempty"`
+	// Where the numbers of its cards come from, in place of the old ones; an empty list goes back to the company's own sequence.
+	NumberRanges []*NumberRangeInput `json:"numberRanges,omitempty"`
+	// All digits of a number, 4 to 32.
+	NumberLength graphql.Omittable[*int] `json:"numberLength,omitempty"`
+	// How the last digit of a number is reckoned.
+	CheckDigit *ledger.CheckDigit `json:"checkDigit,omitempty"`
+	// What an activated card begins with, 0 or more.
+	StartingBalance *decimal.Decimal `json:"startingBalance,omitempty"`
+	// Whether an enabled card has to have a customer.
+	Nominated *bool `json:"nominated,omitempty"`
+	// Whether a customer may have one enabled card of it at most.
+	OneActiveCard *bool `json:"oneActiveCard,omitempty"`
+	// Whether who takes from a card has to say its CVV: three digits, made when the card is activated.
+	CvvRequired *bool `json:"cvvRequired,omitempty"`
+	// Most that one recharge moves, above zero.
+	LoadLimit graphql.Omittable[*decimal.Decimal] `json:"loadLimit,omitempty"`
+	// Most that one accrual, redemption or transfer moves, above zero.
+	TransactionLimit graphql.Omittable[*decimal.Decimal] `json:"transactionLimit,omitempty"`
+	// What its cards may pass on.
+	TransferPolicy *ledger.TransferPolicy `json:"transferPolicy,omitempty"`
+	// First day of new cards.
+	ValidFrom graphql.Omittable[*time.Time] `json:"validFrom,omitempty"`
+	// Last day of new cards.
+	ValidTo graphql.Omittable[*time.Time] `json:"validTo,omitempty"`
+	// New cards are valid for so many days, the first of them included; not with validFrom and validTo.
+	ValidDays graphql.Omittable[*int] `json:"validDays,omitempty"`
+	// Whether what is left on a card is written off when its validity ends.
+	ForfeitOnExpiry *bool `json:"forfeitOnExpiry,omitempty"`
+	// What happens to a return that takes back more than is available.
+	ReturnShortfall *ledger.Shortfall `json:"returnShortfall,omitempty"`
+	// Points that a return gives back after their end live on for so many days, 0 to 3,660.
+	ReturnedLotDays *int `json:"returnedLotDays,omitempty"`
+}
+
+// Which card is nobody's again.
+type CardUnassignInput struct {
+	// The card's code.
+	Code string `json:"code"`
+	// Why, for the books: up to 255 characters.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// Cards for the stock.
+type CardsIssueInput struct {
+	// Code of the card type.
+	CardTypeCode string `json:"cardTypeCode"`
+	// How many, 1 to 5,000.
+	Count int `json:"count"`
+}
+
+// What was put on stock.
+type CardsIssuePayload struct {
+	// The first of the numbers; null when refused.
+	FirstCode *string `json:"firstCode,omitempty"`
+	// The last of the numbers. Numbers between them that cards had already were left out.
+	LastCode *string `json:"lastCode,omitempty"`
+	// How many cards; 0 when refused.
+	Count int `json:"count"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // What to change of the company; what is left out stays.
@@ -1182,6 +1396,16 @@ type NotificationEdge struct {
 	Cursor string `json:"cursor"`
 	// The message.
 	Node *notify.Notification `json:"node"`
+}
+
+// Numbers of cards that begin alike.
+type NumberRangeInput struct {
+	// The first prefix: 1 to 18 digits, fewer than the number has.
+	PrefixStart string `json:"prefixStart"`
+	// The last prefix, of as many digits.
+	PrefixEnd string `json:"prefixEnd"`
+	// Whether numbers are taken from here first.
+	Suggested bool `json:"suggested"`
 }
 
 // A new operator.

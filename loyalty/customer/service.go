@@ -39,7 +39,7 @@ type Service struct {
 	// Now is the clock.
 	Now  func() time.Time
 	Jobs Enqueuer
-	// Ledger writes off what an erased person's cards hold.
+	// Ledger keeps the contacts' cards, and writes off what an erased person's hold.
 	Ledger *ledger.Service
 	// Coupons are the company's coupons; nil where there are none.
 	Coupons Coupons

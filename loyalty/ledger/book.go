@@ -55,6 +55,8 @@ type Account struct {
 	// due are open holds whose time is up.
 	due     []db.Hold
 	changed bool
+	// altered: more than its figures (lifecycle.go).
+	altered bool
 }
 
 // InBook opens the cards with the ids in a transaction, runs fn on them and writes
@@ -349,6 +351,11 @@ func (a *Account) note(m *Movement, pieces []piece) {
 func (b *Book) write(ctx context.Context) error {
 	if len(b.entries) == 0 && len(b.ended) == 0 && !b.lotsChanged() {
 		return nil
+	}
+	if life := b.lifeParams(); len(life.Ids) > 0 {
+		if err := b.q.CardsLifeWrite(ctx, life); err != nil {
+			return fmt.Errorf("write a book's cards: %w", err)
+		}
 	}
 	if len(b.entries) > 0 {
 		if err := b.q.BookWrite(ctx, b.params()); err != nil {

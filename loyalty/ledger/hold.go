@@ -302,8 +302,15 @@ func (s *Service) holdOf(ctx context.Context, q *db.Queries, m *Movement) (*Hold
 // with the same key came first between the look and the write.
 func (s *Service) keyed(ctx context.Context, who auth.Principal, key *Key, fn func(tx db.Tx) error) error {
 	for range 5 {
-		err := s.DB.InTx(ctx, fn)
+		var refusal error
+		err := s.DB.InTx(ctx, func(tx db.Tx) error {
+			var fault error
+			refusal, fault = counted(ctx, tx.Queries, fn(tx))
+			return fault
+		})
 		switch {
+		case err == nil && refusal != nil:
+			err = refusal
 		case err == nil:
 			return nil
 		case db.Violates(err, "idempotency_key_pkey"):

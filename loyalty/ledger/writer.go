@@ -292,6 +292,11 @@ func (s *Service) postTogether(ctx context.Context, asks []*ask, skip bool) (out
 				}
 			}
 			posted, err := s.postIn(ctx, tx, b, a, row, account, keys)
+			if refusal, fault := counted(ctx, tx.Queries, err); fault == nil {
+				err = refusal
+			} else {
+				err = fault
+			}
 			if err != nil && loyalty.CodeOf(err) == "" {
 				return err
 			}

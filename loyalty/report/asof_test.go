@@ -41,7 +41,7 @@ func TestBalanceAsOfIsRecomputation(t *testing.T) {
 	for range 60 {
 		at := instants[r.IntN(len(instants))].Add(time.Duration(r.IntN(3)-1) * time.Microsecond)
 		for _, by := range []report.By{report.Recorded, report.Posted} {
-			page, _, err := e.ledger.Cards(t.Context(), s.id, nil, 50)
+			page, _, err := e.ledger.Cards(t.Context(), s.id, ledger.CardFilter{}, nil, 50)
 			if err != nil || len(page) != 11 {
 				t.Fatalf("Cards: got %d, error %v", len(page), err)
 			}

@@ -53,7 +53,7 @@ func TestLiabilityIsTheSumOfBalances(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		available, err := now.Available()
+		available, err := now.Balance.Sub(now.Held)
 		if err != nil {
 			t.Fatal(err)
 		}
