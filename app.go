@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
@@ -78,8 +79,12 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 	importing := &imports.Service{DB: a.store, Now: time.Now}
 	notifying := &notify.Service{DB: a.store, Mailer: mailer, Now: time.Now, Sources: map[string]notify.Source{imports.ResultMail: importing.WriteErrorFile}}
 	keeping := &upkeep.Service{DB: a.store, Auth: a.auth, Imports: importing, Now: time.Now}
+	books := ledger.New(a.store, time.Now)
+	if config.SMTP.Host != "" {
+		books.Mail = noticeMails(notifying)
+	}
 	a.jobs, err = jobs.New(jobs.Config{
-		Pool: pool, Imports: importing, Notify: notifying, Upkeep: keeping, Work: r.works, Stopping: r.stopping, Log: log,
+		Pool: pool, Imports: importing, Ledger: books, Notify: notifying, Upkeep: keeping, Work: r.works, Stopping: r.stopping, Log: log,
 		JobTimeout: config.JobTimeout, RescueAfter: config.JobRescueAfter,
 	})
 	if err != nil {
@@ -89,12 +94,12 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 		Auth:      a.auth,
 		Companies: &company.Service{DB: a.store, Now: time.Now, Hash: hasher.Hash, FingerprintKey: []byte(config.Secret)},
 		Customers: customer.New(a.store, time.Now),
-		Ledger:    ledger.New(a.store, time.Now),
+		Ledger:    books,
 		Imports:   importing,
 		Notify:    notifying,
 		Queue: &queue.Service{DB: a.store, River: a.jobs, Now: time.Now, OnCancel: map[string]func(context.Context, []byte) error{
 			imports.Apply{}.Kind(): importing.JobCancelled,
-		}},
+		}, Asked: jobs.Asked()},
 		Feed: a.feed,
 	}
 	a.graph.Ledger.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
@@ -169,4 +174,15 @@ func mailer(config Config) (notify.Mailer, error) {
 func (a *app) close() {
 	a.auth.Wait()
 	a.pool.Close()
+}
+
+// noticeMails queues what the ledger tells customers as messages.
+func noticeMails(n *notify.Service) func(context.Context, db.Tx, uuid.UUID, []ledger.Mail) error {
+	return func(ctx context.Context, tx db.Tx, company uuid.UUID, mails []ledger.Mail) error {
+		messages := make([]notify.Message, len(mails))
+		for i, m := range mails {
+			messages[i] = notify.Message{Kind: m.Kind, SubjectID: m.SubjectID, Recipient: m.Recipient, Subject: m.Subject, Body: m.Body}
+		}
+		return n.QueueAll(ctx, tx, company, messages)
+	}
 }

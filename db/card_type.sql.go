@@ -14,7 +14,7 @@ import (
 )
 
 const cardTypeByCode = `-- name: CardTypeByCode :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain FROM card_type WHERE company_id = $1 AND code = $2
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND code = $2
 `
 
 func (q *Queries) CardTypeByCode(ctx context.Context, companyID uuid.UUID, code string) (CardType, error) {
@@ -69,12 +69,13 @@ func (q *Queries) CardTypeByCode(ctx context.Context, companyID uuid.UUID, code 
 		&i.ReturnShortfall,
 		&i.ReturnedLotDays,
 		&i.Plain,
+		&i.ExpirySetOn,
 	)
 	return i, err
 }
 
 const cardTypeByID = `-- name: CardTypeByID :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain FROM card_type WHERE company_id = $1 AND id = $2
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND id = $2
 `
 
 func (q *Queries) CardTypeByID(ctx context.Context, companyID uuid.UUID, iD uuid.UUID) (CardType, error) {
@@ -129,12 +130,13 @@ func (q *Queries) CardTypeByID(ctx context.Context, companyID uuid.UUID, iD uuid
 		&i.ReturnShortfall,
 		&i.ReturnedLotDays,
 		&i.Plain,
+		&i.ExpirySetOn,
 	)
 	return i, err
 }
 
 const cardTypeByWalletKey = `-- name: CardTypeByWalletKey :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain FROM card_type WHERE company_id = $1 AND wallet_key = $2
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND wallet_key = $2
 `
 
 func (q *Queries) CardTypeByWalletKey(ctx context.Context, companyID uuid.UUID, walletKey *string) (CardType, error) {
@@ -189,6 +191,7 @@ func (q *Queries) CardTypeByWalletKey(ctx context.Context, companyID uuid.UUID, 
 		&i.ReturnShortfall,
 		&i.ReturnedLotDays,
 		&i.Plain,
+		&i.ExpirySetOn,
 	)
 	return i, err
 }
@@ -200,7 +203,7 @@ INSERT INTO card_type (company_id, id, code, name, unit, scale, wallet_key, accr
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
         $11, $12, $13, $14, $15, $16,
         $17, $18, $19, $20, $20)
-RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain
+RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on
 `
 
 type CardTypeCreateParams struct {
@@ -299,6 +302,7 @@ func (q *Queries) CardTypeCreate(ctx context.Context, arg CardTypeCreateParams) 
 		&i.ReturnShortfall,
 		&i.ReturnedLotDays,
 		&i.Plain,
+		&i.ExpirySetOn,
 	)
 	return i, err
 }
@@ -320,7 +324,7 @@ SET name = coalesce($1, name),
     archived_at = CASE $14::boolean WHEN true THEN coalesce(archived_at, $15) WHEN false THEN NULL ELSE archived_at END,
     updated_at = $15
 WHERE company_id = $16 AND id = $17
-RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain
+RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on
 `
 
 type CardTypeUpdateParams struct {
@@ -414,12 +418,13 @@ func (q *Queries) CardTypeUpdate(ctx context.Context, arg CardTypeUpdateParams) 
 		&i.ReturnShortfall,
 		&i.ReturnedLotDays,
 		&i.Plain,
+		&i.ExpirySetOn,
 	)
 	return i, err
 }
 
 const cardTypesByIDs = `-- name: CardTypesByIDs :many
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain FROM card_type WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
 `
 
 func (q *Queries) CardTypesByIDs(ctx context.Context, companyID uuid.UUID, ids []uuid.UUID) ([]CardType, error) {
@@ -480,6 +485,7 @@ func (q *Queries) CardTypesByIDs(ctx context.Context, companyID uuid.UUID, ids [
 			&i.ReturnShortfall,
 			&i.ReturnedLotDays,
 			&i.Plain,
+			&i.ExpirySetOn,
 		); err != nil {
 			return nil, err
 		}
@@ -492,7 +498,7 @@ func (q *Queries) CardTypesByIDs(ctx context.Context, companyID uuid.UUID, ids [
 }
 
 const cardTypesPage = `-- name: CardTypesPage :many
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain FROM card_type
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type
 WHERE company_id = $1 AND ($2::uuid IS NULL OR id > $2::uuid)
   AND (NOT $3::boolean OR wallet_key IS NOT NULL)
   AND ($4::boolean OR archived_at IS NULL)
@@ -572,6 +578,7 @@ func (q *Queries) CardTypesPage(ctx context.Context, arg CardTypesPageParams) ([
 			&i.ReturnShortfall,
 			&i.ReturnedLotDays,
 			&i.Plain,
+			&i.ExpirySetOn,
 		); err != nil {
 			return nil, err
 		}

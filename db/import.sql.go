@@ -13,6 +13,20 @@ import (
 	"github.com/govalues/decimal"
 )
 
+const batchPlanner = `-- name: BatchPlanner :exec
+SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
+`
+
+// BatchPlanner keeps statements over a batch on index probes for one transaction.
+// Their joins all go from a batch of known size to an indexed table, and a hash join
+// there reads the whole table for each batch.
+// @sqlc-vet-disable company-first
+// It touches no table.
+func (q *Queries) BatchPlanner(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, batchPlanner)
+	return err
+}
+
 const importAdvance = `-- name: ImportAdvance :one
 UPDATE import
 SET cursor_line = $1,
@@ -354,7 +368,7 @@ type ImportChunkApplyRow struct {
 // the rows it can mend. found looks up customer, owner of the document and card;
 // judged rejects, a document going to the earliest row that really takes it;
 // the rest writes. Joins go from the chunk to a table by its index only, never
-// from one part to another (ImportPlanner), so RETURNING carries what the next
+// from one part to another (BatchPlanner), so RETURNING carries what the next
 // part needs. Updates take company_id from the part, not from the argument:
 // with a constant the planner, which knows nothing of a company or a file that
 // has just arrived, may walk the table and rescan the part for each row; IS TRUE
@@ -719,20 +733,6 @@ func (q *Queries) ImportLock(ctx context.Context, companyID uuid.UUID, iD uuid.U
 		&i.UpdatedAt,
 	)
 	return i, err
-}
-
-const importPlanner = `-- name: ImportPlanner :exec
-SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
-`
-
-// ImportPlanner keeps ImportChunkApply on index probes for one transaction. Its
-// joins all go from a chunk of known size to an indexed table, and a hash join
-// there reads the whole table for each chunk.
-// @sqlc-vet-disable company-first
-// It touches no table.
-func (q *Queries) ImportPlanner(ctx context.Context) error {
-	_, err := q.db.Exec(ctx, importPlanner)
-	return err
 }
 
 const importQueue = `-- name: ImportQueue :one

@@ -67,6 +67,19 @@ type Card struct {
 	Debt            decimal.Decimal
 }
 
+type CardClock struct {
+	CompanyID     uuid.UUID
+	CardID        uuid.UUID
+	CardTypeID    uuid.UUID
+	CustomerID    *uuid.UUID
+	Status        string
+	ExpiryVersion int32
+	Available     int32
+	TimeZone      string
+	RegisteredOn  time.Time
+	UsedOn        time.Time
+}
+
 type CardType struct {
 	CompanyID         uuid.UUID
 	ID                uuid.UUID
@@ -116,6 +129,7 @@ type CardType struct {
 	ReturnShortfall   string
 	ReturnedLotDays   int16
 	Plain             bool
+	ExpirySetOn       *time.Time
 }
 
 type CardTypeRange struct {
@@ -397,10 +411,11 @@ type StoreRow struct {
 }
 
 type UntrackedLot struct {
-	CompanyID uuid.UUID
-	CardID    uuid.UUID
-	Seq       int64
-	Amount    decimal.Decimal
-	PostedAt  time.Time
-	Remaining decimal.Decimal
+	CompanyID  uuid.UUID
+	CardTypeID uuid.UUID
+	CardID     uuid.UUID
+	Seq        int64
+	Amount     decimal.Decimal
+	PostedAt   time.Time
+	Remaining  decimal.Decimal
 }

@@ -97,4 +97,7 @@ var messages = map[loyalty.Code]words{
 	loyalty.CodeActiveCardExists:   {"The customer already has an enabled card of this type.", "El cliente ya tiene una tarjeta habilitada de este tipo.", "O cliente já tem um cartão habilitado deste tipo.", "Khách hàng đã có thẻ đang hoạt động loại này."},
 	loyalty.CodeCardHasCustomer:    {"The card belongs to another customer.", "La tarjeta pertenece a otro cliente.", "O cartão pertence a outro cliente.", "Thẻ thuộc về khách hàng khác."},
 	loyalty.CodeNumbersUsedUp:      {"No card number is left in the ranges.", "No quedan números de tarjeta en los rangos.", "Não restam números de cartão nas faixas.", "Không còn số thẻ trong dải."},
+
+	// Jobs.
+	loyalty.CodeJobKindNotFound: {"There is no job of this kind to run.", "No hay un trabajo de este tipo que ejecutar.", "Não há um trabalho deste tipo para executar.", "Không có tác vụ loại này để chạy."},
 }

@@ -15,13 +15,14 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"sello/loyalty/imports"
+	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/upkeep"
 )
 
-// The queues, besides imports.Queue, notify.JobQueue and upkeep.Queue.
+// The queues, besides imports.Queue, ledger.ExpiryQueue, notify.JobQueue and
+// upkeep.Queue.
 const (
-	queueExpiry  = "expiry"
 	queueLimits  = "limits"
 	queueFlatten = "flatten"
 )
@@ -37,10 +38,11 @@ const (
 	DefaultSoftStop = 20 * time.Second
 )
 
-// Config is what New needs. Pool, Imports, Notify and Upkeep are required.
+// Config is what New needs. Pool, Imports, Ledger, Notify and Upkeep are required.
 type Config struct {
 	Pool    *pgxpool.Pool
 	Imports *imports.Service
+	Ledger  *ledger.Service
 	Notify  *notify.Service
 	Upkeep  *upkeep.Service
 
@@ -69,7 +71,7 @@ type Config struct {
 // Imports and expiry are few and heavy; messages wait on somebody else's server.
 // The database carries two or three statements a core, so none is large.
 var sizes = map[string]int{
-	imports.Queue: 2, queueExpiry: 2, queueLimits: 1, queueFlatten: 4, notify.JobQueue: 10, upkeep.Queue: 4,
+	imports.Queue: 2, ledger.ExpiryQueue: 2, queueLimits: 1, queueFlatten: 4, notify.JobQueue: 10, upkeep.Queue: 4,
 }
 
 // New makes the River client of a process and hands it to the services of Config
@@ -84,8 +86,8 @@ var sizes = map[string]int{
 // Every process registers every kind: the one that leads discards stuck jobs of
 // kinds that it does not know.
 func New(c Config) (*river.Client[pgx.Tx], error) {
-	if c.Pool == nil || c.Imports == nil || c.Notify == nil || c.Upkeep == nil {
-		return nil, errors.New("jobs: Pool, Imports, Notify and Upkeep are required")
+	if c.Pool == nil || c.Imports == nil || c.Ledger == nil || c.Notify == nil || c.Upkeep == nil {
+		return nil, errors.New("jobs: Pool, Imports, Ledger, Notify and Upkeep are required")
 	}
 	log := c.Log
 	if log == nil {
@@ -116,7 +118,7 @@ func New(c Config) (*river.Client[pgx.Tx], error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the client of the job queue: %w", err)
 	}
-	c.Imports.Jobs, c.Notify.Jobs, c.Upkeep.Jobs = client, client, client
+	c.Imports.Jobs, c.Ledger.Jobs, c.Notify.Jobs, c.Upkeep.Jobs = client, client, client, client
 	return client, nil
 }
 
@@ -128,10 +130,16 @@ func workers(c Config) *river.Workers {
 	river.AddWorker(all, &Prune{Upkeep: c.Upkeep})
 	river.AddWorker(all, &UpkeepPlan{Upkeep: c.Upkeep})
 	river.AddWorker(all, &UpkeepSweep{Upkeep: c.Upkeep})
+	many := sliced{Ledger: c.Ledger, Stopping: c.Stopping, Slice: slice(c)}
+	river.AddWorker(all, &PointsExpire{sliced: many})
+	river.AddWorker(all, &CardExpire{sliced: many})
+	river.AddWorker(all, &HoldExpire{sliced: many})
+	river.AddWorker(all, &ExpiryNotice{sliced: many})
+	river.AddWorker(all, &PolicyApply{sliced: many})
 	return all
 }
 
-// slice keeps an import's run well within a time-out that was lowered; zero is
+// slice keeps a long job's run well within a time-out that was lowered; zero is
 // the worker's own.
 func slice(c Config) time.Duration {
 	if c.JobTimeout > 0 && c.JobTimeout/2 < importSlice {
@@ -162,6 +170,9 @@ func periodic() []*river.PeriodicJob {
 		river.NewPeriodicJob(river.PeriodicInterval(time.Hour),
 			func() (river.JobArgs, *river.InsertOpts) { return upkeep.Plan{}, nil },
 			&river.PeriodicJobOpts{ID: "upkeep_plan", RunOnStart: true}),
+		river.NewPeriodicJob(river.PeriodicInterval(time.Minute),
+			func() (river.JobArgs, *river.InsertOpts) { return ledger.HoldExpire{}, nil },
+			&river.PeriodicJobOpts{ID: "hold_expire", RunOnStart: true}),
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"sello/jobs"
 	"sello/loyalty/auth"
 	"sello/loyalty/imports"
+	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/upkeep"
 )
@@ -44,7 +45,7 @@ func config(t *testing.T, pool *pgxpool.Pool, log *buffer) jobs.Config {
 	}
 	in := &imports.Service{DB: store, Now: time.Now, SpoolDir: t.TempDir()}
 	return jobs.Config{
-		Pool: pool, Imports: in, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now},
+		Pool: pool, Imports: in, Ledger: ledger.New(store, time.Now), Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now},
 		Upkeep: &upkeep.Service{
 			DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: time.Now, Issuer: "http://sello.test"}), Imports: in, Now: time.Now,
 		},

@@ -123,6 +123,11 @@ const (
 	CodeCardHasCustomer Code = "CARD_HAS_CUSTOMER"
 	// CodeNumbersUsedUp: no number is left in the card type's ranges.
 	CodeNumbersUsedUp Code = "NUMBERS_USED_UP"
+
+	// Jobs.
+
+	// CodeJobKindNotFound: no job of that kind can be asked for.
+	CodeJobKindNotFound Code = "JOB_KIND_NOT_FOUND"
 )
 
 // Codes lists every code: tests hold the GraphQL enum, the messages in all
@@ -141,6 +146,8 @@ func Codes() []Code {
 		CodeAmountOverLimit, CodeCardNotValid, CodeCVVWrong, CodeHoldNotFound, CodeHoldEnded, CodeHoldOpen, CodeTransferNotAllowed,
 		CodeMovementNotFound, CodeNotReversible, CodeReturnTooLarge, CodeLinesMismatch, CodeLotNotFound, CodeLotsNotKept,
 		CodeNotPending, CodePolicyApplying, CodeCustomerRequired, CodeActiveCardExists, CodeCardHasCustomer, CodeNumbersUsedUp,
+		// Jobs.
+		CodeJobKindNotFound,
 	}
 }
 

@@ -52,10 +52,10 @@ SELECT * FROM import WHERE company_id = @company_id AND id = @id AND status <> '
 -- The company is the lock's name; it touches no table.
 SELECT pg_advisory_xact_lock(hashtextextended(concat('import', @company_id::uuid), 0));
 
--- name: ImportPlanner :exec
--- ImportPlanner keeps ImportChunkApply on index probes for one transaction. Its
--- joins all go from a chunk of known size to an indexed table, and a hash join
--- there reads the whole table for each chunk.
+-- name: BatchPlanner :exec
+-- BatchPlanner keeps statements over a batch on index probes for one transaction.
+-- Their joins all go from a batch of known size to an indexed table, and a hash join
+-- there reads the whole table for each batch.
 -- @sqlc-vet-disable company-first
 -- It touches no table.
 SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true);
@@ -104,7 +104,7 @@ UPDATE import SET checked = true, updated_at = @now WHERE company_id = @company_
 -- the rows it can mend. found looks up customer, owner of the document and card;
 -- judged rejects, a document going to the earliest row that really takes it;
 -- the rest writes. Joins go from the chunk to a table by its index only, never
--- from one part to another (ImportPlanner), so RETURNING carries what the next
+-- from one part to another (BatchPlanner), so RETURNING carries what the next
 -- part needs. Updates take company_id from the part, not from the argument:
 -- with a constant the planner, which knows nothing of a company or a file that
 -- has just arrived, may walk the table and rescan the part for each row; IS TRUE

@@ -98,15 +98,16 @@ func newEnv(t *testing.T, change ...func(*server.Config)) *env {
 	t.Cleanup(e.auth.Wait)
 	in := &imports.Service{DB: store, Now: time.Now, SpoolDir: t.TempDir()}
 	mail := &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now}
+	books := ledger.New(store, time.Now)
 	e.river, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Notify: mail, Upkeep: &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Now: time.Now},
+		Pool: e.pool, Imports: in, Ledger: books, Notify: mail, Upkeep: &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Now: time.Now},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	resolver := &graph.Resolver{
 		Auth: e.auth, Companies: &company.Service{DB: store, Now: time.Now}, Customers: &customer.Service{DB: store, Now: time.Now},
-		Ledger: ledger.New(store, time.Now), Imports: in, Notify: mail, Queue: &queue.Service{DB: store, River: e.river, Now: time.Now},
+		Ledger: books, Imports: in, Notify: mail, Queue: &queue.Service{DB: store, River: e.river, Now: time.Now},
 	}
 	e.health = ops.NewHealth(
 		ops.Check{Name: "database", Run: e.pool.Ping},

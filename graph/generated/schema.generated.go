@@ -49,9 +49,11 @@ type MutationResolver interface {
 	CustomerCreate(ctx context.Context, input model.CustomerCreateInput) (*model.CustomerPayload, error)
 	CustomerUpdate(ctx context.Context, input model.CustomerUpdateInput) (*model.CustomerPayload, error)
 	ContactRegister(ctx context.Context, input model.ContactRegisterInput) (*model.ContactRegisterPayload, error)
+	CardTypeExpirySet(ctx context.Context, input model.CardTypeExpirySetInput) (*model.CardTypePayload, error)
 	ImportReprocess(ctx context.Context, input model.ImportReprocessInput) (*model.ImportPayload, error)
 	ImportCancel(ctx context.Context, input model.ImportCancelInput) (*model.ImportPayload, error)
 	JobRetry(ctx context.Context, input model.JobRetryInput) (*model.JobPayload, error)
+	JobRun(ctx context.Context, input model.JobRunInput) (*model.JobPayload, error)
 	JobCancel(ctx context.Context, input model.JobCancelInput) (*model.JobPayload, error)
 	QueuePause(ctx context.Context, input model.QueuePauseInput) (*model.QueuePayload, error)
 	QueueResume(ctx context.Context, input model.QueueResumeInput) (*model.QueuePayload, error)
@@ -75,6 +77,7 @@ type QueryResolver interface {
 	StaffMember(ctx context.Context, number int) (*company.Staff, error)
 	Customers(ctx context.Context, search *string, first *int, after *string) (*model.CustomerConnection, error)
 	Customer(ctx context.Context, email *string, document *string, qrCode *string, phone *string) (*customer.Customer, error)
+	ExpiryPolicyPreview(ctx context.Context, input model.CardTypeExpirySetInput) (*model.ExpiryPreviewPayload, error)
 	Imports(ctx context.Context, first *int, after *string) (*model.ImportConnection, error)
 	Notifications(ctx context.Context, first *int, after *string) (*model.NotificationConnection, error)
 	Jobs(ctx context.Context, state *queue.State, kind *string, first *int, after *string) (*model.JobConnection, error)
@@ -152,6 +155,20 @@ func (ec *executionContext) field_Mutation_cardTypeCreate_args(ctx context.Conte
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CardTypeCreateInput, error) {
 			return ec.unmarshalNCardTypeCreateInput2selloᚋgraphᚋmodelᚐCardTypeCreateInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_cardTypeExpirySet_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CardTypeExpirySetInput, error) {
+			return ec.unmarshalNCardTypeExpirySetInput2selloᚋgraphᚋmodelᚐCardTypeExpirySetInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -278,6 +295,20 @@ func (ec *executionContext) field_Mutation_jobRetry_args(ctx context.Context, ra
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.JobRetryInput, error) {
 			return ec.unmarshalNJobRetryInput2selloᚋgraphᚋmodelᚐJobRetryInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_jobRun_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.JobRunInput, error) {
+			return ec.unmarshalNJobRunInput2selloᚋgraphᚋmodelᚐJobRunInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -695,6 +726,20 @@ func (ec *executionContext) field_Query_customers_args(ctx context.Context, rawA
 		return nil, err
 	}
 	args["after"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_expiryPolicyPreview_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CardTypeExpirySetInput, error) {
+			return ec.unmarshalNCardTypeExpirySetInput2selloᚋgraphᚋmodelᚐCardTypeExpirySetInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -1730,6 +1775,50 @@ func (ec *executionContext) fieldContext_Mutation_contactRegister(ctx context.Co
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_cardTypeExpirySet(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_cardTypeExpirySet(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CardTypeExpirySet(ctx, fc.Args["input"].(model.CardTypeExpirySetInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CardTypePayload) graphql.Marshaler {
+			return ec.marshalNCardTypePayload2ᚖselloᚋgraphᚋmodelᚐCardTypePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_cardTypeExpirySet(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CardTypePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_cardTypeExpirySet_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_importReprocess(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1856,6 +1945,50 @@ func (ec *executionContext) fieldContext_Mutation_jobRetry(ctx context.Context, 
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_jobRetry_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_jobRun(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_jobRun(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().JobRun(ctx, fc.Args["input"].(model.JobRunInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.JobPayload) graphql.Marshaler {
+			return ec.marshalNJobPayload2ᚖselloᚋgraphᚋmodelᚐJobPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_jobRun(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_JobPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_jobRun_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -2808,6 +2941,50 @@ func (ec *executionContext) fieldContext_Query_customer(ctx context.Context, fie
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_expiryPolicyPreview(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_expiryPolicyPreview(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().ExpiryPolicyPreview(ctx, fc.Args["input"].(model.CardTypeExpirySetInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ExpiryPreviewPayload) graphql.Marshaler {
+			return ec.marshalOExpiryPreviewPayload2ᚖselloᚋgraphᚋmodelᚐExpiryPreviewPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_expiryPolicyPreview(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExpiryPreviewPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_expiryPolicyPreview_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_imports(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3548,6 +3725,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "cardTypeExpirySet":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_cardTypeExpirySet(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "importReprocess":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_importReprocess(ctx, field)
@@ -3565,6 +3749,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "jobRetry":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_jobRetry(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "jobRun":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_jobRun(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -4010,6 +4201,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "expiryPolicyPreview":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_expiryPolicyPreview(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "imports":
 			field := field
 
@@ -4257,6 +4470,22 @@ func (ec *executionContext) _UserErrorParam(ctx context.Context, sel ast.Selecti
 
 // region    ***************************** type.gotpl *****************************
 
+func (ec *executionContext) unmarshalNDate2timeᚐTime(ctx context.Context, v any) (time.Time, error) {
+	res, err := model.UnmarshalDate(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNDate2timeᚐTime(ctx context.Context, sel ast.SelectionSet, v time.Time) graphql.Marshaler {
+	_ = sel
+	res := model.MarshalDate(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func (ec *executionContext) unmarshalNDateTime2timeᚐTime(ctx context.Context, v any) (time.Time, error) {
 	res, err := model.UnmarshalDateTime(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -4423,6 +4652,7 @@ var (
 		"ACTIVE_CARD_EXISTS":       loyalty.CodeActiveCardExists,
 		"CARD_HAS_CUSTOMER":        loyalty.CodeCardHasCustomer,
 		"NUMBERS_USED_UP":          loyalty.CodeNumbersUsedUp,
+		"JOB_KIND_NOT_FOUND":       loyalty.CodeJobKindNotFound,
 	}
 	marshalNUserErrorCode2selloᚋloyaltyᚐCode = map[loyalty.Code]string{
 		loyalty.CodeInvalid:                "INVALID",
@@ -4482,6 +4712,7 @@ var (
 		loyalty.CodeActiveCardExists:       "ACTIVE_CARD_EXISTS",
 		loyalty.CodeCardHasCustomer:        "CARD_HAS_CUSTOMER",
 		loyalty.CodeNumbersUsedUp:          "NUMBERS_USED_UP",
+		loyalty.CodeJobKindNotFound:        "JOB_KIND_NOT_FOUND",
 	}
 )
 

@@ -117,8 +117,9 @@ func New(tb testing.TB, options ...Options) *Env {
 		Sources: map[string]notify.Source{imports.ResultMail: importing.WriteErrorFile},
 	}
 	log := slog.New(slog.DiscardHandler)
+	books := ledger.New(e.Store, e.Clock.Now)
 	e.Jobs, err = jobs.New(jobs.Config{
-		Pool: e.Pool, Imports: importing, Notify: notifying, Work: true, Log: log, Fast: true,
+		Pool: e.Pool, Imports: importing, Ledger: books, Notify: notifying, Work: true, Log: log, Fast: true,
 		Upkeep: &upkeep.Service{DB: e.Store, Auth: e.Auth, Imports: importing, Now: e.Clock.Now},
 	})
 	if err != nil {
@@ -130,10 +131,10 @@ func New(tb testing.TB, options ...Options) *Env {
 			DB: e.Store, Now: e.Clock.Now, Hash: hasher.Hash, FingerprintKey: []byte("a secret of this test only"),
 		},
 		Customers: customer.New(e.Store, e.Clock.Now),
-		Ledger:    ledger.New(e.Store, e.Clock.Now),
+		Ledger:    books,
 		Imports:   importing,
 		Notify:    notifying,
-		Queue:     &queue.Service{DB: e.Store, River: e.Jobs, Now: e.Clock.Now},
+		Queue:     &queue.Service{DB: e.Store, River: e.Jobs, Now: e.Clock.Now, Asked: jobs.Asked()},
 		Feed:      db.NewFeed(e.Store, o.Feed),
 	}
 	e.follow(tb)

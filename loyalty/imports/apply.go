@@ -155,7 +155,7 @@ func (s *Service) applyChunk(ctx context.Context, company, id uuid.UUID) (done b
 		if err := tx.ImportCompanyLock(ctx, company); err != nil {
 			return fmt.Errorf("wait for the company's other imports: %w", err)
 		}
-		if err := tx.ImportPlanner(ctx); err != nil {
+		if err := tx.BatchPlanner(ctx); err != nil {
 			return fmt.Errorf("set up a chunk: %w", err)
 		}
 		cardType, err := tx.CardTypeByID(ctx, company, row.CardTypeID)

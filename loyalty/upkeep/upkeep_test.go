@@ -17,6 +17,7 @@ import (
 	"sello/jobs"
 	"sello/loyalty/auth"
 	"sello/loyalty/imports"
+	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/upkeep"
 )
@@ -46,7 +47,7 @@ func newEnv(t *testing.T) *env {
 		DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: clock, Issuer: "http://sello.test"}), Imports: in, Now: clock,
 	}
 	_, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Upkeep: e.Service, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock},
+		Pool: e.pool, Imports: in, Ledger: ledger.New(store, clock), Upkeep: e.Service, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -22,6 +22,7 @@ import (
 	"sello/loyalty"
 	"sello/loyalty/auth"
 	"sello/loyalty/imports"
+	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
 	"sello/loyalty/upkeep"
@@ -63,7 +64,7 @@ func newEnv(t *testing.T, change ...func(*pretii.Config)) *env {
 	mail := &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock, Sources: map[string]notify.Source{imports.ResultMail: in.WriteErrorFile}}
 	quiet := slog.New(slog.DiscardHandler)
 	client, err := jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Notify: mail, Upkeep: &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Now: clock},
+		Pool: e.pool, Imports: in, Ledger: ledger.New(store, clock), Notify: mail, Upkeep: &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Now: clock},
 		Work: true, Fast: true, Log: quiet,
 	})
 	if err != nil {

@@ -1,0 +1,21 @@
+package graph
+
+import (
+	"sello/graph/model"
+	"sello/loyalty/ledger"
+)
+
+func expiryChange(in model.CardTypeExpirySetInput) ledger.ExpiryChange {
+	return ledger.ExpiryChange{
+		CardTypeCode: in.CardTypeCode, ApplyTo: in.ApplyTo, PendingDays: in.PendingDays, NoticeDays: in.NoticeDays,
+		Expiry: ledger.Expiry{Policy: in.Policy, Date: in.Date, Count: in.Count, Unit: or(in.Unit, "")},
+	}
+}
+
+func pointers[T any](values []T) []*T {
+	all := make([]*T, len(values))
+	for i := range values {
+		all[i] = &values[i]
+	}
+	return all
+}
