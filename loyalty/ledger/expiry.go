@@ -174,3 +174,13 @@ func (t *CardType) Expiry() *TypeExpiry {
 	}
 	return out
 }
+
+// UsedUntil is the last day of what is on a card of the type that is used on a day;
+// nil where points do not end with inactivity.
+func UsedUntil(t db.CardType, day time.Time) *time.Time {
+	e := expiryOf(t)
+	if e.Policy != ExpiresWithInactivity {
+		return nil
+	}
+	return e.End(day, day)
+}
