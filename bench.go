@@ -16,6 +16,9 @@ type benchCommand struct {
 	Import   benchImportCommand   `cmd:"" help:"Import a file of points beside a plain COPY, and again while the worker is killed."`
 	Postings benchPostingsCommand `cmd:"" help:"Post from many clients at once beside the bare SQL statement."`
 	Start    benchStartCommand    `cmd:"" help:"Time the first and the second start of dev."`
+	Expiry   benchExpiryCommand   `cmd:"" help:"Preview the end of points and let it come, killed on the way, beside its own SQL."`
+
+	ExpiryStep benchExpiryStepCommand `cmd:"" hidden:"" help:"One process of bench expiry."`
 }
 
 type benchImportCommand struct {

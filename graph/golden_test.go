@@ -116,6 +116,10 @@ var stories = map[string]func(*story){
 	"jobs":      prepareJobs,
 	"nodes":     prepareNodes,
 	"follow":    prepareFollow,
+	"expiry": func(s *story) {
+		s.Fill(s.t, 1)
+		s.hooks["work"] = func(s *story) { s.Work(s.t) }
+	},
 }
 
 func TestGolden(t *testing.T) {

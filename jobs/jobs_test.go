@@ -113,7 +113,7 @@ func TestNewRefuses(t *testing.T) {
 	if err := client.Start(t.Context()); err == nil {
 		t.Error("a client that only inserts could be started")
 	}
-	if c.Imports.Jobs != client || c.Notify.Jobs != client || c.Upkeep.Jobs != client {
+	if c.Imports.Jobs != client || c.Ledger.Jobs != client || c.Notify.Jobs != client || c.Upkeep.Jobs != client {
 		t.Error("the services did not get the client")
 	}
 }
@@ -130,13 +130,15 @@ func TestSchedule(t *testing.T) {
 		}
 	}
 	log := &buffer{}
-	work(t, newClient(t, config(t, pool, log)), map[string]int{"upkeep": 1, "upkeep_plan": 1, "prune": 2})
+	work(t, newClient(t, config(t, pool, log)), map[string]int{
+		"upkeep": 1, "upkeep_plan": 1, "prune": 2, "points_expire": 2, "card_expire": 2, "expiry_notice": 2, "hold_expire": 1,
+	})
 	var outputs int
 	if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM river_job WHERE state = 'completed' AND metadata ? 'output'`).Scan(&outputs); err != nil {
 		t.Fatal(err)
 	}
-	if outputs < 4 {
-		t.Errorf("%d jobs say what they did, want 4", outputs)
+	if outputs < 11 {
+		t.Errorf("%d jobs say what they did, want 11", outputs)
 	}
 	if log.String() != "" {
 		t.Errorf("a quiet day is logged:\n%s", log)
