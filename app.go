@@ -104,6 +104,9 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 	coupons := coupon.New(a.store, time.Now)
 	keeping := &upkeep.Service{DB: a.store, Auth: a.auth, Imports: importing, Coupons: coupons, Webhooks: a.webhooks, Now: time.Now}
 	books := newLedger(pool)
+	if config.SMTP.Host != "" {
+		books.Mail = noticeMails(notifying)
+	}
 	people := customer.New(a.store, time.Now)
 	people.Coupons = coupons
 	reporting := &report.Service{DB: a.store, Ledger: books, Now: time.Now}
@@ -111,8 +114,8 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 		reporting.Read = db.NewStore(replica)
 	}
 	a.jobs, err = jobs.New(jobs.Config{
-		Pool: pool, Imports: importing, Coupons: coupons, Notify: notifying, Upkeep: keeping, Customers: people, Reports: reporting,
-		Webhooks: a.webhooks, Work: r.works, Stopping: r.stopping, Log: log,
+		Pool: pool, Imports: importing, Ledger: books, Coupons: coupons, Notify: notifying, Upkeep: keeping, Customers: people,
+		Reports: reporting, Webhooks: a.webhooks, Work: r.works, Stopping: r.stopping, Log: log,
 		JobTimeout: config.JobTimeout, RescueAfter: config.JobRescueAfter,
 	})
 	if err != nil {
@@ -132,7 +135,7 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 			imports.Apply{}.Kind():    importing.JobCancelled,
 			coupon.MakeBatch{}.Kind(): coupons.JobCancelled,
 			report.Check{}.Kind():     reporting.CheckJobCancelled,
-		}},
+		}, Asked: jobs.Asked()},
 		Reports:  reporting,
 		Feed:     a.feed,
 		Webhooks: a.webhooks,
@@ -241,5 +244,16 @@ func (a *app) close() {
 	a.pool.Close()
 	if a.replica != nil {
 		a.replica.Close()
+	}
+}
+
+// noticeMails queues what the ledger tells customers as messages.
+func noticeMails(n *notify.Service) func(context.Context, db.Tx, uuid.UUID, []ledger.Mail) error {
+	return func(ctx context.Context, tx db.Tx, company uuid.UUID, mails []ledger.Mail) error {
+		messages := make([]notify.Message, len(mails))
+		for i, m := range mails {
+			messages[i] = notify.Message{Kind: m.Kind, SubjectID: m.SubjectID, Recipient: m.Recipient, Subject: m.Subject, Body: m.Body}
+		}
+		return n.QueueAll(ctx, tx, company, messages)
 	}
 }

@@ -20,6 +20,9 @@ type benchCommand struct {
 	Ledger   benchLedgerCommand   `cmd:"" help:"Post through every way in and by bare SQL in turns, at several numbers of clients; prints the tables of docs/performance.md."`
 	Coupons  benchCouponsCommand  `cmd:"" help:"Make a batch of coupon codes beside a plain COPY, and again while the worker is killed."`
 	Start    benchStartCommand    `cmd:"" help:"Time the first and the second start of dev."`
+	Expiry   benchExpiryCommand   `cmd:"" help:"Preview the end of points and let it come, killed on the way, beside its own SQL."`
+
+	ExpiryStep benchExpiryStepCommand `cmd:"" hidden:"" help:"One process of bench expiry."`
 }
 
 type benchImportCommand struct {

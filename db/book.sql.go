@@ -198,7 +198,7 @@ func (q *Queries) CardsDue(ctx context.Context, arg CardsDueParams) ([]CardsDueR
 }
 
 const cardsLock = `-- name: CardsLock :many
-SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card.cvv_failures, card.cvv_locked_until, card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, company.time_zone
+SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card.cvv_failures, card.cvv_locked_until, card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, card_type.expiry_set_on, company.time_zone
 FROM card
 JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
 JOIN company ON company.id = card.company_id
@@ -301,6 +301,7 @@ func (q *Queries) CardsLock(ctx context.Context, companyID uuid.UUID, ids []uuid
 			&i.CardType.ReturnShortfall,
 			&i.CardType.ReturnedLotDays,
 			&i.CardType.Plain,
+			&i.CardType.ExpirySetOn,
 			&i.TimeZone,
 		); err != nil {
 			return nil, err
@@ -314,7 +315,7 @@ func (q *Queries) CardsLock(ctx context.Context, companyID uuid.UUID, ids []uuid
 }
 
 const cardsLockFree = `-- name: CardsLockFree :many
-SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card.cvv_failures, card.cvv_locked_until, card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, company.time_zone
+SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card.cvv_failures, card.cvv_locked_until, card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, card_type.expiry_set_on, company.time_zone
 FROM card
 JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
 JOIN company ON company.id = card.company_id
@@ -416,6 +417,7 @@ func (q *Queries) CardsLockFree(ctx context.Context, companyID uuid.UUID, ids []
 			&i.CardType.ReturnShortfall,
 			&i.CardType.ReturnedLotDays,
 			&i.CardType.Plain,
+			&i.CardType.ExpirySetOn,
 			&i.TimeZone,
 		); err != nil {
 			return nil, err
@@ -946,53 +948,47 @@ func (q *Queries) LotsByKeys(ctx context.Context, arg LotsByKeysParams) ([]Lot, 
 
 const lotsConform = `-- name: LotsConform :execrows
 WITH behind AS MATERIALIZED (
-    SELECT card.id, card.expiry_version AS version, (card.registered_at AT TIME ZONE company.time_zone)::date AS registered_on,
+    SELECT card_clock.company_id, card_clock.card_id AS id, card_clock.expiry_version AS version, card_clock.registered_on, card_clock.time_zone,
            card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.expiry_redates,
-           card_type.expiry_version, company.time_zone,
-           (last.posted_at AT TIME ZONE company.time_zone)::date AS used_on
-    FROM card
-    JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
-    JOIN company ON company.id = card.company_id
-    LEFT JOIN LATERAL (
-        SELECT movement.posted_at FROM movement
-        WHERE card_type.expiry_policy = 'inactivity' AND movement.company_id = card.company_id AND movement.card_id = card.id
-          AND movement.action IN ('accrue', 'redeem', 'recharge')
-        ORDER BY movement.seq DESC LIMIT 1
-    ) AS last ON true
-    WHERE card.company_id = $1 AND card.id = ANY($2::uuid[]) AND card.expiry_version < card_type.expiry_version
+           card_type.expiry_version, card_type.expiry_set_on,
+           CASE WHEN card_type.expiry_policy = 'inactivity' THEN coalesce(card_clock.used_on, card_clock.registered_on) END AS used_on
+    FROM card_clock
+    JOIN card_type ON card_type.company_id = $1 AND card_type.id = card_clock.card_type_id
+    WHERE card_clock.company_id = $1 AND card_clock.card_id = ANY($2::uuid[]) AND card_clock.expiry_version < card_type.expiry_version
 ), made AS (
     INSERT INTO lot (company_id, card_id, seq, part, state, amount, remaining, earned_on, expires_on, priority)
-    SELECT untracked_lot.company_id, untracked_lot.card_id, untracked_lot.seq, 0, 'open', untracked_lot.remaining, untracked_lot.remaining,
+    SELECT behind.company_id, behind.id, untracked_lot.seq, 0, 'open', untracked_lot.remaining, untracked_lot.remaining,
            (untracked_lot.posted_at AT TIME ZONE behind.time_zone)::date,
            CASE WHEN behind.expiry_redates
-                THEN expiry_end(behind.expiry_policy, behind.expiry_date, behind.expiry_count, behind.expiry_unit,
-                                CASE WHEN behind.expiry_policy = 'inactivity'
-                                     THEN coalesce(behind.used_on, behind.registered_on)
-                                     ELSE (untracked_lot.posted_at AT TIME ZONE behind.time_zone)::date END,
-                                behind.registered_on)
+                THEN expiry_end_since(behind.expiry_policy, behind.expiry_date, behind.expiry_count, behind.expiry_unit,
+                                      coalesce(behind.used_on, (untracked_lot.posted_at AT TIME ZONE behind.time_zone)::date),
+                                      behind.registered_on, behind.expiry_set_on)
            END,
            100
     FROM behind
-    JOIN untracked_lot ON untracked_lot.company_id = $1 AND untracked_lot.card_id = behind.id
+    CROSS JOIN LATERAL (
+        SELECT company_id, card_type_id, card_id, seq, amount, posted_at, remaining FROM untracked_lot AS u WHERE u.company_id = behind.company_id AND u.card_id = behind.id
+        OFFSET 0
+    ) AS untracked_lot
     WHERE behind.version = 0
 ), redated AS (
     UPDATE lot
-    SET expires_on = expiry_end(behind.expiry_policy, behind.expiry_date, behind.expiry_count, behind.expiry_unit,
-                                CASE WHEN behind.expiry_policy = 'inactivity' THEN coalesce(behind.used_on, behind.registered_on)
-                                     ELSE lot.earned_on END,
-                                behind.registered_on)
+    SET expires_on = expiry_end_since(behind.expiry_policy, behind.expiry_date, behind.expiry_count, behind.expiry_unit,
+                                      coalesce(behind.used_on, lot.earned_on), behind.registered_on, behind.expiry_set_on)
     FROM behind
-    WHERE lot.company_id = $1 AND lot.card_id = behind.id AND lot.state <> 'closed' AND behind.expiry_redates AND behind.version > 0
+    WHERE lot.company_id = behind.company_id AND lot.card_id = behind.id AND lot.state <> 'closed' AND behind.expiry_redates AND behind.version > 0
 )
 UPDATE card
 SET expiry_version = behind.expiry_version
 FROM behind
-WHERE card.company_id = $1 AND card.id = behind.id
+WHERE card.company_id = behind.company_id AND card.id = behind.id
 `
 
 // LotsConform brings locked cards up to their type's expiry policy. A card that has
 // no lots yet gets those that make up its balance; lots of before get new ends
-// where the change says so.
+// where the change says so. OFFSET 0 keeps the view's window below the card: pulled
+// up, it would be reckoned over all the company's movements. Updates take company_id
+// from the part, as in ImportChunkApply.
 func (q *Queries) LotsConform(ctx context.Context, companyID uuid.UUID, cardIds []uuid.UUID) (int64, error) {
 	result, err := q.db.Exec(ctx, lotsConform, companyID, cardIds)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 )
 
 const cardTypeByCode = `-- name: CardTypeByCode :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain FROM card_type WHERE company_id = $1 AND code = $2
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND code = $2
 `
 
 func (q *Queries) CardTypeByCode(ctx context.Context, companyID uuid.UUID, code string) (CardType, error) {
@@ -69,12 +69,13 @@ func (q *Queries) CardTypeByCode(ctx context.Context, companyID uuid.UUID, code 
 		&i.ReturnShortfall,
 		&i.ReturnedLotDays,
 		&i.Plain,
+		&i.ExpirySetOn,
 	)
 	return i, err
 }
 
 const cardTypeByID = `-- name: CardTypeByID :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain FROM card_type WHERE company_id = $1 AND id = $2
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND id = $2
 `
 
 func (q *Queries) CardTypeByID(ctx context.Context, companyID uuid.UUID, iD uuid.UUID) (CardType, error) {
@@ -129,12 +130,13 @@ func (q *Queries) CardTypeByID(ctx context.Context, companyID uuid.UUID, iD uuid
 		&i.ReturnShortfall,
 		&i.ReturnedLotDays,
 		&i.Plain,
+		&i.ExpirySetOn,
 	)
 	return i, err
 }
 
 const cardTypeByWalletKey = `-- name: CardTypeByWalletKey :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain FROM card_type WHERE company_id = $1 AND wallet_key = $2
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND wallet_key = $2
 `
 
 func (q *Queries) CardTypeByWalletKey(ctx context.Context, companyID uuid.UUID, walletKey *string) (CardType, error) {
@@ -189,6 +191,7 @@ func (q *Queries) CardTypeByWalletKey(ctx context.Context, companyID uuid.UUID, 
 		&i.ReturnShortfall,
 		&i.ReturnedLotDays,
 		&i.Plain,
+		&i.ExpirySetOn,
 	)
 	return i, err
 }
@@ -204,7 +207,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
         $17, $18, $19, $20, $21, $22, $23,
         $24, $25, $26, $27, $28, $29, $30,
         $31, $32, $33, $34, $35, $35)
-RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain
+RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on
 `
 
 type CardTypeCreateParams struct {
@@ -333,12 +336,13 @@ func (q *Queries) CardTypeCreate(ctx context.Context, arg CardTypeCreateParams) 
 		&i.ReturnShortfall,
 		&i.ReturnedLotDays,
 		&i.Plain,
+		&i.ExpirySetOn,
 	)
 	return i, err
 }
 
 const cardTypeLock = `-- name: CardTypeLock :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain FROM card_type WHERE company_id = $1 AND code = $2 FOR NO KEY UPDATE
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND code = $2 FOR NO KEY UPDATE
 `
 
 // CardTypeLock keeps others from changing a card type; cards of it come and go.
@@ -394,6 +398,7 @@ func (q *Queries) CardTypeLock(ctx context.Context, companyID uuid.UUID, code st
 		&i.ReturnShortfall,
 		&i.ReturnedLotDays,
 		&i.Plain,
+		&i.ExpirySetOn,
 	)
 	return i, err
 }
@@ -478,7 +483,7 @@ SET name = $1, accrual_percentage = $2, ratio_points = $3, ratio_amount = $4,
     forfeit_on_expiry = $26, return_shortfall = $27, returned_lot_days = $28,
     archived_at = $29, updated_at = $30
 WHERE company_id = $31 AND id = $32
-RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain
+RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on
 `
 
 type CardTypeUpdateParams struct {
@@ -603,12 +608,13 @@ func (q *Queries) CardTypeUpdate(ctx context.Context, arg CardTypeUpdateParams) 
 		&i.ReturnShortfall,
 		&i.ReturnedLotDays,
 		&i.Plain,
+		&i.ExpirySetOn,
 	)
 	return i, err
 }
 
 const cardTypesByIDs = `-- name: CardTypesByIDs :many
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain FROM card_type WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
 `
 
 func (q *Queries) CardTypesByIDs(ctx context.Context, companyID uuid.UUID, ids []uuid.UUID) ([]CardType, error) {
@@ -669,6 +675,7 @@ func (q *Queries) CardTypesByIDs(ctx context.Context, companyID uuid.UUID, ids [
 			&i.ReturnShortfall,
 			&i.ReturnedLotDays,
 			&i.Plain,
+			&i.ExpirySetOn,
 		); err != nil {
 			return nil, err
 		}
@@ -681,7 +688,7 @@ func (q *Queries) CardTypesByIDs(ctx context.Context, companyID uuid.UUID, ids [
 }
 
 const cardTypesPage = `-- name: CardTypesPage :many
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain FROM card_type
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type
 WHERE company_id = $1 AND ($2::uuid IS NULL OR id > $2::uuid)
   AND (NOT $3::boolean OR wallet_key IS NOT NULL)
   AND ($4::boolean OR archived_at IS NULL)
@@ -761,6 +768,7 @@ func (q *Queries) CardTypesPage(ctx context.Context, arg CardTypesPageParams) ([
 			&i.ReturnShortfall,
 			&i.ReturnedLotDays,
 			&i.Plain,
+			&i.ExpirySetOn,
 		); err != nil {
 			return nil, err
 		}

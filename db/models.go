@@ -69,6 +69,19 @@ type Card struct {
 	CvvLockedUntil  *time.Time
 }
 
+type CardClock struct {
+	CompanyID     uuid.UUID
+	CardID        uuid.UUID
+	CardTypeID    uuid.UUID
+	CustomerID    *uuid.UUID
+	Status        string
+	ExpiryVersion int32
+	Available     int32
+	TimeZone      string
+	RegisteredOn  time.Time
+	UsedOn        time.Time
+}
+
 type CardType struct {
 	CompanyID         uuid.UUID
 	ID                uuid.UUID
@@ -118,6 +131,7 @@ type CardType struct {
 	ReturnShortfall   string
 	ReturnedLotDays   int16
 	Plain             bool
+	ExpirySetOn       *time.Time
 }
 
 type CardTypeRange struct {
@@ -711,12 +725,13 @@ type StoreRow struct {
 }
 
 type UntrackedLot struct {
-	CompanyID uuid.UUID
-	CardID    uuid.UUID
-	Seq       int64
-	Amount    decimal.Decimal
-	PostedAt  time.Time
-	Remaining decimal.Decimal
+	CompanyID  uuid.UUID
+	CardTypeID uuid.UUID
+	CardID     uuid.UUID
+	Seq        int64
+	Amount     decimal.Decimal
+	PostedAt   time.Time
+	Remaining  decimal.Decimal
 }
 
 type Webhook struct {

@@ -128,6 +128,10 @@ var stories = map[string]func(*story){
 	"returns":    prepareLots,
 	"transfers":  prepareLots,
 	"life":       nil,
+	"expiry": func(s *story) {
+		s.Fill(s.t, 1)
+		s.hooks["work"] = func(s *story) { s.Work(s.t) }
+	},
 }
 
 func TestGolden(t *testing.T) {

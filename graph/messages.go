@@ -143,4 +143,6 @@ var messages = map[loyalty.Code]words{
 	// Cards.
 	loyalty.CodeBalanceLeft: {"Something is left on the card: {balance}.", "Queda saldo en la tarjeta: {balance}.", "Ainda há saldo no cartão: {balance}.", "Thẻ vẫn còn số dư: {balance}."},
 	loyalty.CodeCVVLocked:   {"Too many wrong CVVs; try again in {minutes} minutes.", "Demasiados CVV incorrectos; intente de nuevo en {minutes} minutos.", "CVVs incorretos demais; tente novamente em {minutes} minutos.", "Sai CVV quá nhiều lần; hãy thử lại sau {minutes} phút."},
+	// Jobs.
+	loyalty.CodeJobKindNotFound: {"There is no job of this kind to run.", "No hay un trabajo de este tipo que ejecutar.", "Não há um trabalho deste tipo para executar.", "Không có tác vụ loại này để chạy."},
 }

@@ -296,6 +296,13 @@ var operations = map[string]operation{
 		return []string{fmt.Sprintf(register, n.WalletKey, n.Phone, 8101), fmt.Sprintf(register, "mk_beta_0001", "5544444444", n.Staff)}
 	}},
 
+	"Query.expiryPolicyPreview": {scope: auth.CardsRead, documents: one(
+		`query { expiryPolicyPreview(input: { cardTypeCode: %q, policy: AFTER, count: 1, unit: MONTH, applyTo: ALL_POINTS }) { preview { total { amount cards members } } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.CardType} })},
+	"Mutation.cardTypeExpirySet": {scope: auth.CompanyWrite, documents: one(
+		`mutation { cardTypeExpirySet(input: { cardTypeCode: %q, policy: NEVER, applyTo: NEW_POINTS }) { cardType { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.CardType} })},
+
 	"Mutation.movementAccrue":   {scope: auth.CardsWrite, documents: postings("movementAccrue", "points")},
 	"Mutation.movementRedeem":   {scope: auth.CardsWrite, documents: postings("movementRedeem", "points")},
 	"Mutation.movementAdjust":   {scope: auth.CardsWrite, documents: postings("movementAdjust", "points")},
@@ -415,6 +422,8 @@ var operations = map[string]operation{
 	"Mutation.jobRetry": {scope: auth.JobsWrite, documents: one(
 		`mutation { jobRetry(input: { id: %q }) { job { id } userErrors { code field message } } }`,
 		func(n names) []any { return []any{n.Job} })},
+	"Mutation.jobRun": {scope: auth.JobsWrite, creates: true, documents: fixed(
+		`mutation { jobRun(input: { kind: "points_expire" }) { job { kind } userErrors { code } } }`)},
 	"Mutation.jobCancel": {scope: auth.JobsWrite, documents: one(
 		`mutation { jobCancel(input: { id: %q }) { job { id } userErrors { code field message } } }`,
 		func(n names) []any { return []any{n.Job} })},

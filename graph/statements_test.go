@@ -95,6 +95,11 @@ var nested = []struct {
 		[]string{"CardTypesPage", "CardsByTypes", "CardTypesByIDs"},
 	},
 	{
+		"cards, what of them ends, and what was told",
+		`{ cards(first: %[1]d) { edges { node { code expiryPlan { on amount } notices { expiresOn days } cardType { expiry { policy noticeDays } } } } } }`,
+		[]string{"CardsPage", "LotsByCards", "ExpiryNoticesByCards", "CardTypesByIDs"},
+	},
+	{
 		"imports and their failed rows",
 		`{ imports(first: %[1]d) { edges { node { fileName errors(first: %[1]d) { edges { node { line reason } } } more: errors(first: 1) { pageInfo { hasNextPage } } } } } }`,
 		[]string{"ImportsPage", "ImportErrorsByImports", "ImportErrorsByImports"},

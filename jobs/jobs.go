@@ -17,6 +17,7 @@ import (
 	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
+	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
@@ -44,6 +45,7 @@ const (
 type Config struct {
 	Pool      *pgxpool.Pool
 	Imports   *imports.Service
+	Ledger    *ledger.Service
 	Coupons   *coupon.Service
 	Notify    *notify.Service
 	Upkeep    *upkeep.Service
@@ -77,7 +79,7 @@ type Config struct {
 // Imports, batches of coupons and expiry are few and heavy; messages wait on somebody else's server.
 // The database carries two or three statements a core, so none is large.
 var sizes = map[string]int{
-	imports.Queue: 2, coupon.Queue: 1, coupon.ExpiryQueue: 2, queueLimits: 1, queueFlatten: 4, notify.JobQueue: 10, upkeep.Queue: 4,
+	imports.Queue: 2, coupon.Queue: 1, ledger.ExpiryQueue: 2, queueLimits: 1, queueFlatten: 4, notify.JobQueue: 10, upkeep.Queue: 4,
 	// One serves a webhook for as long as it has work, mostly waiting for receivers.
 	webhook.Queue: 16,
 }
@@ -95,7 +97,8 @@ var sizes = map[string]int{
 // kinds that it does not know.
 func New(c Config) (*river.Client[pgx.Tx], error) {
 	for _, required := range []bool{
-		c.Pool != nil, c.Imports != nil, c.Coupons != nil, c.Notify != nil, c.Upkeep != nil, c.Customers != nil, c.Reports != nil, c.Webhooks != nil,
+		c.Pool != nil, c.Imports != nil, c.Ledger != nil, c.Coupons != nil, c.Notify != nil, c.Upkeep != nil, c.Customers != nil,
+		c.Reports != nil, c.Webhooks != nil,
 	} {
 		if !required {
 			return nil, errors.New("jobs: Pool and the services are required")
@@ -130,7 +133,7 @@ func New(c Config) (*river.Client[pgx.Tx], error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the client of the job queue: %w", err)
 	}
-	c.Imports.Jobs, c.Coupons.Jobs, c.Notify.Jobs, c.Upkeep.Jobs = client, client, client, client
+	c.Imports.Jobs, c.Ledger.Jobs, c.Coupons.Jobs, c.Notify.Jobs, c.Upkeep.Jobs = client, client, client, client, client
 	c.Customers.Jobs, c.Reports.Jobs, c.Webhooks.Jobs = client, client, client
 	return client, nil
 }
@@ -152,6 +155,12 @@ func workers(c Config) *river.Workers {
 	river.AddWorker(all, &WebhookPlan{Webhooks: c.Webhooks})
 	river.AddWorker(all, &CustomerAttributeIndex{Customers: c.Customers})
 	river.AddWorker(all, &CustomerTraceErase{Customers: c.Customers})
+	many := sliced{Ledger: c.Ledger, Stopping: c.Stopping, Slice: slice(c)}
+	river.AddWorker(all, &PointsExpire{sliced: many})
+	river.AddWorker(all, &CardExpire{sliced: many})
+	river.AddWorker(all, &HoldExpire{sliced: many})
+	river.AddWorker(all, &ExpiryNotice{sliced: many})
+	river.AddWorker(all, &PolicyApply{sliced: many})
 	return all
 }
 
@@ -192,6 +201,9 @@ func periodic() []*river.PeriodicJob {
 		river.NewPeriodicJob(river.PeriodicInterval(time.Minute),
 			func() (river.JobArgs, *river.InsertOpts) { return webhook.Plan{}, nil },
 			&river.PeriodicJobOpts{ID: "webhook_plan", RunOnStart: true}),
+		river.NewPeriodicJob(river.PeriodicInterval(time.Minute),
+			func() (river.JobArgs, *river.InsertOpts) { return ledger.HoldExpire{}, nil },
+			&river.PeriodicJobOpts{ID: "hold_expire", RunOnStart: true}),
 	}
 }
 

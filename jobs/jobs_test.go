@@ -54,7 +54,7 @@ func config(t *testing.T, pool *pgxpool.Pool, log *buffer) jobs.Config {
 	}
 	coupons := coupon.New(store, time.Now)
 	return jobs.Config{
-		Webhooks: hooks, Customers: customer.New(store, time.Now),
+		Webhooks: hooks, Customers: customer.New(store, time.Now), Ledger: ledger.New(store, time.Now),
 		Pool: pool, Imports: in, Coupons: coupons, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now},
 		Upkeep: &upkeep.Service{
 			DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: time.Now, Issuer: "http://sello.test"}), Imports: in, Coupons: coupons,
@@ -126,7 +126,7 @@ func TestNewRefuses(t *testing.T) {
 	if err := client.Start(t.Context()); err == nil {
 		t.Error("a client that only inserts could be started")
 	}
-	if c.Imports.Jobs != client || c.Notify.Jobs != client || c.Upkeep.Jobs != client || c.Reports.Jobs != client {
+	if c.Imports.Jobs != client || c.Ledger.Jobs != client || c.Notify.Jobs != client || c.Upkeep.Jobs != client || c.Reports.Jobs != client {
 		t.Error("the services did not get the client")
 	}
 }
@@ -144,13 +144,16 @@ func TestSchedule(t *testing.T) {
 		}
 	}
 	log := &buffer{}
-	work(t, newClient(t, config(t, pool, log)), map[string]int{"upkeep": 1, "upkeep_plan": 1, "prune": 2, "report_plan": 1, "report_count": 2})
+	work(t, newClient(t, config(t, pool, log)), map[string]int{
+		"upkeep": 1, "upkeep_plan": 1, "prune": 2, "report_plan": 1, "report_count": 2, "points_expire": 2, "card_expire": 2,
+		"expiry_notice": 2, "hold_expire": 1, "coupon_expire": 2,
+	})
 	var outputs int
 	if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM river_job WHERE state = 'completed' AND metadata ? 'output'`).Scan(&outputs); err != nil {
 		t.Fatal(err)
 	}
-	if outputs < 7 {
-		t.Errorf("%d jobs say what they did, want 7", outputs)
+	if outputs < 14 {
+		t.Errorf("%d jobs say what they did, want 14", outputs)
 	}
 	if log.String() != "" {
 		t.Errorf("a quiet day is logged:\n%s", log)

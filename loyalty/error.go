@@ -201,6 +201,10 @@ const (
 	CodeBalanceLeft Code = "BALANCE_LEFT"
 	// CodeCVVLocked: too many CVVs were wrong; the card takes none for a while.
 	CodeCVVLocked Code = "CVV_LOCKED"
+	// Jobs.
+
+	// CodeJobKindNotFound: no job of that kind can be asked for.
+	CodeJobKindNotFound Code = "JOB_KIND_NOT_FOUND"
 )
 
 // Codes lists every code: tests hold the GraphQL enum, the messages in all
@@ -234,6 +238,8 @@ func Codes() []Code {
 		CodeRewardInactive, CodeRewardOutOfStock, CodeRewardCardTypeMismatch, CodeRewardClaimNotFound,
 		// Cards.
 		CodeBalanceLeft, CodeCVVLocked,
+		// Jobs.
+		CodeJobKindNotFound,
 	}
 }
 

@@ -52,50 +52,44 @@ FOR NO KEY UPDATE OF card SKIP LOCKED;
 -- name: LotsConform :execrows
 -- LotsConform brings locked cards up to their type's expiry policy. A card that has
 -- no lots yet gets those that make up its balance; lots of before get new ends
--- where the change says so.
+-- where the change says so. OFFSET 0 keeps the view's window below the card: pulled
+-- up, it would be reckoned over all the company's movements. Updates take company_id
+-- from the part, as in ImportChunkApply.
 WITH behind AS MATERIALIZED (
-    SELECT card.id, card.expiry_version AS version, (card.registered_at AT TIME ZONE company.time_zone)::date AS registered_on,
+    SELECT card_clock.company_id, card_clock.card_id AS id, card_clock.expiry_version AS version, card_clock.registered_on, card_clock.time_zone,
            card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.expiry_redates,
-           card_type.expiry_version, company.time_zone,
-           (last.posted_at AT TIME ZONE company.time_zone)::date AS used_on
-    FROM card
-    JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
-    JOIN company ON company.id = card.company_id
-    LEFT JOIN LATERAL (
-        SELECT movement.posted_at FROM movement
-        WHERE card_type.expiry_policy = 'inactivity' AND movement.company_id = card.company_id AND movement.card_id = card.id
-          AND movement.action IN ('accrue', 'redeem', 'recharge')
-        ORDER BY movement.seq DESC LIMIT 1
-    ) AS last ON true
-    WHERE card.company_id = @company_id AND card.id = ANY(@card_ids::uuid[]) AND card.expiry_version < card_type.expiry_version
+           card_type.expiry_version, card_type.expiry_set_on,
+           CASE WHEN card_type.expiry_policy = 'inactivity' THEN coalesce(card_clock.used_on, card_clock.registered_on) END AS used_on
+    FROM card_clock
+    JOIN card_type ON card_type.company_id = @company_id AND card_type.id = card_clock.card_type_id
+    WHERE card_clock.company_id = @company_id AND card_clock.card_id = ANY(@card_ids::uuid[]) AND card_clock.expiry_version < card_type.expiry_version
 ), made AS (
     INSERT INTO lot (company_id, card_id, seq, part, state, amount, remaining, earned_on, expires_on, priority)
-    SELECT untracked_lot.company_id, untracked_lot.card_id, untracked_lot.seq, 0, 'open', untracked_lot.remaining, untracked_lot.remaining,
+    SELECT behind.company_id, behind.id, untracked_lot.seq, 0, 'open', untracked_lot.remaining, untracked_lot.remaining,
            (untracked_lot.posted_at AT TIME ZONE behind.time_zone)::date,
            CASE WHEN behind.expiry_redates
-                THEN expiry_end(behind.expiry_policy, behind.expiry_date, behind.expiry_count, behind.expiry_unit,
-                                CASE WHEN behind.expiry_policy = 'inactivity'
-                                     THEN coalesce(behind.used_on, behind.registered_on)
-                                     ELSE (untracked_lot.posted_at AT TIME ZONE behind.time_zone)::date END,
-                                behind.registered_on)
+                THEN expiry_end_since(behind.expiry_policy, behind.expiry_date, behind.expiry_count, behind.expiry_unit,
+                                      coalesce(behind.used_on, (untracked_lot.posted_at AT TIME ZONE behind.time_zone)::date),
+                                      behind.registered_on, behind.expiry_set_on)
            END,
            100
     FROM behind
-    JOIN untracked_lot ON untracked_lot.company_id = @company_id AND untracked_lot.card_id = behind.id
+    CROSS JOIN LATERAL (
+        SELECT * FROM untracked_lot AS u WHERE u.company_id = behind.company_id AND u.card_id = behind.id
+        OFFSET 0
+    ) AS untracked_lot
     WHERE behind.version = 0
 ), redated AS (
     UPDATE lot
-    SET expires_on = expiry_end(behind.expiry_policy, behind.expiry_date, behind.expiry_count, behind.expiry_unit,
-                                CASE WHEN behind.expiry_policy = 'inactivity' THEN coalesce(behind.used_on, behind.registered_on)
-                                     ELSE lot.earned_on END,
-                                behind.registered_on)
+    SET expires_on = expiry_end_since(behind.expiry_policy, behind.expiry_date, behind.expiry_count, behind.expiry_unit,
+                                      coalesce(behind.used_on, lot.earned_on), behind.registered_on, behind.expiry_set_on)
     FROM behind
-    WHERE lot.company_id = @company_id AND lot.card_id = behind.id AND lot.state <> 'closed' AND behind.expiry_redates AND behind.version > 0
+    WHERE lot.company_id = behind.company_id AND lot.card_id = behind.id AND lot.state <> 'closed' AND behind.expiry_redates AND behind.version > 0
 )
 UPDATE card
 SET expiry_version = behind.expiry_version
 FROM behind
-WHERE card.company_id = @company_id AND card.id = behind.id;
+WHERE card.company_id = behind.company_id AND card.id = behind.id;
 
 -- name: LotsOfCards :many
 -- LotsOfCards reads what locked cards have left, in spending order.

@@ -107,17 +107,18 @@ func newEnv(t *testing.T, change ...func(*server.Config)) *env {
 	}
 	people := customer.New(store, time.Now)
 	coupons := coupon.New(store, time.Now)
+	books := ledger.New(store, time.Now)
 	e.river, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Coupons: coupons, Notify: mail, Webhooks: hooks, Customers: people,
+		Pool: e.pool, Imports: in, Ledger: books, Coupons: coupons, Notify: mail, Webhooks: hooks, Customers: people,
 		Upkeep:  &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Coupons: coupons, Webhooks: hooks, Now: time.Now},
-		Reports: &report.Service{DB: store, Ledger: ledger.New(store, time.Now), Now: time.Now},
+		Reports: &report.Service{DB: store, Ledger: books, Now: time.Now},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	resolver := &graph.Resolver{
 		Auth: e.auth, Companies: &company.Service{DB: store, Now: time.Now}, Customers: people,
-		Ledger: ledger.New(store, time.Now), Imports: in, Notify: mail, Queue: &queue.Service{DB: store, River: e.river, Now: time.Now},
+		Ledger: books, Imports: in, Notify: mail, Queue: &queue.Service{DB: store, River: e.river, Now: time.Now},
 	}
 	e.health = ops.NewHealth(
 		ops.Check{Name: "database", Run: e.pool.Ping},

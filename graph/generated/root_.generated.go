@@ -110,6 +110,7 @@ type ComplexityRoot struct {
 		Code            func(childComplexity int) int
 		CreatedAt       func(childComplexity int) int
 		Customer        func(childComplexity int) int
+		ExpiryPlan      func(childComplexity int) int
 		GlobalID        func(childComplexity int) int
 		Held            func(childComplexity int) int
 		HolderBirthdate func(childComplexity int) int
@@ -118,6 +119,7 @@ type ComplexityRoot struct {
 		Holds           func(childComplexity int, first *int, after *string, openOnly *bool) int
 		Lots            func(childComplexity int, first *int, after *string) int
 		Movements       func(childComplexity int, first *int, after *string) int
+		Notices         func(childComplexity int) int
 		Pending         func(childComplexity int) int
 		RegisteredAt    func(childComplexity int) int
 		ReplacedBy      func(childComplexity int) int
@@ -172,6 +174,7 @@ type ComplexityRoot struct {
 		CreatedAt         func(childComplexity int) int
 		CustomerUrl       func(childComplexity int) int
 		CvvRequired       func(childComplexity int) int
+		Expiry            func(childComplexity int) int
 		ForfeitOnExpiry   func(childComplexity int) int
 		GlobalID          func(childComplexity int) int
 		LoadLimit         func(childComplexity int) int
@@ -207,6 +210,17 @@ type ComplexityRoot struct {
 	CardTypeEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	CardTypeExpiry struct {
+		Applying    func(childComplexity int) int
+		Count       func(childComplexity int) int
+		Date        func(childComplexity int) int
+		NoticeDays  func(childComplexity int) int
+		PendingDays func(childComplexity int) int
+		Policy      func(childComplexity int) int
+		TracksLots  func(childComplexity int) int
+		Unit        func(childComplexity int) int
 	}
 
 	CardTypePayload struct {
@@ -462,6 +476,36 @@ type ComplexityRoot struct {
 		Cursor    func(childComplexity int) int
 		Node      func(childComplexity int) int
 		UpdatedAt func(childComplexity int) int
+	}
+
+	ExpiringPoints struct {
+		Amount func(childComplexity int) int
+		On     func(childComplexity int) int
+	}
+
+	ExpiryLoss struct {
+		Amount  func(childComplexity int) int
+		Cards   func(childComplexity int) int
+		Members func(childComplexity int) int
+		On      func(childComplexity int) int
+	}
+
+	ExpiryNotice struct {
+		Amount    func(childComplexity int) int
+		Days      func(childComplexity int) int
+		ExpiresOn func(childComplexity int) int
+		ToldAt    func(childComplexity int) int
+	}
+
+	ExpiryPreview struct {
+		Days   func(childComplexity int) int
+		Months func(childComplexity int) int
+		Total  func(childComplexity int) int
+	}
+
+	ExpiryPreviewPayload struct {
+		Preview    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	Hold struct {
@@ -777,6 +821,7 @@ type ComplexityRoot struct {
 		CardReplace              func(childComplexity int, input model.CardReplaceInput) int
 		CardStatusSet            func(childComplexity int, input model.CardStatusSetInput) int
 		CardTypeCreate           func(childComplexity int, input model.CardTypeCreateInput) int
+		CardTypeExpirySet        func(childComplexity int, input model.CardTypeExpirySetInput) int
 		CardTypeUpdate           func(childComplexity int, input model.CardTypeUpdateInput) int
 		CardUnassign             func(childComplexity int, input model.CardUnassignInput) int
 		CardsIssue               func(childComplexity int, input model.CardsIssueInput) int
@@ -805,6 +850,7 @@ type ComplexityRoot struct {
 		ImportReprocess          func(childComplexity int, input model.ImportReprocessInput) int
 		JobCancel                func(childComplexity int, input model.JobCancelInput) int
 		JobRetry                 func(childComplexity int, input model.JobRetryInput) int
+		JobRun                   func(childComplexity int, input model.JobRunInput) int
 		LedgerCheckStart         func(childComplexity int, input model.LedgerCheckStartInput) int
 		LotsExtend               func(childComplexity int, input model.LotsExtendInput) int
 		MovementAccrue           func(childComplexity int, input model.MovementAccrueInput) int
@@ -974,48 +1020,49 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		APIKeys            func(childComplexity int, first *int, after *string) int
-		Card               func(childComplexity int, code *string, walletKey *string, phone *string) int
-		CardNext           func(childComplexity int, cardTypeCode string) int
-		CardType           func(childComplexity int, code *string, walletKey *string) int
-		CardTypes          func(childComplexity int, first *int, after *string, walletsOnly *bool, withArchived *bool) int
-		Cards              func(childComplexity int, first *int, after *string, status *ledger.Status, cardTypeCode *string, customerID *string) int
-		Company            func(childComplexity int) int
-		Coupon             func(childComplexity int, code string) int
-		CouponBatches      func(childComplexity int, typeCode *string, status *coupon.BatchStatus, first *int, after *string) int
-		CouponType         func(childComplexity int, code string) int
-		CouponTypes        func(childComplexity int, first *int, after *string, withArchived *bool) int
-		Coupons            func(childComplexity int, status *coupon.Status, typeCode *string, customerID *string, batchID *string, first *int, after *string) int
-		Customer           func(childComplexity int, code *string, email *string, document *string, qrCode *string, phone *string) int
-		CustomerAttributes func(childComplexity int, withArchived *bool, first *int, after *string) int
-		Customers          func(childComplexity int, search *string, attribute *model.CustomerAttributeFilter, first *int, after *string) int
-		Hold               func(childComplexity int, id string) int
-		Imports            func(childComplexity int, first *int, after *string) int
-		InsightDaily       func(childComplexity int, from time.Time, to time.Time, cardTypeCode *string, storeCode *string, action *ledger.Action) int
-		InsightLiability   func(childComplexity int, cardTypeCode string) int
-		Jobs               func(childComplexity int, state *queue.State, kind *string, first *int, after *string) int
-		LedgerChecks       func(childComplexity int, first *int, after *string) int
-		Node               func(childComplexity int, id string) int
-		Notifications      func(childComplexity int, first *int, after *string) int
-		Product            func(childComplexity int, code string) int
-		ProductCode        func(childComplexity int, code string) int
-		ProductCodes       func(childComplexity int, status *catalog.CodeStatus, productCode *string, customerID *string, lotID *string, first *int, after *string) int
-		Products           func(childComplexity int, status *catalog.ProductStatus, first *int, after *string) int
-		Queues             func(childComplexity int) int
-		ReportState        func(childComplexity int) int
-		Reward             func(childComplexity int, code string) int
-		RewardAttempts     func(childComplexity int, kind *reward.AttemptKind, customerID *string, failed *bool, first *int, after *string) int
-		RewardClaims       func(childComplexity int, status *reward.ClaimStatus, rewardCode *string, customerID *string, first *int, after *string) int
-		Rewards            func(childComplexity int, status *reward.Status, first *int, after *string) int
-		Segment            func(childComplexity int, code string) int
-		Segments           func(childComplexity int, withArchived *bool, first *int, after *string) int
-		StaffMember        func(childComplexity int, number int) int
-		StaffMembers       func(childComplexity int, first *int, after *string) int
-		Store              func(childComplexity int, code string) int
-		Stores             func(childComplexity int, first *int, after *string) int
-		Viewer             func(childComplexity int) int
-		Webhook            func(childComplexity int, id string) int
-		Webhooks           func(childComplexity int, first *int, after *string) int
+		APIKeys             func(childComplexity int, first *int, after *string) int
+		Card                func(childComplexity int, code *string, walletKey *string, phone *string) int
+		CardNext            func(childComplexity int, cardTypeCode string) int
+		CardType            func(childComplexity int, code *string, walletKey *string) int
+		CardTypes           func(childComplexity int, first *int, after *string, walletsOnly *bool, withArchived *bool) int
+		Cards               func(childComplexity int, first *int, after *string, status *ledger.Status, cardTypeCode *string, customerID *string) int
+		Company             func(childComplexity int) int
+		Coupon              func(childComplexity int, code string) int
+		CouponBatches       func(childComplexity int, typeCode *string, status *coupon.BatchStatus, first *int, after *string) int
+		CouponType          func(childComplexity int, code string) int
+		CouponTypes         func(childComplexity int, first *int, after *string, withArchived *bool) int
+		Coupons             func(childComplexity int, status *coupon.Status, typeCode *string, customerID *string, batchID *string, first *int, after *string) int
+		Customer            func(childComplexity int, code *string, email *string, document *string, qrCode *string, phone *string) int
+		CustomerAttributes  func(childComplexity int, withArchived *bool, first *int, after *string) int
+		Customers           func(childComplexity int, search *string, attribute *model.CustomerAttributeFilter, first *int, after *string) int
+		ExpiryPolicyPreview func(childComplexity int, input model.CardTypeExpirySetInput) int
+		Hold                func(childComplexity int, id string) int
+		Imports             func(childComplexity int, first *int, after *string) int
+		InsightDaily        func(childComplexity int, from time.Time, to time.Time, cardTypeCode *string, storeCode *string, action *ledger.Action) int
+		InsightLiability    func(childComplexity int, cardTypeCode string) int
+		Jobs                func(childComplexity int, state *queue.State, kind *string, first *int, after *string) int
+		LedgerChecks        func(childComplexity int, first *int, after *string) int
+		Node                func(childComplexity int, id string) int
+		Notifications       func(childComplexity int, first *int, after *string) int
+		Product             func(childComplexity int, code string) int
+		ProductCode         func(childComplexity int, code string) int
+		ProductCodes        func(childComplexity int, status *catalog.CodeStatus, productCode *string, customerID *string, lotID *string, first *int, after *string) int
+		Products            func(childComplexity int, status *catalog.ProductStatus, first *int, after *string) int
+		Queues              func(childComplexity int) int
+		ReportState         func(childComplexity int) int
+		Reward              func(childComplexity int, code string) int
+		RewardAttempts      func(childComplexity int, kind *reward.AttemptKind, customerID *string, failed *bool, first *int, after *string) int
+		RewardClaims        func(childComplexity int, status *reward.ClaimStatus, rewardCode *string, customerID *string, first *int, after *string) int
+		Rewards             func(childComplexity int, status *reward.Status, first *int, after *string) int
+		Segment             func(childComplexity int, code string) int
+		Segments            func(childComplexity int, withArchived *bool, first *int, after *string) int
+		StaffMember         func(childComplexity int, number int) int
+		StaffMembers        func(childComplexity int, first *int, after *string) int
+		Store               func(childComplexity int, code string) int
+		Stores              func(childComplexity int, first *int, after *string) int
+		Viewer              func(childComplexity int) int
+		Webhook             func(childComplexity int, id string) int
+		Webhooks            func(childComplexity int, first *int, after *string) int
 	}
 
 	Queue struct {
@@ -1590,6 +1637,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Card.Customer(childComplexity), true
+	case "Card.expiryPlan":
+		if e.ComplexityRoot.Card.ExpiryPlan == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Card.ExpiryPlan(childComplexity), true
 	case "Card.id":
 		if e.ComplexityRoot.Card.GlobalID == nil {
 			break
@@ -1653,6 +1706,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Card.Movements(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Card.notices":
+		if e.ComplexityRoot.Card.Notices == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Card.Notices(childComplexity), true
 	case "Card.pending":
 		if e.ComplexityRoot.Card.Pending == nil {
 			break
@@ -1880,6 +1939,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CardType.CvvRequired(childComplexity), true
+	case "CardType.expiry":
+		if e.ComplexityRoot.CardType.Expiry == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.Expiry(childComplexity), true
 	case "CardType.forfeitOnExpiry":
 		if e.ComplexityRoot.CardType.ForfeitOnExpiry == nil {
 			break
@@ -2056,6 +2121,55 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CardTypeEdge.Node(childComplexity), true
+
+	case "CardTypeExpiry.applying":
+		if e.ComplexityRoot.CardTypeExpiry.Applying == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardTypeExpiry.Applying(childComplexity), true
+	case "CardTypeExpiry.count":
+		if e.ComplexityRoot.CardTypeExpiry.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardTypeExpiry.Count(childComplexity), true
+	case "CardTypeExpiry.date":
+		if e.ComplexityRoot.CardTypeExpiry.Date == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardTypeExpiry.Date(childComplexity), true
+	case "CardTypeExpiry.noticeDays":
+		if e.ComplexityRoot.CardTypeExpiry.NoticeDays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardTypeExpiry.NoticeDays(childComplexity), true
+	case "CardTypeExpiry.pendingDays":
+		if e.ComplexityRoot.CardTypeExpiry.PendingDays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardTypeExpiry.PendingDays(childComplexity), true
+	case "CardTypeExpiry.policy":
+		if e.ComplexityRoot.CardTypeExpiry.Policy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardTypeExpiry.Policy(childComplexity), true
+	case "CardTypeExpiry.tracksLots":
+		if e.ComplexityRoot.CardTypeExpiry.TracksLots == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardTypeExpiry.TracksLots(childComplexity), true
+	case "CardTypeExpiry.unit":
+		if e.ComplexityRoot.CardTypeExpiry.Unit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardTypeExpiry.Unit(childComplexity), true
 
 	case "CardTypePayload.cardType":
 		if e.ComplexityRoot.CardTypePayload.CardType == nil {
@@ -3062,6 +3176,101 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CustomerSegmentEdge.UpdatedAt(childComplexity), true
+
+	case "ExpiringPoints.amount":
+		if e.ComplexityRoot.ExpiringPoints.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiringPoints.Amount(childComplexity), true
+	case "ExpiringPoints.on":
+		if e.ComplexityRoot.ExpiringPoints.On == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiringPoints.On(childComplexity), true
+
+	case "ExpiryLoss.amount":
+		if e.ComplexityRoot.ExpiryLoss.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryLoss.Amount(childComplexity), true
+	case "ExpiryLoss.cards":
+		if e.ComplexityRoot.ExpiryLoss.Cards == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryLoss.Cards(childComplexity), true
+	case "ExpiryLoss.members":
+		if e.ComplexityRoot.ExpiryLoss.Members == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryLoss.Members(childComplexity), true
+	case "ExpiryLoss.on":
+		if e.ComplexityRoot.ExpiryLoss.On == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryLoss.On(childComplexity), true
+
+	case "ExpiryNotice.amount":
+		if e.ComplexityRoot.ExpiryNotice.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryNotice.Amount(childComplexity), true
+	case "ExpiryNotice.days":
+		if e.ComplexityRoot.ExpiryNotice.Days == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryNotice.Days(childComplexity), true
+	case "ExpiryNotice.expiresOn":
+		if e.ComplexityRoot.ExpiryNotice.ExpiresOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryNotice.ExpiresOn(childComplexity), true
+	case "ExpiryNotice.toldAt":
+		if e.ComplexityRoot.ExpiryNotice.ToldAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryNotice.ToldAt(childComplexity), true
+
+	case "ExpiryPreview.days":
+		if e.ComplexityRoot.ExpiryPreview.Days == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryPreview.Days(childComplexity), true
+	case "ExpiryPreview.months":
+		if e.ComplexityRoot.ExpiryPreview.Months == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryPreview.Months(childComplexity), true
+	case "ExpiryPreview.total":
+		if e.ComplexityRoot.ExpiryPreview.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryPreview.Total(childComplexity), true
+
+	case "ExpiryPreviewPayload.preview":
+		if e.ComplexityRoot.ExpiryPreviewPayload.Preview == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryPreviewPayload.Preview(childComplexity), true
+	case "ExpiryPreviewPayload.userErrors":
+		if e.ComplexityRoot.ExpiryPreviewPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryPreviewPayload.UserErrors(childComplexity), true
 
 	case "Hold.amount":
 		if e.ComplexityRoot.Hold.Amount == nil {
@@ -4364,6 +4573,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CardTypeCreate(childComplexity, args["input"].(model.CardTypeCreateInput)), true
+	case "Mutation.cardTypeExpirySet":
+		if e.ComplexityRoot.Mutation.CardTypeExpirySet == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardTypeExpirySet_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardTypeExpirySet(childComplexity, args["input"].(model.CardTypeExpirySetInput)), true
 	case "Mutation.cardTypeUpdate":
 		if e.ComplexityRoot.Mutation.CardTypeUpdate == nil {
 			break
@@ -4672,6 +4892,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.JobRetry(childComplexity, args["input"].(model.JobRetryInput)), true
+	case "Mutation.jobRun":
+		if e.ComplexityRoot.Mutation.JobRun == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_jobRun_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.JobRun(childComplexity, args["input"].(model.JobRunInput)), true
 	case "Mutation.ledgerCheckStart":
 		if e.ComplexityRoot.Mutation.LedgerCheckStart == nil {
 			break
@@ -5785,6 +6016,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Customers(childComplexity, args["search"].(*string), args["attribute"].(*model.CustomerAttributeFilter), args["first"].(*int), args["after"].(*string)), true
+	case "Query.expiryPolicyPreview":
+		if e.ComplexityRoot.Query.ExpiryPolicyPreview == nil {
+			break
+		}
+
+		args, err := ec.field_Query_expiryPolicyPreview_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ExpiryPolicyPreview(childComplexity, args["input"].(model.CardTypeExpirySetInput)), true
 	case "Query.hold":
 		if e.ComplexityRoot.Query.Hold == nil {
 			break
@@ -7474,6 +7716,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCardReplaceInput,
 		ec.unmarshalInputCardStatusSetInput,
 		ec.unmarshalInputCardTypeCreateInput,
+		ec.unmarshalInputCardTypeExpirySetInput,
 		ec.unmarshalInputCardTypeUpdateInput,
 		ec.unmarshalInputCardUnassignInput,
 		ec.unmarshalInputCardsIssueInput,
@@ -7504,6 +7747,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputImportReprocessInput,
 		ec.unmarshalInputJobCancelInput,
 		ec.unmarshalInputJobRetryInput,
+		ec.unmarshalInputJobRunInput,
 		ec.unmarshalInputLedgerCheckStartInput,
 		ec.unmarshalInputLotTermsInput,
 		ec.unmarshalInputLotsExtendInput,
@@ -7904,6 +8148,8 @@ enum UserErrorCode {
   BALANCE_LEFT
   "Too many CVVs were wrong: the card takes none for a while."
   CVV_LOCKED
+  "No job of that kind can be asked for."
+  JOB_KIND_NOT_FOUND
 }
 `, BuiltIn: false},
 	{Name: "../schema/access.graphql", Input: `extend type Query {
@@ -9797,6 +10043,154 @@ type ContactRegisterPayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../schema/expiry.graphql", Input: `extend type Query {
+  "What a change of a card type's expiry policy would do, were it made now: how many members lose how much, and when. It changes nothing. What is earned, spent or held later is not in it."
+  expiryPolicyPreview("The change." input: CardTypeExpirySetInput!): ExpiryPreviewPayload
+}
+
+extend type Mutation {
+  "Changes when a card type's points end. Cards are brought up to the change in the background, a card that is posted on at once; meanwhile another change is refused."
+  cardTypeExpirySet("What to do." input: CardTypeExpirySetInput!): CardTypePayload!
+}
+
+extend type CardType {
+  "When its points end."
+  expiry: CardTypeExpiry!
+}
+
+extend type Card {
+  "What of it ends when, as things stand: all days on which something ends, the soonest first. Pending points are in it; a day that is over, until it is posted."
+  expiryPlan: [ExpiringPoints!]!
+  "What its customer was told of points that end, the latest days first; at most 100."
+  notices: [ExpiryNotice!]!
+}
+
+"A rule by which points end. Days are the company's business days; a day named is the last on which points can be spent."
+enum ExpiryPolicy {
+  "What is earned stays."
+  NEVER
+  "On a date; what is earned later, on that day of its year."
+  FIXED_DATE
+  "So many days or months after it was earned."
+  AFTER
+  "At the end of the month, quarter, year or card's own year in which it was earned, or so many later."
+  PERIOD_END
+  "So many days or months after the card was last used, all at once."
+  INACTIVITY
+}
+
+"What an expiry policy counts."
+enum ExpiryUnit {
+  "Days."
+  DAY
+  "Months. A month from the 31st ends on the month's last day."
+  MONTH
+  "Quarters of the calendar."
+  QUARTER
+  "Calendar years."
+  YEAR
+  "A card's own years, which begin with its registration."
+  ANNIVERSARY
+}
+
+"Which points a change of policy is for."
+enum ExpiryScope {
+  "Only what is earned from now on: the rest keeps the ends it has."
+  NEW_POINTS
+  "All that is left of what was earned, too. Nothing ends before the day of the change is over."
+  ALL_POINTS
+}
+
+"When a card type's points end."
+type CardTypeExpiry {
+  "The rule."
+  policy: ExpiryPolicy!
+  "The date of FIXED_DATE."
+  date: Date
+  "How many units."
+  count: Int!
+  "What count counts."
+  unit: ExpiryUnit!
+  "For how many days accruals wait until they can be used; null: not at all."
+  pendingDays: Int
+  "How many days before points end customers are told, the farthest first."
+  noticeDays: [Int!]!
+  "Whether its cards keep track of each earning, as they do from the first policy on."
+  tracksLots: Boolean!
+  "Whether a change is still being applied."
+  applying: Boolean!
+}
+
+"What of a card ends on a day."
+type ExpiringPoints {
+  "The last day on which it can be spent."
+  on: Date!
+  "How much, in the card type's unit."
+  amount: Decimal!
+}
+
+"That a customer was told what ends."
+type ExpiryNotice {
+  "The last day on which it can be spent."
+  expiresOn: Date!
+  "The distance in days at which it was told."
+  days: Int!
+  "How much it was then."
+  amount: Decimal!
+  "When."
+  toldAt: DateTime!
+}
+
+"What members lose in a time."
+type ExpiryLoss {
+  "The day, or the first of the month; null for all of time."
+  on: Date
+  "How much, in the card type's unit."
+  amount: Decimal!
+  "How many cards lose."
+  cards: Int!
+  "How many members lose: customers, and cards that are nobody's."
+  members: Int!
+}
+
+"What a policy would end."
+type ExpiryPreview {
+  "All of it."
+  total: ExpiryLoss!
+  "By the last day on which it can be spent."
+  days: [ExpiryLoss!]!
+  "By month."
+  months: [ExpiryLoss!]!
+}
+
+"What a change would do."
+type ExpiryPreviewPayload {
+  "What would end; null when the change would be refused."
+  preview: ExpiryPreview
+  "Why the change would be refused; empty when it would not."
+  userErrors: [UserError!]!
+}
+
+"A card type's new expiry policy: all of it, what is left out has its default."
+input CardTypeExpirySetInput {
+  "Which card type."
+  cardTypeCode: String!
+  "The rule."
+  policy: ExpiryPolicy!
+  "The date of FIXED_DATE."
+  date: Date
+  "How many units: 1 to 3660 for AFTER and INACTIVITY, 0 to 3660 for PERIOD_END (0 is the period of the earning)."
+  count: Int! = 0
+  "What count counts: DAY or MONTH for AFTER and INACTIVITY, MONTH, QUARTER, YEAR or ANNIVERSARY for PERIOD_END."
+  unit: ExpiryUnit
+  "For how many days accruals wait until they can be used, 1 to 3660; null: not at all."
+  pendingDays: Int
+  "How many days before points end customers are told: up to ten distances of 1 to 3660."
+  noticeDays: [Int!]! = []
+  "Which points it is for."
+  applyTo: ExpiryScope!
+}
+`, BuiltIn: false},
 	{Name: "../schema/hold.graphql", Input: `extend type Query {
   "One hold by its id."
   hold("The hold's id." id: ID!): Hold
@@ -10133,6 +10527,8 @@ type NotificationEdge {
 extend type Mutation {
   "Runs a job again, now."
   jobRetry("What to do." input: JobRetryInput!): JobPayload!
+  "Runs a job of a kind for the company now, beside its schedule: points_expire, card_expire, hold_expire, expiry_notice. Each may run as often as one likes: what is done is done once."
+  jobRun("What to do." input: JobRunInput!): JobPayload!
   "Cancels a job; one that runs is asked to stop."
   jobCancel("What to do." input: JobCancelInput!): JobPayload!
   "Stops workers from taking up jobs of a queue; platform operators only."
@@ -10244,6 +10640,12 @@ type Queue {
 input JobRetryInput {
   "The job's id."
   id: ID!
+}
+
+"What to run."
+input JobRunInput {
+  "The kind, such as points_expire."
+  kind: String!
 }
 
 "Which job to cancel."
@@ -12235,6 +12637,10 @@ func (ec *executionContext) childFields_Card(ctx context.Context, field graphql.
 		return ec.fieldContext_Card_registeredAt(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Card_createdAt(ctx, field)
+	case "expiryPlan":
+		return ec.fieldContext_Card_expiryPlan(ctx, field)
+	case "notices":
+		return ec.fieldContext_Card_notices(ctx, field)
 	case "holds":
 		return ec.fieldContext_Card_holds(ctx, field)
 	case "lots":
@@ -12381,6 +12787,8 @@ func (ec *executionContext) childFields_CardType(ctx context.Context, field grap
 		return ec.fieldContext_CardType_archivedAt(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_CardType_createdAt(ctx, field)
+	case "expiry":
+		return ec.fieldContext_CardType_expiry(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CardType", field.Name)
 }
@@ -12403,6 +12811,28 @@ func (ec *executionContext) childFields_CardTypeEdge(ctx context.Context, field 
 		return ec.fieldContext_CardTypeEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CardTypeEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CardTypeExpiry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "policy":
+		return ec.fieldContext_CardTypeExpiry_policy(ctx, field)
+	case "date":
+		return ec.fieldContext_CardTypeExpiry_date(ctx, field)
+	case "count":
+		return ec.fieldContext_CardTypeExpiry_count(ctx, field)
+	case "unit":
+		return ec.fieldContext_CardTypeExpiry_unit(ctx, field)
+	case "pendingDays":
+		return ec.fieldContext_CardTypeExpiry_pendingDays(ctx, field)
+	case "noticeDays":
+		return ec.fieldContext_CardTypeExpiry_noticeDays(ctx, field)
+	case "tracksLots":
+		return ec.fieldContext_CardTypeExpiry_tracksLots(ctx, field)
+	case "applying":
+		return ec.fieldContext_CardTypeExpiry_applying(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CardTypeExpiry", field.Name)
 }
 
 func (ec *executionContext) childFields_CardTypePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -12913,6 +13343,66 @@ func (ec *executionContext) childFields_CustomerSegmentEdge(ctx context.Context,
 		return ec.fieldContext_CustomerSegmentEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CustomerSegmentEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ExpiringPoints(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "on":
+		return ec.fieldContext_ExpiringPoints_on(ctx, field)
+	case "amount":
+		return ec.fieldContext_ExpiringPoints_amount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExpiringPoints", field.Name)
+}
+
+func (ec *executionContext) childFields_ExpiryLoss(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "on":
+		return ec.fieldContext_ExpiryLoss_on(ctx, field)
+	case "amount":
+		return ec.fieldContext_ExpiryLoss_amount(ctx, field)
+	case "cards":
+		return ec.fieldContext_ExpiryLoss_cards(ctx, field)
+	case "members":
+		return ec.fieldContext_ExpiryLoss_members(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExpiryLoss", field.Name)
+}
+
+func (ec *executionContext) childFields_ExpiryNotice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "expiresOn":
+		return ec.fieldContext_ExpiryNotice_expiresOn(ctx, field)
+	case "days":
+		return ec.fieldContext_ExpiryNotice_days(ctx, field)
+	case "amount":
+		return ec.fieldContext_ExpiryNotice_amount(ctx, field)
+	case "toldAt":
+		return ec.fieldContext_ExpiryNotice_toldAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExpiryNotice", field.Name)
+}
+
+func (ec *executionContext) childFields_ExpiryPreview(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "total":
+		return ec.fieldContext_ExpiryPreview_total(ctx, field)
+	case "days":
+		return ec.fieldContext_ExpiryPreview_days(ctx, field)
+	case "months":
+		return ec.fieldContext_ExpiryPreview_months(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExpiryPreview", field.Name)
+}
+
+func (ec *executionContext) childFields_ExpiryPreviewPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "preview":
+		return ec.fieldContext_ExpiryPreviewPayload_preview(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ExpiryPreviewPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExpiryPreviewPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Hold(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -78,12 +78,14 @@ type MutationResolver interface {
 	CustomerAttributeUpdate(ctx context.Context, input model.CustomerAttributeUpdateInput) (*model.CustomerAttributePayload, error)
 	CustomerAttributeArchive(ctx context.Context, input model.CustomerAttributeArchiveInput) (*model.CustomerAttributePayload, error)
 	ContactRegister(ctx context.Context, input model.ContactRegisterInput) (*model.ContactRegisterPayload, error)
+	CardTypeExpirySet(ctx context.Context, input model.CardTypeExpirySetInput) (*model.CardTypePayload, error)
 	HoldCreate(ctx context.Context, input model.HoldCreateInput) (*model.HoldPayload, error)
 	HoldCapture(ctx context.Context, input model.HoldCaptureInput) (*model.HoldPayload, error)
 	HoldRelease(ctx context.Context, input model.HoldReleaseInput) (*model.HoldPayload, error)
 	ImportReprocess(ctx context.Context, input model.ImportReprocessInput) (*model.ImportPayload, error)
 	ImportCancel(ctx context.Context, input model.ImportCancelInput) (*model.ImportPayload, error)
 	JobRetry(ctx context.Context, input model.JobRetryInput) (*model.JobPayload, error)
+	JobRun(ctx context.Context, input model.JobRunInput) (*model.JobPayload, error)
 	JobCancel(ctx context.Context, input model.JobCancelInput) (*model.JobPayload, error)
 	QueuePause(ctx context.Context, input model.QueuePauseInput) (*model.QueuePayload, error)
 	QueueResume(ctx context.Context, input model.QueueResumeInput) (*model.QueuePayload, error)
@@ -149,6 +151,7 @@ type QueryResolver interface {
 	Customers(ctx context.Context, search *string, attribute *model.CustomerAttributeFilter, first *int, after *string) (*model.CustomerConnection, error)
 	Customer(ctx context.Context, code *string, email *string, document *string, qrCode *string, phone *string) (*customer.Customer, error)
 	CustomerAttributes(ctx context.Context, withArchived *bool, first *int, after *string) (*model.CustomerAttributeConnection, error)
+	ExpiryPolicyPreview(ctx context.Context, input model.CardTypeExpirySetInput) (*model.ExpiryPreviewPayload, error)
 	Hold(ctx context.Context, id string) (*ledger.Hold, error)
 	Imports(ctx context.Context, first *int, after *string) (*model.ImportConnection, error)
 	Notifications(ctx context.Context, first *int, after *string) (*model.NotificationConnection, error)
@@ -356,6 +359,20 @@ func (ec *executionContext) field_Mutation_cardTypeCreate_args(ctx context.Conte
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CardTypeCreateInput, error) {
 			return ec.unmarshalNCardTypeCreateInput2selloᚋgraphᚋmodelᚐCardTypeCreateInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_cardTypeExpirySet_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CardTypeExpirySetInput, error) {
+			return ec.unmarshalNCardTypeExpirySetInput2selloᚋgraphᚋmodelᚐCardTypeExpirySetInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -748,6 +765,20 @@ func (ec *executionContext) field_Mutation_jobRetry_args(ctx context.Context, ra
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.JobRetryInput, error) {
 			return ec.unmarshalNJobRetryInput2selloᚋgraphᚋmodelᚐJobRetryInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_jobRun_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.JobRunInput, error) {
+			return ec.unmarshalNJobRunInput2selloᚋgraphᚋmodelᚐJobRunInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -1889,6 +1920,20 @@ func (ec *executionContext) field_Query_customers_args(ctx context.Context, rawA
 		return nil, err
 	}
 	args["after"] = arg3
+	return args, nil
+}
+
+func (ec *executionContext) field_Query_expiryPolicyPreview_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CardTypeExpirySetInput, error) {
+			return ec.unmarshalNCardTypeExpirySetInput2selloᚋgraphᚋmodelᚐCardTypeExpirySetInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
 	return args, nil
 }
 
@@ -4418,6 +4463,50 @@ func (ec *executionContext) fieldContext_Mutation_contactRegister(ctx context.Co
 	return fc, nil
 }
 
+func (ec *executionContext) _Mutation_cardTypeExpirySet(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_cardTypeExpirySet(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CardTypeExpirySet(ctx, fc.Args["input"].(model.CardTypeExpirySetInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CardTypePayload) graphql.Marshaler {
+			return ec.marshalNCardTypePayload2ᚖselloᚋgraphᚋmodelᚐCardTypePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_cardTypeExpirySet(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CardTypePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_cardTypeExpirySet_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Mutation_holdCreate(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4676,6 +4765,50 @@ func (ec *executionContext) fieldContext_Mutation_jobRetry(ctx context.Context, 
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_jobRetry_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_jobRun(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_jobRun(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().JobRun(ctx, fc.Args["input"].(model.JobRunInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.JobPayload) graphql.Marshaler {
+			return ec.marshalNJobPayload2ᚖselloᚋgraphᚋmodelᚐJobPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_jobRun(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_JobPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_jobRun_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -7476,6 +7609,50 @@ func (ec *executionContext) fieldContext_Query_customerAttributes(ctx context.Co
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_expiryPolicyPreview(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_expiryPolicyPreview(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().ExpiryPolicyPreview(ctx, fc.Args["input"].(model.CardTypeExpirySetInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ExpiryPreviewPayload) graphql.Marshaler {
+			return ec.marshalOExpiryPreviewPayload2ᚖselloᚋgraphᚋmodelᚐExpiryPreviewPayload(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_expiryPolicyPreview(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExpiryPreviewPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_expiryPolicyPreview_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_hold(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9229,6 +9406,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "cardTypeExpirySet":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_cardTypeExpirySet(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "holdCreate":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_holdCreate(ctx, field)
@@ -9267,6 +9451,13 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 		case "jobRetry":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_jobRetry(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "jobRun":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_jobRun(ctx, field)
 			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
@@ -10099,6 +10290,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_customerAttributes(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "expiryPolicyPreview":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_expiryPolicyPreview(ctx, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -10992,6 +11205,7 @@ var (
 		"REWARD_CLAIM_NOT_FOUND":     loyalty.CodeRewardClaimNotFound,
 		"BALANCE_LEFT":               loyalty.CodeBalanceLeft,
 		"CVV_LOCKED":                 loyalty.CodeCVVLocked,
+		"JOB_KIND_NOT_FOUND":         loyalty.CodeJobKindNotFound,
 	}
 	marshalNUserErrorCode2selloᚋloyaltyᚐCode = map[loyalty.Code]string{
 		loyalty.CodeInvalid:                "INVALID",
@@ -11089,6 +11303,7 @@ var (
 		loyalty.CodeRewardClaimNotFound:    "REWARD_CLAIM_NOT_FOUND",
 		loyalty.CodeBalanceLeft:            "BALANCE_LEFT",
 		loyalty.CodeCVVLocked:              "CVV_LOCKED",
+		loyalty.CodeJobKindNotFound:        "JOB_KIND_NOT_FOUND",
 	}
 )
 
@@ -11331,6 +11546,7 @@ var (
 		"REWARD_CLAIM_NOT_FOUND":     loyalty.CodeRewardClaimNotFound,
 		"BALANCE_LEFT":               loyalty.CodeBalanceLeft,
 		"CVV_LOCKED":                 loyalty.CodeCVVLocked,
+		"JOB_KIND_NOT_FOUND":         loyalty.CodeJobKindNotFound,
 	}
 	marshalOUserErrorCode2ᚖselloᚋloyaltyᚐCode = map[loyalty.Code]string{
 		loyalty.CodeInvalid:                "INVALID",
@@ -11428,6 +11644,7 @@ var (
 		loyalty.CodeRewardClaimNotFound:    "REWARD_CLAIM_NOT_FOUND",
 		loyalty.CodeBalanceLeft:            "BALANCE_LEFT",
 		loyalty.CodeCVVLocked:              "CVV_LOCKED",
+		loyalty.CodeJobKindNotFound:        "JOB_KIND_NOT_FOUND",
 	}
 )
 

@@ -135,7 +135,7 @@ func New(tb testing.TB, options ...Options) *Env {
 	people := customer.New(e.Store, e.Clock.Now)
 	people.Coupons = coupons
 	e.Jobs, err = jobs.New(jobs.Config{
-		Pool: e.Pool, Imports: importing, Coupons: coupons, Notify: notifying, Work: true, Log: log, Fast: true,
+		Pool: e.Pool, Imports: importing, Ledger: books, Coupons: coupons, Notify: notifying, Work: true, Log: log, Fast: true,
 		Upkeep:  &upkeep.Service{DB: e.Store, Auth: e.Auth, Imports: importing, Coupons: coupons, Now: e.Clock.Now, Webhooks: hooks},
 		Reports: reporting, Webhooks: hooks, Customers: people,
 	})
@@ -154,7 +154,7 @@ func New(tb testing.TB, options ...Options) *Env {
 		Catalog:   catalog.New(e.Store, books, e.Clock.Now),
 		Rewards:   reward.New(e.Store, books, e.Clock.Now),
 		Notify:    notifying,
-		Queue:     &queue.Service{DB: e.Store, River: e.Jobs, Now: e.Clock.Now},
+		Queue:     &queue.Service{DB: e.Store, River: e.Jobs, Now: e.Clock.Now, Asked: jobs.Asked()},
 		Reports:   reporting,
 		Feed:      db.NewFeed(e.Store, o.Feed),
 		Webhooks:  hooks,

@@ -331,6 +331,26 @@ type CardTypeEdge struct {
 	Node *ledger.CardType `json:"node"`
 }
 
+// A card type's new expiry policy: all of it, what is left out has its default.
+type CardTypeExpirySetInput struct {
+	// Which card type.
+	CardTypeCode string `json:"cardTypeCode"`
+	// The rule.
+	Policy ledger.ExpiryPolicy `json:"policy"`
+	// The date of FIXED_DATE.
+	Date *time.Time `json:"date,omitempty"`
+	// How many units: 1 to 3660 for AFTER and INACTIVITY, 0 to 3660 for PERIOD_END (0 is the period of the earning).
+	Count int `json:"count"`
+	// What count counts: DAY or MONTH for AFTER and INACTIVITY, MONTH, QUARTER, YEAR or ANNIVERSARY for PERIOD_END.
+	Unit *ledger.ExpiryUnit `json:"unit,omitempty"`
+	// For how many days accruals wait until they can be used, 1 to 3660; null: not at all.
+	PendingDays *int `json:"pendingDays,omitempty"`
+	// How many days before points end customers are told: up to ten distances of 1 to 3660.
+	NoticeDays []int `json:"noticeDays"`
+	// Which points it is for.
+	ApplyTo ledger.ExpiryScope `json:"applyTo"`
+}
+
 // The card type after the change.
 type CardTypePayload struct {
 	// The card type; null when refused.
@@ -938,6 +958,14 @@ type CustomerUpdateInput struct {
 	Attributes graphql.Omittable[json.RawMessage] `json:"attributes,omitempty"`
 }
 
+// What a change would do.
+type ExpiryPreviewPayload struct {
+	// What would end; null when the change would be refused.
+	Preview *ledger.ExpiryPreview `json:"preview,omitempty"`
+	// Why the change would be refused; empty when it would not.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // What to take of a hold.
 type HoldCaptureInput struct {
 	// Which hold.
@@ -1106,6 +1134,12 @@ type JobPayload struct {
 type JobRetryInput struct {
 	// The job's id.
 	ID string `json:"id"`
+}
+
+// What to run.
+type JobRunInput struct {
+	// The kind, such as points_expire.
+	Kind string `json:"kind"`
 }
 
 // A page of checks.

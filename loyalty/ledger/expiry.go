@@ -118,9 +118,21 @@ func dayOf(at time.Time, zone *time.Location) time.Time {
 	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
 
-// endOf is the instant at which a business day has ended in a zone.
+// endOf is the instant at which a business day has ended in a zone: midnight, the
+// later one where clocks show it twice, and the change itself where they skip it (or
+// the whole next day). PostgreSQL's AT TIME ZONE says the same.
 func endOf(day time.Time, zone *time.Location) time.Time {
-	return time.Date(day.Year(), day.Month(), day.Day()+1, 0, 0, 0, 0, zone).UTC()
+	midnight := day.AddDate(0, 0, 1)
+	const around = 26 * time.Hour // more than any change and any offset
+	shown := func(t time.Time) time.Duration {
+		_, offset := t.In(zone).Zone()
+		return time.Duration(offset) * time.Second
+	}
+	before, after := midnight.Add(-shown(midnight.Add(-around))), midnight.Add(-shown(midnight.Add(around)))
+	if after.Add(shown(after)).Equal(midnight) {
+		return after
+	}
+	return before
 }
 
 // startOf is the instant at which a business day begins in a zone.
@@ -139,4 +151,36 @@ func expiryPlan(all []*Lot) []Expiring {
 		plan = append(plan, Expiring{On: day, Amount: sums[day]})
 	}
 	return plan
+}
+
+// TypeExpiry is when a card type's points end, as callers see it.
+type TypeExpiry struct {
+	Expiry
+	PendingDays *int
+	NoticeDays  []int
+	TracksLots  bool
+	// Applying: the job of the last change still runs.
+	Applying bool
+}
+
+// Expiry is when the card type's points end.
+func (t *CardType) Expiry() *TypeExpiry {
+	out := &TypeExpiry{Expiry: expiryOf(t.CardType), TracksLots: t.TracksLots, Applying: t.ExpiryApplying, NoticeDays: make([]int, len(t.NoticeDays))}
+	if t.PendingDays != nil {
+		out.PendingDays = new(int(*t.PendingDays))
+	}
+	for i, n := range t.NoticeDays {
+		out.NoticeDays[i] = int(n)
+	}
+	return out
+}
+
+// UsedUntil is the last day of what is on a card of the type that is used on a day;
+// nil where points do not end with inactivity.
+func UsedUntil(t db.CardType, day time.Time) *time.Time {
+	e := expiryOf(t)
+	if e.Policy != ExpiresWithInactivity {
+		return nil
+	}
+	return e.End(day, day)
 }

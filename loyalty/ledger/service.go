@@ -3,7 +3,10 @@
 package ledger
 
 import (
+	"context"
 	"time"
+
+	"github.com/google/uuid"
 
 	"sello/db"
 	"sello/loyalty"
@@ -17,6 +20,11 @@ type Service struct {
 	// Posted counts a posting, by action; Refused one that was refused, by code.
 	Posted  func(action Action)
 	Refused func(code string)
+	// Jobs enqueues what a change of policy causes.
+	Jobs Enqueuer
+	// Mail queues what customers are told by mail, in the transaction that tells it;
+	// nil: nothing is sent.
+	Mail func(ctx context.Context, tx db.Tx, company uuid.UUID, mails []Mail) error
 	// Secret keys what is kept of cards' CVVs.
 	Secret []byte
 

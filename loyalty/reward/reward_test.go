@@ -18,7 +18,9 @@ import (
 	"sello/loyalty/reward"
 )
 
-func at(store string) func(*reward.Exchange) { return func(in *reward.Exchange) { in.StoreCode = store } }
+func at(store string) func(*reward.Exchange) {
+	return func(in *reward.Exchange) { in.StoreCode = store }
+}
 
 func TestRewardRules(t *testing.T) {
 	t.Parallel()

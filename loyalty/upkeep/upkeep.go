@@ -19,6 +19,7 @@ import (
 	"sello/loyalty/auth"
 	"sello/loyalty/coupon"
 	"sello/loyalty/imports"
+	"sello/loyalty/ledger"
 	"sello/loyalty/webhook"
 )
 
@@ -133,10 +134,10 @@ func (s *Service) Sweep(ctx context.Context) (Swept, error) {
 		during("give up lost batches of coupons", batchesErr))
 }
 
-// Plan enqueues today's jobs of every company (Prune, and the expiry of coupons),
-// today being the day in the company's own zone. Called every hour it starts a company's job within the hour
-// after its midnight, and later where no process was there to do so; a day that
-// has its job already is left alone.
+// Plan enqueues today's jobs of every company, today being the day in the company's
+// own zone. Called every hour it starts a company's jobs within the hour after its
+// midnight, and later where no process was there to do so; a day that has its jobs
+// already is left alone. A change of policy whose job was given up gets another.
 func (s *Service) Plan(ctx context.Context) (planned int, err error) {
 	companies, err := s.DB.CompaniesAll(ctx)
 	if err != nil {
@@ -151,9 +152,16 @@ func (s *Service) Plan(ctx context.Context) (planned int, err error) {
 			unknown = append(unknown, fmt.Errorf("read a company's time zone: %w", err))
 			continue
 		}
-		day := now.In(zone).Format(time.DateOnly)
-		due = append(due, river.InsertManyParams{Args: Prune{CompanyID: c.ID, Day: day}},
-			river.InsertManyParams{Args: coupon.ExpireDay{CompanyID: c.ID, Day: day}})
+		for _, job := range daily(c.ID, now.In(zone).Format(time.DateOnly)) {
+			due = append(due, river.InsertManyParams{Args: job})
+		}
+	}
+	applying, err := s.DB.CardTypesApplying(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("list expiry policies that are being applied: %w", err)
+	}
+	for _, t := range applying {
+		due = append(due, river.InsertManyParams{Args: ledger.ExpiryPolicyApply{CompanyID: t.CompanyID, CardTypeID: t.ID, Version: t.ExpiryVersion}})
 	}
 	if len(due) > 0 {
 		err = s.DB.InTx(ctx, func(tx db.Tx) error {
@@ -168,6 +176,17 @@ func (s *Service) Plan(ctx context.Context) (planned int, err error) {
 		})
 	}
 	return planned, errors.Join(append(unknown, err)...)
+}
+
+// daily are the jobs of a company's business day.
+func daily(company uuid.UUID, day string) []river.JobArgs {
+	return []river.JobArgs{
+		Prune{CompanyID: company, Day: day},
+		ledger.PointsExpire{CompanyID: company, Day: day},
+		ledger.CardExpire{CompanyID: company, Day: day},
+		ledger.ExpiryNotice{CompanyID: company, Day: day},
+		coupon.ExpireDay{CompanyID: company, Day: day},
+	}
 }
 
 // inBatches repeats a statement until it finds less than a whole batch.

@@ -19,6 +19,7 @@ import (
 	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
+	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
@@ -55,7 +56,8 @@ func newEnv(t *testing.T) *env {
 		DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: clock, Issuer: "http://sello.test"}), Imports: in, Now: clock,
 	}
 	_, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Coupons: e.Coupons, Upkeep: e.Service, Reports: &report.Service{DB: store, Now: clock}, Webhooks: hooks,
+		Pool: e.pool, Imports: in, Coupons: e.Coupons, Ledger: ledger.New(store, clock), Upkeep: e.Service,
+		Reports: &report.Service{DB: store, Now: clock}, Webhooks: hooks,
 		Customers: customer.New(store, clock), Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock},
 	})
 	if err != nil {
@@ -223,11 +225,11 @@ func TestPlan(t *testing.T) {
 		at      time.Time
 		planned int
 	}{
-		{start, 4},                  // two jobs each: 17:30 in Mexico, 06:30 of the 22nd in Vietnam
-		{start.Add(time.Minute), 0}, // both days have their job
+		{start, 10},                 // five jobs each: 17:30 in Mexico, 06:30 of the 22nd in Vietnam
+		{start.Add(time.Minute), 0}, // both days have their jobs
 		{start.Add(6*time.Hour + 29*time.Minute), 0}, // 23:59 in Mexico
-		{start.Add(6*time.Hour + 31*time.Minute), 2}, // past midnight in Mexico
-		{start.Add(18 * time.Hour), 2},               // past midnight in Vietnam
+		{start.Add(6*time.Hour + 31*time.Minute), 5}, // past midnight in Mexico
+		{start.Add(18 * time.Hour), 5},               // past midnight in Vietnam
 		{start.Add(18 * time.Hour), 0},
 	} {
 		e.now = step.at
@@ -246,8 +248,8 @@ func TestPlan(t *testing.T) {
 	// A company that cannot be planned does not keep the others from it.
 	e.exec(t, `UPDATE company SET time_zone = 'Mars/Olympus' WHERE id = $1`, e.acme)
 	e.now = start.Add(48 * time.Hour)
-	if planned, err := e.Plan(t.Context()); err == nil || planned != 2 {
-		t.Errorf("an unknown zone: got %d planned, error %v, want two and an error", planned, err)
+	if planned, err := e.Plan(t.Context()); err == nil || planned != 5 {
+		t.Errorf("an unknown zone: got %d planned, error %v, want five and an error", planned, err)
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
+	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
@@ -72,10 +73,11 @@ func newEnv(t *testing.T, change ...func(*pretii.Config)) *env {
 		t.Fatal(err)
 	}
 	client, err := jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Coupons: coupons, Notify: mail, Webhooks: hooks, Customers: customer.New(store, clock),
-		Upkeep:  &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Coupons: coupons, Webhooks: hooks, Now: clock},
-		Reports: &report.Service{DB: store, Now: clock},
-		Work:    true, Fast: true, Log: quiet,
+		Pool: e.pool, Imports: in, Ledger: ledger.New(store, clock), Coupons: coupons, Notify: mail, Webhooks: hooks,
+		Customers: customer.New(store, clock),
+		Upkeep:    &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Coupons: coupons, Webhooks: hooks, Now: clock},
+		Reports:   &report.Service{DB: store, Now: clock},
+		Work:      true, Fast: true, Log: quiet,
 	})
 	if err != nil {
 		t.Fatal(err)

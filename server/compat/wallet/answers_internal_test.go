@@ -48,7 +48,7 @@ var unreachable = []loyalty.Code{
 	loyalty.CodeCustomerMerged, loyalty.CodeCustomerErased, loyalty.CodeAttributeUnknown, loyalty.CodeAttributeInvalid,
 	loyalty.CodeAttributeRequired, loyalty.CodeAttributeNotReady, loyalty.CodeAttributeLimit, loyalty.CodeSegmentNotFound,
 	loyalty.CodeSegmentArchived,
-	loyalty.CodeBalanceLeft, loyalty.CodeCVVLocked,
+	loyalty.CodeBalanceLeft, loyalty.CodeCVVLocked, loyalty.CodeJobKindNotFound,
 }
 
 // movementChecked are codes that the shim's own checks of parameters keep from a
