@@ -52,7 +52,7 @@ func TestCustomerExport(t *testing.T) {
 	if status != http.StatusOK || !strings.Contains(header.Get("Content-Disposition"), "attachment") || header.Get("Cache-Control") != "no-store" {
 		t.Errorf("got %d, %v", status, header)
 	}
-	if person.Customer.Email != "maria0@alpha.example" || len(person.Cards) != 2 || len(person.Cards[0].Movements) != 3 || strings.Contains(body, "maria1@") {
+	if person.Customer.Email != "maria0@alpha.example" || len(person.Cards) != 2 || len(person.Cards[0].Movements) != 4 || strings.Contains(body, "maria1@") {
 		t.Errorf("got %s", body)
 	}
 	if n := alpha.Count(t, `SELECT count(*) FROM audit_entry WHERE action = 'customer_export' AND target_id = $1`, alpha.Names.Customers[0].ID); n != 1 {
