@@ -206,7 +206,7 @@ func (e *expirer) step(ctx context.Context, do string, from, until time.Time) (s
 // runs it twice to the end.
 func (e *expirer) passDays(ctx context.Context, lots, kills int) (killedAt []int, err error) {
 	for n := range kills {
-		p, err := startProcess("expiry", e.options.Binary, stepArgs("expire", expiryFrom, expiryUntil), e.env, nil)
+		p, err := startProcess("expiry", e.options.Binary, stepArgs("expire", expiryFrom, expiryUntil), e.env, nil, false)
 		if err != nil {
 			return killedAt, err
 		}

@@ -125,17 +125,29 @@ SELECT card.id,
        coalesce(lots.ended, 0)::numeric AS ended, coalesce(lots.vested, 0)::numeric AS vested, coalesce(lots.waiting, 0)::numeric AS waiting,
        coalesce(holds.due, 0)::numeric AS released
 FROM card
-JOIN company ON company.id = card.company_id
 JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
+JOIN (SELECT company.id, timezone(company.time_zone, $1::timestamptz)::date AS today, company.time_zone FROM company WHERE company.id = $2) AS home
+    ON home.id = card.company_id
 LEFT JOIN LATERAL (
-    SELECT sum(lot.remaining) FILTER (WHERE lot.state = 'open' AND lot.expires_on < timezone(company.time_zone, $1::timestamptz)::date) AS ended,
-           sum(lot.remaining) FILTER (WHERE lot.state = 'pending' AND lot.vests_on <= timezone(company.time_zone, $1::timestamptz)::date) AS vested,
-           sum(lot.remaining) FILTER (WHERE lot.state = 'pending' AND coalesce(lot.vests_on, 'infinity') > timezone(company.time_zone, $1::timestamptz)::date) AS waiting
+    SELECT sum(lot.remaining) FILTER (WHERE lot.state = 'open' AND lot.expires_on < home.today) AS ended,
+           sum(lot.remaining) FILTER (WHERE lot.state = 'pending' AND lot.vests_on <= home.today AND card.status <> 'cancelled'
+                                        AND coalesce(lot.expires_on, 'infinity') >= home.today) AS vested,
+           sum(lot.remaining) FILTER (WHERE lot.state = 'pending' AND coalesce(lot.vests_on, 'infinity') > home.today) AS waiting
     FROM lot
     WHERE card_type.tracks_lots AND lot.company_id = card.company_id AND lot.card_id = card.id AND lot.state <> 'closed'
 ) AS lots ON true
 LEFT JOIN LATERAL (
-    SELECT sum(hold.amount) AS due FROM hold
+    SELECT sum(hold.amount - coalesce(gone.amount, 0)) AS due
+    FROM hold
+    LEFT JOIN LATERAL (
+        SELECT -sum(lot_entry.amount) AS amount
+        FROM lot_entry
+        JOIN lot ON lot.company_id = lot_entry.company_id AND lot.card_id = lot_entry.card_id AND lot.seq = lot_entry.lot_seq AND lot.part = lot_entry.lot_part
+        WHERE lot_entry.company_id = hold.company_id AND lot_entry.card_id = hold.card_id AND lot_entry.seq = hold.seq
+          AND CASE WHEN card_type.returned_lot_days > 0 AND lot.expires_on < timezone(home.time_zone, hold.expires_at)::date
+                   THEN timezone(home.time_zone, hold.expires_at)::date + card_type.returned_lot_days
+                   ELSE lot.expires_on END < home.today
+    ) AS gone ON card_type.tracks_lots
     WHERE card.held > 0 AND hold.company_id = card.company_id AND hold.card_id = card.id AND hold.status = 'open' AND hold.expires_at <= $1::timestamptz
 ) AS holds ON true
 WHERE card.company_id = $2 AND card.id = ANY($3::uuid[])
@@ -158,7 +170,7 @@ type CardsDueRow struct {
 
 // CardsDue tells for each card of a page what is due and not yet posted: lots that
 // have ended or become usable, holds whose time is up. What can be spent does not
-// wait for a job.
+// wait for a job. What would come of something due only to end by now is in neither.
 func (q *Queries) CardsDue(ctx context.Context, arg CardsDueParams) ([]CardsDueRow, error) {
 	rows, err := q.db.Query(ctx, cardsDue, arg.Now, arg.CompanyID, arg.CardIds)
 	if err != nil {
@@ -186,7 +198,7 @@ func (q *Queries) CardsDue(ctx context.Context, arg CardsDueParams) ([]CardsDueR
 }
 
 const cardsLock = `-- name: CardsLock :many
-SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, card_type.expiry_set_on, company.time_zone
+SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card.cvv_failures, card.cvv_locked_until, card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, card_type.expiry_set_on, company.time_zone
 FROM card
 JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
 JOIN company ON company.id = card.company_id
@@ -239,6 +251,8 @@ func (q *Queries) CardsLock(ctx context.Context, companyID uuid.UUID, ids []uuid
 			&i.Card.ReplacedByID,
 			&i.Card.HiddenAt,
 			&i.Card.Debt,
+			&i.Card.CvvFailures,
+			&i.Card.CvvLockedUntil,
 			&i.CardType.CompanyID,
 			&i.CardType.ID,
 			&i.CardType.Code,
@@ -301,7 +315,7 @@ func (q *Queries) CardsLock(ctx context.Context, companyID uuid.UUID, ids []uuid
 }
 
 const cardsLockFree = `-- name: CardsLockFree :many
-SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, card_type.expiry_set_on, company.time_zone
+SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card.cvv_failures, card.cvv_locked_until, card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, card_type.expiry_set_on, company.time_zone
 FROM card
 JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
 JOIN company ON company.id = card.company_id
@@ -353,6 +367,8 @@ func (q *Queries) CardsLockFree(ctx context.Context, companyID uuid.UUID, ids []
 			&i.Card.ReplacedByID,
 			&i.Card.HiddenAt,
 			&i.Card.Debt,
+			&i.Card.CvvFailures,
+			&i.Card.CvvLockedUntil,
 			&i.CardType.CompanyID,
 			&i.CardType.ID,
 			&i.CardType.Code,
@@ -776,6 +792,60 @@ func (q *Queries) LotExpired(ctx context.Context, arg LotExpiredParams) (decimal
 	var expired decimal.Decimal
 	err := row.Scan(&expired)
 	return expired, err
+}
+
+const lotSubstitutes = `-- name: LotSubstitutes :many
+SELECT answer.related_seq::bigint AS origin_seq, lot_entry.lot_seq, lot_entry.lot_part, (-sum(lot_entry.amount))::numeric AS amount
+FROM movement AS answer
+JOIN lot_entry ON lot_entry.company_id = answer.company_id AND lot_entry.card_id = answer.card_id AND lot_entry.seq = answer.seq
+JOIN movement AS made ON made.company_id = answer.company_id AND made.card_id = answer.card_id AND made.seq = lot_entry.lot_seq
+WHERE answer.company_id = $1 AND answer.related_card_id = $2::uuid AND answer.related_seq = ANY($3::bigint[])
+  AND answer.action IN ('reverse', 'expire', 'write_off')
+  AND lot_entry.lot_seq <> answer.related_seq AND made.action <> 'write_off'
+GROUP BY answer.related_seq, lot_entry.lot_seq, lot_entry.lot_part
+HAVING sum(lot_entry.amount) < 0
+ORDER BY answer.related_seq, lot_entry.lot_seq, lot_entry.lot_part
+`
+
+type LotSubstitutesParams struct {
+	CompanyID uuid.UUID
+	CardID    uuid.UUID
+	Seqs      []int64
+}
+
+type LotSubstitutesRow struct {
+	OriginSeq int64
+	LotSeq    int64
+	LotPart   int16
+	Amount    decimal.Decimal
+}
+
+// LotSubstitutes is what returns of movements took from lots that these did not
+// make, less what was passed on to those since. What was written off stands for
+// nobody's lot.
+func (q *Queries) LotSubstitutes(ctx context.Context, arg LotSubstitutesParams) ([]LotSubstitutesRow, error) {
+	rows, err := q.db.Query(ctx, lotSubstitutes, arg.CompanyID, arg.CardID, arg.Seqs)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LotSubstitutesRow
+	for rows.Next() {
+		var i LotSubstitutesRow
+		if err := rows.Scan(
+			&i.OriginSeq,
+			&i.LotSeq,
+			&i.LotPart,
+			&i.Amount,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const lotsByCards = `-- name: LotsByCards :many
@@ -1269,6 +1339,49 @@ func (q *Queries) PostingsRead(ctx context.Context, arg PostingsReadParams) ([]P
 			&i.KeySeq,
 			&i.KeyExpiresAt,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const writeOffsSince = `-- name: WriteOffsSince :many
+SELECT movement.related_seq::bigint AS related_seq, sum(movement.amount)::numeric AS amount
+FROM movement
+WHERE movement.company_id = $1 AND movement.card_id = $2 AND movement.seq > $3
+  AND movement.action = 'write_off' AND movement.related_seq IS NOT NULL
+GROUP BY movement.related_seq
+HAVING sum(movement.amount) > 0
+ORDER BY movement.related_seq DESC
+`
+
+type WriteOffsSinceParams struct {
+	CompanyID uuid.UUID
+	CardID    uuid.UUID
+	Seq       int64
+}
+
+type WriteOffsSinceRow struct {
+	RelatedSeq int64
+	Amount     decimal.Decimal
+}
+
+// WriteOffsSince is what returns on a card could not take, by the movement that they
+// took back, and have not taken since: those that came after a movement.
+func (q *Queries) WriteOffsSince(ctx context.Context, arg WriteOffsSinceParams) ([]WriteOffsSinceRow, error) {
+	rows, err := q.db.Query(ctx, writeOffsSince, arg.CompanyID, arg.CardID, arg.Seq)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WriteOffsSinceRow
+	for rows.Next() {
+		var i WriteOffsSinceRow
+		if err := rows.Scan(&i.RelatedSeq, &i.Amount); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

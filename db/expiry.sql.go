@@ -116,7 +116,7 @@ func (q *Queries) CardTypeExpirySet(ctx context.Context, arg CardTypeExpirySetPa
 	return i, err
 }
 
-const cardTypeLock = `-- name: CardTypeLock :one
+const cardTypePolicyLock = `-- name: CardTypePolicyLock :one
 
 SELECT card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, card_type.expiry_set_on, company.time_zone
 FROM card_type
@@ -125,7 +125,7 @@ WHERE card_type.company_id = $1 AND card_type.code = $2
 FOR NO KEY UPDATE OF card_type
 `
 
-type CardTypeLockRow struct {
+type CardTypePolicyLockRow struct {
 	CardType CardType
 	TimeZone string
 }
@@ -133,10 +133,10 @@ type CardTypeLockRow struct {
 // Points that end: the policy and its preview, and what the jobs do to many cards
 // at once. Batches walk an index from behind the last row they saw, lock their
 // cards in the order of ids, and look again in a statement of their own.
-// CardTypeLock takes a card type for a change of its policy.
-func (q *Queries) CardTypeLock(ctx context.Context, companyID uuid.UUID, code string) (CardTypeLockRow, error) {
-	row := q.db.QueryRow(ctx, cardTypeLock, companyID, code)
-	var i CardTypeLockRow
+// CardTypePolicyLock takes a card type for a change of its policy.
+func (q *Queries) CardTypePolicyLock(ctx context.Context, companyID uuid.UUID, code string) (CardTypePolicyLockRow, error) {
+	row := q.db.QueryRow(ctx, cardTypePolicyLock, companyID, code)
+	var i CardTypePolicyLockRow
 	err := row.Scan(
 		&i.CardType.CompanyID,
 		&i.CardType.ID,

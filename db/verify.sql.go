@@ -26,7 +26,7 @@ SELECT coalesce(card.company_id, chain.company_id)::uuid AS company_id,
        (card.id IS NOT NULL AND card.balance <> coalesce(chain.total, 0)
            AND card.balance <> coalesce(last.balance_after, 0))::boolean AS balance_wrong,
        (card.id IS NOT NULL AND card.balance - card.held < card.floor - card.debt)::boolean AS below_floor
-FROM (SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt FROM card AS c
+FROM (SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt, cvv_failures, cvv_locked_until FROM card AS c
       WHERE $1::uuid IS NULL OR c.company_id = $1::uuid) AS card
 FULL JOIN (SELECT movement.company_id, movement.card_id, max(movement.seq) AS last_seq, sum(movement.amount) AS total
            FROM movement

@@ -11,11 +11,3 @@ func expiryChange(in model.CardTypeExpirySetInput) ledger.ExpiryChange {
 		Expiry: ledger.Expiry{Policy: in.Policy, Date: in.Date, Count: in.Count, Unit: or(in.Unit, "")},
 	}
 }
-
-func pointers[T any](values []T) []*T {
-	all := make([]*T, len(values))
-	for i := range values {
-		all[i] = &values[i]
-	}
-	return all
-}

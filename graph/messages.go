@@ -98,6 +98,51 @@ var messages = map[loyalty.Code]words{
 	loyalty.CodeCardHasCustomer:    {"The card belongs to another customer.", "La tarjeta pertenece a otro cliente.", "O cartão pertence a outro cliente.", "Thẻ thuộc về khách hàng khác."},
 	loyalty.CodeNumbersUsedUp:      {"No card number is left in the ranges.", "No quedan números de tarjeta en los rangos.", "Não restam números de cartão nas faixas.", "Không còn số thẻ trong dải."},
 
+	// report
+	loyalty.CodeRangeTooLong:       {"At most {days} days can be asked for.", "Se pueden pedir como máximo {days} días.", "É possível pedir no máximo {days} dias.", "Chỉ có thể yêu cầu tối đa {days} ngày."},
+	loyalty.CodeReportRebuilding:   {"The figures are being counted anew already.", "Las cifras ya se están recalculando.", "Os números já estão sendo recalculados.", "Số liệu đang được tính lại."},
+	loyalty.CodeLedgerCheckRunning: {"The books are being checked already.", "Los libros ya se están verificando.", "Os livros já estão sendo verificados.", "Sổ sách đang được kiểm tra."},
+	// Webhooks.
+	loyalty.CodeWebhookURLRefused:   {"The address must be https and on the public internet.", "La dirección debe ser https y estar en internet público.", "O endereço deve ser https e estar na internet pública.", "Địa chỉ phải là https và thuộc internet công cộng."},
+	loyalty.CodeWebhookLimitReached: {"There can be at most {limit} webhooks.", "Puede haber como máximo {limit} webhooks.", "Pode haver no máximo {limit} webhooks.", "Chỉ có thể có tối đa {limit} webhook."},
+	loyalty.CodeEventsGone:          {"The events behind this place are no longer kept.", "Los eventos posteriores a ese punto ya no se conservan.", "Os eventos depois desse ponto não são mais mantidos.", "Các sự kiện sau điểm này không còn được lưu giữ."},
+	loyalty.CodeReplayRunning:       {"The last replay is still being queued.", "La repetición anterior aún se está encolando.", "A repetição anterior ainda está sendo enfileirada.", "Lần gửi lại trước vẫn đang được xếp hàng."},
+	// Customers, their attributes and segments.
+	loyalty.CodeCustomerMerged:    {"The customer was merged into another one: {intoId}.", "El cliente fue unido a otro: {intoId}.", "O cliente foi unido a outro: {intoId}.", "Khách hàng đã được gộp vào khách hàng khác: {intoId}."},
+	loyalty.CodeCustomerErased:    {"The customer's personal data was erased.", "Los datos personales del cliente fueron eliminados.", "Os dados pessoais do cliente foram apagados.", "Dữ liệu cá nhân của khách hàng đã bị xóa."},
+	loyalty.CodeAttributeUnknown:  {"The attribute is not defined.", "El atributo no está definido.", "O atributo não está definido.", "Thuộc tính chưa được định nghĩa."},
+	loyalty.CodeAttributeInvalid:  {"The value of {attribute} is not of the type {type}.", "El valor de {attribute} no es del tipo {type}.", "O valor de {attribute} não é do tipo {type}.", "Giá trị của {attribute} không thuộc kiểu {type}."},
+	loyalty.CodeAttributeRequired: {"The attribute {attribute} needs a value.", "El atributo {attribute} necesita un valor.", "O atributo {attribute} precisa de um valor.", "Thuộc tính {attribute} cần có giá trị."},
+	loyalty.CodeAttributeNotReady: {"The attribute is still being indexed; try again later.", "El atributo aún se está indexando; intente más tarde.", "O atributo ainda está sendo indexado; tente mais tarde.", "Thuộc tính vẫn đang được lập chỉ mục; hãy thử lại sau."},
+	loyalty.CodeAttributeLimit:    {"A company has at most {limit} attributes.", "Una empresa tiene como máximo {limit} atributos.", "Uma empresa tem no máximo {limit} atributos.", "Một công ty có tối đa {limit} thuộc tính."},
+	loyalty.CodeSegmentNotFound:   {"The segment does not exist.", "El segmento no existe.", "O segmento não existe.", "Phân khúc không tồn tại."},
+	loyalty.CodeSegmentArchived:   {"The segment is archived.", "El segmento está archivado.", "O segmento está arquivado.", "Phân khúc đã được lưu trữ."},
+	// Coupons.
+	loyalty.CodeCouponNotFound:         {"The coupon does not exist.", "El cupón no existe.", "O cupom não existe.", "Phiếu ưu đãi không tồn tại."},
+	loyalty.CodeCouponTypeNotFound:     {"The coupon type does not exist.", "El tipo de cupón no existe.", "O tipo de cupom não existe.", "Loại phiếu ưu đãi không tồn tại."},
+	loyalty.CodeCouponTypeArchived:     {"The coupon type is archived.", "El tipo de cupón está archivado.", "O tipo de cupom está arquivado.", "Loại phiếu ưu đãi đã được lưu trữ."},
+	loyalty.CodeCouponConsumed:         {"The coupon has been used up.", "El cupón ya fue consumido.", "O cupom já foi consumido.", "Phiếu ưu đãi đã được sử dụng hết."},
+	loyalty.CodeCouponVoided:           {"The coupon was voided.", "El cupón fue anulado.", "O cupom foi anulado.", "Phiếu ưu đãi đã bị hủy."},
+	loyalty.CodeCouponNotYetValid:      {"The coupon is not valid yet.", "El cupón aún no es válido.", "O cupom ainda não é válido.", "Phiếu ưu đãi chưa có hiệu lực."},
+	loyalty.CodeCouponExpired:          {"The coupon has expired.", "El cupón está vencido.", "O cupom está vencido.", "Phiếu ưu đãi đã hết hạn."},
+	loyalty.CodeCouponCustomerRequired: {"The coupon needs a customer.", "El cupón requiere un cliente.", "O cupom exige um cliente.", "Phiếu ưu đãi cần có khách hàng."},
+	loyalty.CodeCouponOfAnother:        {"The coupon belongs to another customer.", "El cupón pertenece a otro cliente.", "O cupom pertence a outro cliente.", "Phiếu ưu đãi thuộc về khách hàng khác."},
+	loyalty.CodeCouponNotRedeemed:      {"The coupon was not used under this reference.", "El cupón no fue usado con esta referencia.", "O cupom não foi usado com esta referência.", "Phiếu ưu đãi chưa được sử dụng với mã tham chiếu này."},
+	loyalty.CodeCouponBatchNotFound:    {"The batch of coupons does not exist.", "El lote de cupones no existe.", "O lote de cupons não existe.", "Lô phiếu ưu đãi không tồn tại."},
+
+	// Products and rewards.
+	loyalty.CodeProductNotFound:        {"The product does not exist.", "El producto no existe.", "O produto não existe.", "Sản phẩm không tồn tại."},
+	loyalty.CodeProductCodeNotFound:    {"The code does not exist.", "El código no existe.", "O código não existe.", "Mã tích lũy không tồn tại."},
+	loyalty.CodeProductCodeUsed:        {"The code has been used.", "El código ya fue usado.", "O código já foi usado.", "Mã tích lũy đã được sử dụng."},
+	loyalty.CodeProductCodeInactive:    {"The code has expired or is blocked.", "El código está vencido o bloqueado.", "O código está vencido ou bloqueado.", "Mã tích lũy đã hết hạn hoặc bị khóa."},
+	loyalty.CodeRewardNotFound:         {"The reward does not exist.", "El premio no existe.", "O prêmio não existe.", "Phần quà không tồn tại."},
+	loyalty.CodeRewardInactive:         {"The reward is not available.", "El premio no está vigente.", "O prêmio não está disponível.", "Phần quà không còn hiệu lực."},
+	loyalty.CodeRewardOutOfStock:       {"The reward is out of stock.", "El premio está agotado.", "O prêmio está esgotado.", "Phần quà đã hết."},
+	loyalty.CodeRewardCardTypeMismatch: {"The reward is not paid from this type of card.", "El premio no se canjea con este tipo de tarjeta.", "O prêmio não é trocado com este tipo de cartão.", "Phần quà không đổi được bằng loại thẻ này."},
+	loyalty.CodeRewardClaimNotFound:    {"The claim does not exist.", "El canje no existe.", "O resgate não existe.", "Lượt đổi quà không tồn tại."},
+	// Cards.
+	loyalty.CodeBalanceLeft: {"Something is left on the card: {balance}.", "Queda saldo en la tarjeta: {balance}.", "Ainda há saldo no cartão: {balance}.", "Thẻ vẫn còn số dư: {balance}."},
+	loyalty.CodeCVVLocked:   {"Too many wrong CVVs; try again in {minutes} minutes.", "Demasiados CVV incorrectos; intente de nuevo en {minutes} minutos.", "CVVs incorretos demais; tente novamente em {minutes} minutos.", "Sai CVV quá nhiều lần; hãy thử lại sau {minutes} phút."},
 	// Jobs.
 	loyalty.CodeJobKindNotFound: {"There is no job of this kind to run.", "No hay un trabajo de este tipo que ejecutar.", "Não há um trabalho deste tipo para executar.", "Không có tác vụ loại này để chạy."},
 }

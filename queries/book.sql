@@ -120,6 +120,32 @@ JOIN movement ON movement.company_id = lot_entry.company_id AND movement.card_id
 WHERE lot_entry.company_id = @company_id AND lot_entry.card_id = @card_id AND lot_entry.lot_seq = @lot_seq
   AND lot_entry.amount < 0 AND movement.action = 'expire';
 
+-- name: WriteOffsSince :many
+-- WriteOffsSince is what returns on a card could not take, by the movement that they
+-- took back, and have not taken since: those that came after a movement.
+SELECT movement.related_seq::bigint AS related_seq, sum(movement.amount)::numeric AS amount
+FROM movement
+WHERE movement.company_id = @company_id AND movement.card_id = @card_id AND movement.seq > @seq
+  AND movement.action = 'write_off' AND movement.related_seq IS NOT NULL
+GROUP BY movement.related_seq
+HAVING sum(movement.amount) > 0
+ORDER BY movement.related_seq DESC;
+
+-- name: LotSubstitutes :many
+-- LotSubstitutes is what returns of movements took from lots that these did not
+-- make, less what was passed on to those since. What was written off stands for
+-- nobody's lot.
+SELECT answer.related_seq::bigint AS origin_seq, lot_entry.lot_seq, lot_entry.lot_part, (-sum(lot_entry.amount))::numeric AS amount
+FROM movement AS answer
+JOIN lot_entry ON lot_entry.company_id = answer.company_id AND lot_entry.card_id = answer.card_id AND lot_entry.seq = answer.seq
+JOIN movement AS made ON made.company_id = answer.company_id AND made.card_id = answer.card_id AND made.seq = lot_entry.lot_seq
+WHERE answer.company_id = @company_id AND answer.related_card_id = @card_id::uuid AND answer.related_seq = ANY(@seqs::bigint[])
+  AND answer.action IN ('reverse', 'expire', 'write_off')
+  AND lot_entry.lot_seq <> answer.related_seq AND made.action <> 'write_off'
+GROUP BY answer.related_seq, lot_entry.lot_seq, lot_entry.lot_part
+HAVING sum(lot_entry.amount) < 0
+ORDER BY answer.related_seq, lot_entry.lot_seq, lot_entry.lot_part;
+
 -- name: HoldsDue :many
 -- HoldsDue reads the holds of locked cards whose time is up.
 SELECT * FROM hold
@@ -251,22 +277,34 @@ ORDER BY lot.card_id, lot.state = 'pending', lot.priority, lot.expires_on NULLS 
 -- name: CardsDue :many
 -- CardsDue tells for each card of a page what is due and not yet posted: lots that
 -- have ended or become usable, holds whose time is up. What can be spent does not
--- wait for a job.
+-- wait for a job. What would come of something due only to end by now is in neither.
 SELECT card.id,
        coalesce(lots.ended, 0)::numeric AS ended, coalesce(lots.vested, 0)::numeric AS vested, coalesce(lots.waiting, 0)::numeric AS waiting,
        coalesce(holds.due, 0)::numeric AS released
 FROM card
-JOIN company ON company.id = card.company_id
 JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
+JOIN (SELECT company.id, timezone(company.time_zone, @now::timestamptz)::date AS today, company.time_zone FROM company WHERE company.id = @company_id) AS home
+    ON home.id = card.company_id
 LEFT JOIN LATERAL (
-    SELECT sum(lot.remaining) FILTER (WHERE lot.state = 'open' AND lot.expires_on < timezone(company.time_zone, @now::timestamptz)::date) AS ended,
-           sum(lot.remaining) FILTER (WHERE lot.state = 'pending' AND lot.vests_on <= timezone(company.time_zone, @now::timestamptz)::date) AS vested,
-           sum(lot.remaining) FILTER (WHERE lot.state = 'pending' AND coalesce(lot.vests_on, 'infinity') > timezone(company.time_zone, @now::timestamptz)::date) AS waiting
+    SELECT sum(lot.remaining) FILTER (WHERE lot.state = 'open' AND lot.expires_on < home.today) AS ended,
+           sum(lot.remaining) FILTER (WHERE lot.state = 'pending' AND lot.vests_on <= home.today AND card.status <> 'cancelled'
+                                        AND coalesce(lot.expires_on, 'infinity') >= home.today) AS vested,
+           sum(lot.remaining) FILTER (WHERE lot.state = 'pending' AND coalesce(lot.vests_on, 'infinity') > home.today) AS waiting
     FROM lot
     WHERE card_type.tracks_lots AND lot.company_id = card.company_id AND lot.card_id = card.id AND lot.state <> 'closed'
 ) AS lots ON true
 LEFT JOIN LATERAL (
-    SELECT sum(hold.amount) AS due FROM hold
+    SELECT sum(hold.amount - coalesce(gone.amount, 0)) AS due
+    FROM hold
+    LEFT JOIN LATERAL (
+        SELECT -sum(lot_entry.amount) AS amount
+        FROM lot_entry
+        JOIN lot ON lot.company_id = lot_entry.company_id AND lot.card_id = lot_entry.card_id AND lot.seq = lot_entry.lot_seq AND lot.part = lot_entry.lot_part
+        WHERE lot_entry.company_id = hold.company_id AND lot_entry.card_id = hold.card_id AND lot_entry.seq = hold.seq
+          AND CASE WHEN card_type.returned_lot_days > 0 AND lot.expires_on < timezone(home.time_zone, hold.expires_at)::date
+                   THEN timezone(home.time_zone, hold.expires_at)::date + card_type.returned_lot_days
+                   ELSE lot.expires_on END < home.today
+    ) AS gone ON card_type.tracks_lots
     WHERE card.held > 0 AND hold.company_id = card.company_id AND hold.card_id = card.id AND hold.status = 'open' AND hold.expires_at <= @now::timestamptz
 ) AS holds ON true
 WHERE card.company_id = @company_id AND card.id = ANY(@card_ids::uuid[])

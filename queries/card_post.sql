@@ -20,7 +20,7 @@ WITH found AS MATERIALIZED (
     WHERE card_type.company_id = @company_id AND card_type.wallet_key = sqlc.narg('wallet_key')::text
       AND card.holder_phone = sqlc.narg('phone')::text
 ), priced AS MATERIALIZED (
-    SELECT found.id AS card_id, staff.id AS staff_id,
+    SELECT found.id AS card_id, staff.id AS staff_id, card_type.expiry_version,
            coalesce(store.id, staff.store_id) AS store_id,
            CASE WHEN sqlc.narg('amount')::numeric IS NOT NULL THEN sqlc.narg('amount')::numeric
                 WHEN card_type.accrual_percentage IS NOT NULL
@@ -52,7 +52,8 @@ WITH found AS MATERIALIZED (
     SET balance = card.balance + priced.amount, seq = card.seq + 1, updated_at = @now
     FROM priced
     WHERE card.company_id = @company_id AND card.id = priced.card_id
-      AND card.status = 'enabled' AND card.valid_from IS NULL AND card.valid_to IS NULL
+      AND card.status = 'enabled' AND card.valid_from IS NULL AND card.valid_to IS NULL AND card.hidden_at IS NULL
+      AND card.expiry_version <= priced.expiry_version -- else the type is another one than it was before the wait
       AND priced.amount IS NOT NULL AND (priced.amount > 0 OR card.held = 0) AND card.debt = 0
       AND card.balance + priced.amount - card.held >= card.floor
       AND NOT EXISTS (SELECT 1 FROM idempotency_key

@@ -2,8 +2,8 @@
 -- at once. Batches walk an index from behind the last row they saw, lock their
 -- cards in the order of ids, and look again in a statement of their own.
 
--- name: CardTypeLock :one
--- CardTypeLock takes a card type for a change of its policy.
+-- name: CardTypePolicyLock :one
+-- CardTypePolicyLock takes a card type for a change of its policy.
 SELECT sqlc.embed(card_type), company.time_zone
 FROM card_type
 JOIN company ON company.id = card_type.company_id

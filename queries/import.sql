@@ -101,8 +101,10 @@ UPDATE import SET checked = true, updated_at = @now WHERE company_id = @company_
 -- name: ImportChunkApply :one
 -- ImportChunkApply applies the next rows of an import in one statement
 -- (spec/pretii.md 4.4). chunk takes them in file order; a later pass takes only
--- the rows it can mend. found looks up customer, owner of the document and card;
--- judged rejects, a document going to the earliest row that really takes it;
+-- the rows it can mend. found looks up customer (who a merged one is now), owner of
+-- the document and card;
+-- judged rejects, a document going to the earliest row that really takes it, and
+-- the second of two e-mails of one person (of before and after a merge);
 -- the rest writes. Joins go from the chunk to a table by its index only, never
 -- from one part to another (BatchPlanner), so RETURNING carries what the next
 -- part needs. Updates take company_id from the part, not from the argument:
@@ -137,7 +139,8 @@ WITH chunk AS MATERIALIZED (
                 WHEN chunk.points > 0 AND account.balance + chunk.points >= 1000000000000000 THEN @balance_too_large::text
            END AS fault
     FROM chunk
-    LEFT JOIN customer AS known ON known.company_id = @company_id AND known.email = chunk.email
+    LEFT JOIN customer AS met ON met.company_id = @company_id AND met.email = chunk.email
+    LEFT JOIN customer AS known ON known.company_id = @company_id AND known.id = coalesce(met.merged_into_id, met.id)
     LEFT JOIN customer AS owner ON owner.company_id = @company_id
         AND owner.document_key = CASE WHEN known.document_key IS DISTINCT FROM chunk.document_key THEN chunk.document_key END
     LEFT JOIN LATERAL (
@@ -152,11 +155,13 @@ WITH chunk AS MATERIALIZED (
 ), judged AS MATERIALIZED (
     SELECT claim.company_id, claim.import_id, claim.line, claim.row_id, claim.first_name, claim.last_name, claim.email, claim.document, claim.document_key,
            claim.points, claim.first_key, claim.last_key, claim.error_value, claim.customer_id, claim.qr_code,
-           claim.fills_name, claim.takes_document, claim.card_id,
-           CASE WHEN claim.document_key IS NOT NULL AND claim.line > claim.taken_line THEN @document_taken::text
+           claim.fills_name, claim.takes_document, claim.card_id, claim.first_line,
+           CASE WHEN claim.customer_id IS NOT NULL AND claim.line > claim.first_line THEN @email_repeated::text
+                WHEN claim.document_key IS NOT NULL AND claim.line > claim.taken_line THEN @document_taken::text
                 ELSE claim.fault
            END AS fault
     FROM (SELECT found.*,
+                 min(found.line) OVER (PARTITION BY found.customer_id) AS first_line,
                  min(found.line) FILTER (WHERE found.fault IS NULL AND found.takes_document)
                      OVER (PARTITION BY found.document_key) AS taken_line
           FROM found) AS claim
@@ -253,6 +258,7 @@ WITH chunk AS MATERIALIZED (
     SET error_code = judged.fault,
         error_value = CASE judged.fault WHEN @document_taken::text THEN left(judged.document, 100)
                                         ELSE coalesce(judged.error_value, left(judged.email, 100)) END,
+        error_line = CASE WHEN judged.fault = @email_repeated::text THEN judged.first_line END,
         pass = @pass::smallint
     FROM judged
     WHERE import_row.company_id = judged.company_id AND import_row.import_id = judged.import_id AND import_row.line = judged.line

@@ -169,7 +169,7 @@ func (s *Service) applyChunk(ctx context.Context, company, id uuid.UUID) (done b
 		chunk, err := tx.ImportChunkApply(ctx, db.ImportChunkApplyParams{
 			CompanyID: company, ImportID: id, AfterLine: row.CursorLine, Pass: row.Pass, Mendable: mendable,
 			BatchSize: int32(s.chunkRows()), CardTypeID: row.CardTypeID, Now: now,
-			DocumentTaken: string(pointsfile.DocumentOfAnother), CardNotEnabled: string(CardNotEnabled),
+			DocumentTaken: string(pointsfile.DocumentOfAnother), EmailRepeated: string(pointsfile.EmailRepeated), CardNotEnabled: string(CardNotEnabled),
 			BalanceTooLarge: string(BalanceTooLarge), Floor: cardType.Floor,
 			Description: "Asignación masiva: " + row.FileName, ActorID: row.ActorID,
 			Today: terms.today, TimeZone: terms.timeZone, TracksLots: cardType.TracksLots, ExpiryVersion: cardType.ExpiryVersion,

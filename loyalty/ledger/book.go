@@ -55,6 +55,8 @@ type Account struct {
 	// due are open holds whose time is up.
 	due     []db.Hold
 	changed bool
+	// altered: more than its figures (lifecycle.go).
+	altered bool
 }
 
 // InBook opens the cards with the ids in a transaction, runs fn on them and writes
@@ -89,6 +91,11 @@ func (s *Service) open(ctx context.Context, q *db.Queries, who auth.Principal, i
 		}
 	} else {
 		rows, err = q.CardsLock(ctx, who.CompanyID, ids)
+		// A statement that waited for a card sees the card as it is and its type as it
+		// was: where the type's rules have changed meanwhile, it reads both again.
+		if err == nil && slices.ContainsFunc(rows, func(row db.CardsLockRow) bool { return row.Card.ExpiryVersion > row.CardType.ExpiryVersion }) {
+			rows, err = q.CardsLock(ctx, who.CompanyID, ids)
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("lock cards: %w", err)
@@ -164,6 +171,9 @@ type Entry struct {
 	Source                 string
 	Reference, Description string
 	StoreID, StaffID       *uuid.UUID
+	// ActorID is who asked for it; nil is the book's principal, but nobody for what
+	// the platform posts by itself (no source).
+	ActorID *uuid.UUID
 	// At is the business time; zero is the book's moment.
 	At      time.Time
 	Related *MovementKey
@@ -259,17 +269,19 @@ func (a *Account) append(e Entry) *Movement {
 		BalanceAfter: a.Card.Balance, PostedAt: at.UTC().Truncate(time.Microsecond), RecordedAt: a.book.now, Spent: e.Spent, Rate: e.Rate,
 		Source: e.Source, Reference: orNil(e.Reference), Description: orNil(e.Description), StoreID: e.StoreID, StaffID: e.StaffID,
 	}
-	if row.Source == "" {
+	switch {
+	case e.ActorID != nil:
+		row.ActorID = e.ActorID
+	case e.Source == "":
 		row.Source = sourceSystem
+	case a.book.who.Subject != uuid.Nil:
+		row.ActorID = &a.book.who.Subject
 	}
 	if !e.Held.IsZero() {
 		row.Held = &e.Held
 	}
 	if e.Related != nil {
 		row.RelatedCardID, row.RelatedSeq = &e.Related.CardID, &e.Related.Seq
-	}
-	if a.book.who.Subject != uuid.Nil {
-		row.ActorID = &a.book.who.Subject
 	}
 	m := &Movement{Movement: row}
 	a.book.entries = append(a.book.entries, &written{movement: m, key: e.Key})
@@ -334,126 +346,16 @@ func (a *Account) note(m *Movement, pieces []piece) {
 	}
 }
 
-// giveBack returns an amount to the lots that a movement took it from, less what
-// its answers have given back already: what was taken last comes back first. A lot
-// that has ended meanwhile lives on for the days that the card type grants.
-func (a *Account) giveBack(ctx context.Context, m *Movement, origin int64, answers []int64, amount decimal.Decimal) error {
-	entries, err := a.book.q.LotEntriesByMovement(ctx, db.LotEntriesByMovementParams{
-		CompanyID: m.CompanyID, CardID: m.CardID, Seqs: append([]int64{origin}, answers...),
-	})
-	if err != nil {
-		return fmt.Errorf("read what a movement took from lots: %w", err)
-	}
-	taken := map[lotKey]decimal.Decimal{}
-	var seqs []int64
-	for _, e := range entries {
-		key := lotKey{e.LotSeq, e.LotPart}
-		taken[key] = less(taken[key], e.Amount)
-		seqs = append(seqs, e.LotSeq)
-	}
-	if err := a.readLots(ctx, seqs); err != nil {
-		return err
-	}
-	from := slices.DeleteFunc(slices.Clone(a.lots), func(l *lot) bool { return !taken[l.key()].IsPos() })
-	slices.SortFunc(from, func(x, y *lot) int { return spendingOrder(y, x) })
-	for _, l := range from {
-		back := amount.Min(taken[l.key()])
-		if !back.IsPos() {
-			break
-		}
-		amount = less(amount, back)
-		if l.ended(a.Today()) && a.Type.ReturnedLotDays > 0 { // nothing else is left of it
-			l.ExpiresOn = new(a.Today().AddDate(0, 0, int(a.Type.ReturnedLotDays)))
-		}
-		a.record(m, piece{l, back})
-	}
-	if amount.IsPos() { // taken while the card kept no lots, or on credit
-		a.earn(m, 0, amount, amount, LotTerms{})
-	}
-	return nil
-}
-
-// readLots reads the closed lots of movements, to give something back to them.
-func (a *Account) readLots(ctx context.Context, seqs []int64) error {
-	rows, err := a.book.q.LotsByKeys(ctx, db.LotsByKeysParams{CompanyID: a.Card.CompanyID, CardID: a.Card.ID, Seqs: distinct(seqs)})
-	if err != nil {
-		return fmt.Errorf("read lots: %w", err)
-	}
-	for _, row := range rows {
-		if a.lots.find(lotKey{row.Seq, row.Part}) == nil {
-			a.lots = append(a.lots, &lot{Lot: row})
-		}
-	}
-	return nil
-}
-
-func distinct(seqs []int64) []int64 {
-	seqs = slices.Clone(seqs)
-	slices.Sort(seqs)
-	return slices.Compact(seqs)
-}
-
-// use moves the ends of a card whose points end with inactivity.
-func (a *Account) use(day time.Time) {
-	e := expiryOf(a.Type)
-	if e.Policy != ExpiresWithInactivity {
-		return
-	}
-	end := e.End(day, dayOf(a.Card.RegisteredAt, a.zone))
-	for _, l := range a.lots {
-		if LotState(l.State) != LotClosed && (l.ExpiresOn == nil || l.ExpiresOn.Before(*end)) {
-			l.ExpiresOn, l.changed = end, true
-		}
-	}
-}
-
-// settle posts what is due on the card: holds whose time is up are released, points
-// that have become usable are given, lots that have ended expire.
-func (a *Account) settle(ctx context.Context) error {
-	for _, h := range a.due {
-		if _, err := a.endHold(ctx, h, decimal.Zero, HoldExpired, Entry{Action: Release, At: h.ExpiresAt}); err != nil {
-			return err
-		}
-	}
-	a.due = nil
-	today := a.Today()
-	for _, l := range slices.Clone(a.lots) {
-		if LotState(l.State) == LotPending && l.VestsOn != nil && !l.VestsOn.After(today) {
-			if _, err := a.vest(l, Entry{At: startOf(*l.VestsOn, a.zone)}); err != nil {
-				return err
-			}
-		}
-	}
-	a.expire(today)
-	return nil
-}
-
-// expire posts one movement for each day on which lots have ended, oldest first.
-func (a *Account) expire(today time.Time) {
-	ended := slices.DeleteFunc(slices.Clone(a.lots), func(l *lot) bool { return LotState(l.State) != LotOpen || !l.ended(today) })
-	slices.SortFunc(ended, func(x, y *lot) int { return cmp.Or(x.ExpiresOn.Compare(*y.ExpiresOn), spendingOrder(x, y)) })
-	for len(ended) > 0 {
-		day := *ended[0].ExpiresOn
-		n := slices.IndexFunc(ended, func(l *lot) bool { return !l.ExpiresOn.Equal(day) })
-		if n < 0 {
-			n = len(ended)
-		}
-		sum := decimal.Zero
-		for _, l := range ended[:n] {
-			sum = plus(sum, l.Remaining)
-		}
-		m := a.append(Entry{Action: Expire, Amount: sum.Neg(), At: endOf(day, a.zone)})
-		for _, l := range ended[:n] {
-			a.record(m, piece{l, l.Remaining.Neg()})
-		}
-		ended = ended[n:]
-	}
-}
-
-// write writes the book: after it, another read of the cards shows what was done.
+// write writes what the book has done since it was last written: after it, another
+// read of the cards shows it.
 func (b *Book) write(ctx context.Context) error {
-	if len(b.entries) == 0 && !b.lotsChanged() {
+	if len(b.entries) == 0 && len(b.ended) == 0 && !b.lotsChanged() {
 		return nil
+	}
+	if life := b.lifeParams(); len(life.Ids) > 0 {
+		if err := b.q.CardsLifeWrite(ctx, life); err != nil {
+			return fmt.Errorf("write a book's cards: %w", err)
+		}
 	}
 	if len(b.entries) > 0 {
 		if err := b.q.BookWrite(ctx, b.params()); err != nil {
@@ -468,6 +370,13 @@ func (b *Book) write(ctx context.Context) error {
 	for _, end := range b.ended {
 		if _, err := b.q.HoldEnd(ctx, end); err != nil {
 			return fmt.Errorf("end a hold: %w", err)
+		}
+	}
+	b.entries, b.pieces, b.ended = nil, nil, nil
+	for _, a := range b.accounts {
+		a.changed = false
+		for _, l := range a.lots {
+			l.made, l.changed = false, false
 		}
 	}
 	return nil

@@ -218,7 +218,7 @@ func (r *expiryRun) expireSets(ctx context.Context) (bool, error) {
 		var row db.LotsExpireRow
 		err := r.DB.InTx(ctx, func(tx db.Tx) error {
 			row = db.LotsExpireRow{}
-			free, err := take(ctx, tx.Queries, r.company, ids, false)
+			free, err := lockSome(ctx, tx.Queries, r.company, ids, false)
 			if err != nil || len(free) == 0 {
 				return err
 			}
@@ -295,7 +295,7 @@ func (r *expiryRun) disable(ctx context.Context, ids []uuid.UUID, wait bool) err
 	var n int64
 	err := r.DB.InTx(ctx, func(tx db.Tx) error {
 		n = 0
-		taken, err := take(ctx, tx.Queries, r.company, ids, wait)
+		taken, err := lockSome(ctx, tx.Queries, r.company, ids, wait)
 		if err != nil || len(taken) == 0 {
 			return err
 		}

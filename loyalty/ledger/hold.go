@@ -36,8 +36,7 @@ const (
 // or timed out: it counts against what is available at once.
 type Hold struct {
 	db.Hold
-	// Movement is the line that holds it, or in an answer the line that ended it.
-	Movement *Movement
+	batch *loyalty.Batch[Hold]
 }
 
 // GlobalID is the hold's opaque id.
@@ -45,6 +44,11 @@ func (h *Hold) GlobalID() string { return loyalty.GlobalID("Hold", h.ID.String()
 
 // State is where it is in its life.
 func (h *Hold) State() HoldStatus { return HoldStatus(h.Status) }
+
+// begin shows the hold as it was made: what the first answer said.
+func (h *Hold) begin() {
+	h.Status, h.Captured, h.EndedSeq, h.EndedAt = string(HoldOpen), decimal.Zero, nil, nil
+}
 
 // NewHold says what to hold.
 type NewHold struct {
@@ -76,7 +80,7 @@ func (s *Service) HoldCreate(ctx context.Context, who auth.Principal, in NewHold
 		keep = DefaultHoldTime
 	}
 	if keep < time.Second || keep > MaxHoldTime {
-		return HoldResult{}, loyalty.Refuse(loyalty.CodeInvalid, "seconds")
+		return HoldResult{}, s.refused(loyalty.Refuse(loyalty.CodeInvalid, "seconds"))
 	}
 	amount := in.Amount.Neg() // the rights and limits of a redemption
 	p := Posting{
@@ -85,7 +89,7 @@ func (s *Service) HoldCreate(ctx context.Context, who auth.Principal, in NewHold
 	}
 	params, err := s.params(who, p)
 	if err != nil {
-		return HoldResult{}, held(err)
+		return HoldResult{}, s.refused(held(err))
 	}
 	a := &ask{ctx: ctx, who: who, posting: p, params: params}
 	var out HoldResult
@@ -97,7 +101,9 @@ func (s *Service) HoldCreate(ctx context.Context, who auth.Principal, in NewHold
 		}
 		if first != nil {
 			out.Movement, out.Replayed = first, true
-			out.Hold, err = s.holdOf(ctx, tx.Queries, first)
+			if out.Hold, err = s.holdOf(ctx, tx.Queries, first); err == nil {
+				out.Hold.begin()
+			}
 			return err
 		}
 		found, err := tx.PostingsRead(ctx, postingsRead([]*ask{a}))
@@ -145,7 +151,7 @@ func (s *Service) HoldCreate(ctx context.Context, who auth.Principal, in NewHold
 		out.Hold = &Hold{Hold: row}
 		return b.write(ctx)
 	})
-	return out, held(err)
+	return out, s.posted(Reserve, out.Replayed, held(err))
 }
 
 // HoldEnd says how a hold ends.
@@ -174,11 +180,15 @@ func (s *Service) HoldRelease(ctx context.Context, who auth.Principal, in HoldEn
 func (s *Service) holdEnd(ctx context.Context, who auth.Principal, in HoldEnd, status HoldStatus) (HoldResult, error) {
 	reference, err := text(in.Reference, "reference", 100)
 	if err != nil {
-		return HoldResult{}, err
+		return HoldResult{}, s.refused(err)
 	}
 	description, err := text(in.Description, "description", 255)
 	if err != nil {
-		return HoldResult{}, err
+		return HoldResult{}, s.refused(err)
+	}
+	action := Release
+	if status == HoldCaptured {
+		action = Redeem
 	}
 	var out HoldResult
 	err = s.keyed(ctx, who, in.Key, func(tx db.Tx) error {
@@ -212,12 +222,15 @@ func (s *Service) holdEnd(ctx context.Context, who auth.Principal, in HoldEnd, s
 		if a == nil {
 			return errors.New("end a hold: its card is gone")
 		}
-		if HoldStatus(row.Status) != HoldOpen || !row.ExpiresAt.After(b.now) {
-			return loyalty.Refuse(loyalty.CodeHoldEnded, "holdId").With("status", string(HoldStatus(row.Status)))
+		if HoldStatus(row.Status) == HoldOpen && !row.ExpiresAt.After(b.now) {
+			row.Status = string(HoldExpired) // the book has it, and it is not written yet
 		}
-		captured, action := decimal.Zero, Release
+		if HoldStatus(row.Status) != HoldOpen {
+			return loyalty.Refuse(loyalty.CodeHoldEnded, "holdId").With("status", row.Status)
+		}
+		captured := decimal.Zero
 		if status == HoldCaptured {
-			captured, action = row.Amount, Redeem
+			captured = row.Amount
 			if in.Amount != nil {
 				captured = *in.Amount
 			}
@@ -240,7 +253,7 @@ func (s *Service) holdEnd(ctx context.Context, who auth.Principal, in HoldEnd, s
 		out.Hold = &Hold{Hold: row}
 		return b.write(ctx)
 	})
-	return out, err
+	return out, s.posted(action, out.Replayed, err)
 }
 
 // endHold ends a hold: what is captured leaves the balance, the rest is available
@@ -253,13 +266,11 @@ func (a *Account) endHold(ctx context.Context, h db.Hold, captured decimal.Decim
 	}
 	before := a.Available()
 	m := a.append(e)
-	if a.Type.TracksLots {
-		if err := a.giveBack(ctx, m, h.Seq, nil, less(usable(a.Available()), usable(before))); err != nil {
-			return nil, err
-		}
-		if uses(e.Action) {
-			a.use(dayOf(m.PostedAt, a.zone))
-		}
+	if err := a.comeBack(ctx, m, []int64{h.Seq}, less(a.Available(), before), less(usable(a.Available()), usable(before))); err != nil {
+		return nil, err
+	}
+	if a.Type.TracksLots && uses(e.Action) {
+		a.use(dayOf(m.PostedAt, a.zone))
 	}
 	a.book.ended = append(a.book.ended, db.HoldEndParams{
 		CompanyID: h.CompanyID, ID: h.ID, Status: string(status), Captured: captured, EndedSeq: &m.Seq, Now: &a.book.now,
@@ -291,19 +302,32 @@ func (s *Service) holdOf(ctx context.Context, q *db.Queries, m *Movement) (*Hold
 // with the same key came first between the look and the write.
 func (s *Service) keyed(ctx context.Context, who auth.Principal, key *Key, fn func(tx db.Tx) error) error {
 	for range 5 {
-		err := s.DB.InTx(ctx, fn)
+		var refusal error
+		err := s.DB.InTx(ctx, func(tx db.Tx) error {
+			var fault error
+			refusal, fault = counted(ctx, tx.Queries, fn(tx))
+			return fault
+		})
 		switch {
+		case err == nil && refusal != nil:
+			err = refusal
 		case err == nil:
 			return nil
 		case db.Violates(err, "idempotency_key_pkey"):
 			continue
 		case db.LockTimedOut(err) && key != nil:
 			err = loyalty.Refuse(loyalty.CodeIdempotencyInProgress, "idempotencyKey")
+		default:
+			// The first request with the key may have been what the card was waited for,
+			// and why this one is refused: then it has an answer to repeat.
+			if first, again := s.late(ctx, s.DB.Queries, who.CompanyID, key, err); again != nil || first != nil {
+				if again != nil {
+					return again
+				}
+				continue
+			}
 		}
-		if code := loyalty.CodeOf(err); code != "" {
-			s.Refused(string(code))
-		}
-		return err
+		return s.refused(err)
 	}
 	return errors.New("run an operation: its key is taken and free in turns")
 }

@@ -52,3 +52,12 @@ func (s *Service) used(ctx context.Context, q *db.Queries, company uuid.UUID, ke
 	}
 	return s.replay(ctx, q, company, key, &row.Fingerprint, &row.CardID, &row.Seq, &row.ExpiresAt)
 }
+
+// late is the first answer to a key whose first request came to its end while this
+// one waited for a card, and was refused because of it; nil if there is none.
+func (s *Service) late(ctx context.Context, q *db.Queries, company uuid.UUID, key *Key, refusal error) (*Movement, error) {
+	if key == nil || loyalty.CodeOf(refusal) == "" || loyalty.CodeOf(refusal) == loyalty.CodeIdempotencyMismatch {
+		return nil, nil
+	}
+	return s.used(ctx, q, company, key)
+}

@@ -1,12 +1,9 @@
 package ledger
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"fmt"
 	"math/big"
 
-	"github.com/google/uuid"
 	"github.com/govalues/decimal"
 
 	"sello/db"
@@ -40,7 +37,7 @@ func (s *Service) judge(p *ask, found db.PostingsReadRow, a *Account) error {
 	case p.posting.Action == Recharge && !a.Type.Rechargeable:
 		return loyalty.Refuse(loyalty.CodeCardNotRechargeable, "card")
 	case p.posting.Action == Redeem:
-		return s.checkCVV(a, p.posting.CVV)
+		return s.checkCVV(p.ctx, a, p.posting.CVV)
 	}
 	return nil
 }
@@ -55,23 +52,6 @@ func (a *Account) mayPost(field string) error {
 		return loyalty.Refuse(loyalty.CodeCardNotValid, field)
 	}
 	return nil
-}
-
-// checkCVV holds a CVV against the card's where the card type asks for it.
-func (s *Service) checkCVV(a *Account, cvv string) error {
-	if a.Type.CvvRequired && !hmac.Equal(a.Card.CvvHash, s.cvvHash(a.Card.ID, cvv)) {
-		return loyalty.Refuse(loyalty.CodeCVVWrong, "cvv")
-	}
-	return nil
-}
-
-// cvvHash is what is kept of a card's CVV: of three digits only a keyed digest is
-// worth anything.
-func (s *Service) cvvHash(card uuid.UUID, cvv string) []byte {
-	mac := hmac.New(sha256.New, s.Secret)
-	mac.Write(card[:])
-	mac.Write([]byte(cvv))
-	return mac.Sum(nil)
 }
 
 func staffRefusal(params db.CardPostParams, found db.PostingsReadRow) error {

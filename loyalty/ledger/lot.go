@@ -1,8 +1,10 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -14,7 +16,10 @@ import (
 )
 
 // Lot is what is left of one earning, and when it ends.
-type Lot struct{ db.Lot }
+type Lot struct {
+	db.Lot
+	batch *loyalty.Batch[Lot]
+}
 
 // Standing is where the lot is in its life.
 func (l *Lot) Standing() LotState { return LotState(l.State) }
@@ -77,12 +82,42 @@ func (s *Service) LotsOf(ctx context.Context, company uuid.UUID, c *Card) ([]*Lo
 					return nil, fmt.Errorf("list cards' lots: %w", err)
 				}
 				found := make(map[uuid.UUID][]*Lot, len(ids))
-				for _, row := range rows {
-					found[row.CardID] = append(found[row.CardID], &Lot{Lot: row})
+				for _, l := range lotsRead(rows) {
+					found[l.CardID] = append(found[l.CardID], l)
 				}
 				return found, nil
 			})
 	})
+}
+
+// LotsPage is a page of what a card has left and whether more follows.
+type LotsPage struct {
+	Lots []*Lot
+	More bool
+}
+
+// LotsPageOf reads a page of what a card has left, in spending order, pending points
+// last, from behind a lot as it was when its page was read (nil: from the first).
+func (s *Service) LotsPageOf(ctx context.Context, company uuid.UUID, c *Card, after *Lot, first int) (LotsPage, error) {
+	all, err := s.LotsOf(ctx, company, c)
+	if err != nil {
+		return LotsPage{}, err
+	}
+	if after != nil {
+		n := slices.IndexFunc(all, func(l *Lot) bool { return listOrder(l, after) > 0 })
+		if n < 0 {
+			return LotsPage{}, nil
+		}
+		all = all[n:]
+	}
+	page, more := last(all, first)
+	return LotsPage{Lots: page, More: more}, nil
+}
+
+// listOrder is the order of LotsByCards.
+func listOrder(a, b *Lot) int {
+	waiting := func(l *Lot) int { return map[bool]int{true: 1}[l.Standing() == LotPending] }
+	return cmp.Or(waiting(a)-waiting(b), spendingOrder(&lot{Lot: a.Lot}, &lot{Lot: b.Lot}))
 }
 
 // ExpiryPlanOf is what of a card ends when, the soonest first, as things stand: all
@@ -118,11 +153,11 @@ type LotKey struct {
 // day that is over, or one before the lot's).
 func (s *Service) LotsExtend(ctx context.Context, who auth.Principal, in LotExtension) (Posted, error) {
 	reason, err := text(in.Reason, "reason", 255)
-	if err != nil {
-		return Posted{}, err
+	if err == nil && reason == nil {
+		err = loyalty.Refuse(loyalty.CodeRequired, "reason")
 	}
-	if reason == nil {
-		return Posted{}, loyalty.Refuse(loyalty.CodeRequired, "reason")
+	if err != nil {
+		return Posted{}, s.refused(err)
 	}
 	var out Posted
 	err = s.onCard(ctx, who, in.Card, in.Key, &out, func(_ db.Tx, a *Account) (*Movement, error) {
@@ -151,7 +186,7 @@ func (s *Service) LotsExtend(ctx context.Context, who auth.Principal, in LotExte
 		}
 		return a.append(Entry{Action: Extend, Source: in.Source, Description: *reason, Key: in.Key}), nil
 	})
-	return out, err
+	return out, s.posted(Extend, out.Replayed, err)
 }
 
 // Vesting names pending points that have become usable.
@@ -162,11 +197,12 @@ type Vesting struct {
 }
 
 // Vest gives points that were waiting for word (an order that was delivered, say).
-// It refuses with MOVEMENT_NOT_FOUND and NOT_PENDING.
+// It refuses with MOVEMENT_NOT_FOUND, CARD_NOT_ENABLED (a cancelled card) and
+// NOT_PENDING.
 func (s *Service) Vest(ctx context.Context, who auth.Principal, in Vesting) (Posted, error) {
 	description, err := text(in.Description, "description", 255)
 	if err != nil {
-		return Posted{}, err
+		return Posted{}, s.refused(err)
 	}
 	var out Posted
 	err = s.keyed(ctx, who, in.Key, func(tx db.Tx) error {
@@ -183,6 +219,9 @@ func (s *Service) Vest(ctx context.Context, who auth.Principal, in Vesting) (Pos
 		if a == nil {
 			return loyalty.Refuse(loyalty.CodeMovementNotFound, "movementId")
 		}
+		if Status(a.Card.Status) == Cancelled {
+			return loyalty.Refuse(loyalty.CodeCardNotEnabled, "movementId")
+		}
 		l := a.lots.find(lotKey{in.Movement.Seq, 0})
 		if l == nil || LotState(l.State) != LotPending {
 			return loyalty.Refuse(loyalty.CodeNotPending, "movementId")
@@ -194,7 +233,7 @@ func (s *Service) Vest(ctx context.Context, who auth.Principal, in Vesting) (Pos
 		out = Posted{Movement: m}
 		return b.write(ctx)
 	})
-	return out, err
+	return out, s.posted(Accrue, out.Replayed, err)
 }
 
 // onCard runs an operation on one card that adds one movement.

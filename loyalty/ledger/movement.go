@@ -2,14 +2,12 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"sello/db"
 	"sello/loyalty"
@@ -97,14 +95,9 @@ func movements(rows []db.Movement) []*Movement {
 
 // Movement reads one movement by card and number; nil if there is none.
 func (s *Service) Movement(ctx context.Context, company, card uuid.UUID, seq int64) (*Movement, error) {
-	row, err := s.DB.MovementBySeq(ctx, db.MovementBySeqParams{CompanyID: company, CardID: card, Seq: seq})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read a movement: %w", err)
-	}
-	return &Movement{Movement: row}, nil
+	key := MovementKey{CardID: card, Seq: seq}
+	found, err := s.MovementsByKeys(ctx, company, []MovementKey{key})
+	return found[key], err
 }
 
 // MovementKey names a movement.

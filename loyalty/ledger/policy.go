@@ -161,7 +161,7 @@ func (s *Service) CardTypeExpirySet(ctx context.Context, who auth.Principal, in 
 // lockType takes a card type whose policy may be changed, and reads the company's
 // business day.
 func lockType(ctx context.Context, tx db.Tx, company uuid.UUID, code string, now time.Time) (db.CardType, time.Time, error) {
-	row, err := tx.CardTypeLock(ctx, company, code)
+	row, err := tx.CardTypePolicyLock(ctx, company, code)
 	if db.Absent(err) {
 		return db.CardType{}, time.Time{}, loyalty.Refuse(loyalty.CodeCardTypeNotFound, "cardTypeCode")
 	}
@@ -334,7 +334,7 @@ func (s *Service) conform(ctx context.Context, job ExpiryPolicyApply, after uuid
 			return nil
 		}
 		last = &ids[len(ids)-1]
-		if ids, err = take(ctx, tx.Queries, job.CompanyID, ids, wait); err != nil || len(ids) == 0 {
+		if ids, err = lockSome(ctx, tx.Queries, job.CompanyID, ids, wait); err != nil || len(ids) == 0 {
 			return err
 		}
 		if err := tx.BatchPlanner(ctx); err != nil {
@@ -350,8 +350,8 @@ func (s *Service) conform(ctx context.Context, job ExpiryPolicyApply, after uuid
 	return cards, last, err
 }
 
-// take locks cards in the order of their ids, all of them or those that are free.
-func take(ctx context.Context, q *db.Queries, company uuid.UUID, ids []uuid.UUID, wait bool) ([]uuid.UUID, error) {
+// lockSome locks cards in the order of their ids, all of them or those that are free.
+func lockSome(ctx context.Context, q *db.Queries, company uuid.UUID, ids []uuid.UUID, wait bool) ([]uuid.UUID, error) {
 	lock := q.CardsTakeFree
 	if wait {
 		lock = q.CardsTake

@@ -102,15 +102,9 @@ type Posted struct {
 func (s *Service) Post(ctx context.Context, who auth.Principal, p Posting) (Posted, error) {
 	posted, err := s.post(ctx, who, p)
 	if err != nil {
-		if code := loyalty.CodeOf(err); code != "" {
-			s.Refused(string(code))
-		}
-		return Posted{}, err
+		return Posted{}, s.refused(err)
 	}
-	if !posted.Replayed {
-		s.Posted(p.Action)
-	}
-	return posted, nil
+	return posted, s.posted(p.Action, posted.Replayed, nil)
 }
 
 func (s *Service) post(ctx context.Context, who auth.Principal, p Posting) (Posted, error) {

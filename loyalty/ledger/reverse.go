@@ -81,10 +81,7 @@ func (s *Service) Reverse(ctx context.Context, who auth.Principal, in Return) (R
 		out = Returned{Movement: m}
 		return b.write(ctx)
 	})
-	if err == nil && !out.Replayed {
-		s.Posted(Reverse)
-	}
-	return out, err
+	return out, s.posted(Reverse, out.Replayed, err)
 }
 
 // ReverseIn is Reverse in an open book, beside other work in its transaction.
@@ -140,11 +137,12 @@ type reversal struct {
 	pending *lot
 	// whole is the movement's amount without its sign, left what may still come back.
 	whole, left decimal.Decimal
-	// answers are the numbers of the returns so far, spent what they came to, and
-	// unexpired what they said not to have expired.
-	answers          []int64
-	spent, unexpired decimal.Decimal
-	lines            []db.MovementLine
+	// answers are the numbers of the returns so far; bySpent is what those that said
+	// what was spent took back, spent what they said; unexpired is what returns said
+	// not to have expired.
+	answers                   []int64
+	bySpent, spent, unexpired decimal.Decimal
+	lines                     []db.MovementLine
 	// returned is what has come back of each line.
 	returned map[int32]decimal.Decimal
 }
@@ -152,6 +150,10 @@ type reversal struct {
 // reversal reads a movement and the returns of it.
 func (a *Account) reversal(ctx context.Context, tx db.Tx, seq int64) (reversal, error) {
 	company, card := a.Card.CompanyID, a.Card.ID
+	// What the book has done so far may be, or have answered, the movement.
+	if err := a.book.write(ctx); err != nil {
+		return reversal{}, err
+	}
 	if Status(a.Card.Status) == Cancelled {
 		return reversal{}, loyalty.Refuse(loyalty.CodeCardNotEnabled, "movementId")
 	}
@@ -194,7 +196,7 @@ func (r *reversal) readAnswers(ctx context.Context, tx db.Tx) error {
 	if err != nil {
 		return fmt.Errorf("read earlier returns: %w", err)
 	}
-	done := decimal.Zero
+	took := map[int64]decimal.Decimal{}
 	var whilePending []int64
 	for _, m := range answers {
 		switch Action(m.Action) {
@@ -205,8 +207,7 @@ func (r *reversal) readAnswers(ctx context.Context, tx db.Tx) error {
 			continue
 		}
 		r.answers = append(r.answers, m.Seq)
-		done = plus(done, m.Amount.Abs())
-		r.spent = plus(r.spent, valueOr(m.Spent))
+		took[m.Seq] = m.Amount.Abs()
 		if m.Amount.IsZero() {
 			whilePending = append(whilePending, m.Seq)
 		}
@@ -216,11 +217,17 @@ func (r *reversal) readAnswers(ctx context.Context, tx db.Tx) error {
 		if err != nil {
 			return fmt.Errorf("read returns of pending points: %w", err)
 		}
-		for _, e := range entries {
-			done = less(done, e.Amount)
+		for _, e := range entries { // which come to nothing where points moved between lots
+			took[e.Seq] = less(took[e.Seq], e.Amount)
 		}
 	}
-	r.left = less(r.whole, done)
+	r.left = r.whole
+	for _, m := range answers {
+		r.left = less(r.left, took[m.Seq])
+		if m.Spent != nil {
+			r.spent, r.bySpent = plus(r.spent, *m.Spent), plus(r.bySpent, took[m.Seq])
+		}
+	}
 	lines, err := tx.MovementLines(ctx, db.MovementLinesParams{CompanyID: company, CardID: card, Seqs: append([]int64{r.origin.Seq}, r.answers...)})
 	if err != nil {
 		return fmt.Errorf("read a movement's lines: %w", err)
@@ -256,7 +263,7 @@ func (r *reversal) amount(in Return) (decimal.Decimal, []part, error) {
 		}
 		return *in.Amount, nil, r.within(*in.Amount, r.left, "amount")
 	case in.Spent != nil:
-		amount, err := r.bySpent(*in.Spent, scale)
+		amount, err := r.ofSpent(*in.Spent, scale)
 		return amount, nil, err
 	case len(in.Lines) > 0:
 		return r.byLines(in.Lines, scale)
@@ -277,10 +284,10 @@ func (r *reversal) tooLarge(left decimal.Decimal, field string) error {
 	return loyalty.Refuse(loyalty.CodeReturnTooLarge, field).With("left", left.Trim(0).String())
 }
 
-// bySpent is the part of the points that an amount of what was spent stands for. All
-// returns together are rounded, not each: when all that was spent has come back, so
-// have all the points.
-func (r *reversal) bySpent(spent decimal.Decimal, scale int) (decimal.Decimal, error) {
+// ofSpent is the part of the points that an amount of what was spent stands for. All
+// such returns together are rounded, not each: when all that was spent has come back,
+// so have all the points.
+func (r *reversal) ofSpent(spent decimal.Decimal, scale int) (decimal.Decimal, error) {
 	switch {
 	case r.origin.Spent == nil || r.origin.Spent.IsZero():
 		return decimal.Zero, loyalty.Refuse(loyalty.CodeNotReversible, "spent")
@@ -293,6 +300,9 @@ func (r *reversal) bySpent(spent decimal.Decimal, scale int) (decimal.Decimal, e
 	if err := r.within(spent, spentLeft, "spent"); err != nil {
 		return decimal.Zero, err
 	}
+	if r.left.IsZero() && !r.whole.IsZero() {
+		return decimal.Zero, r.tooLarge(r.left, "spent")
+	}
 	if spent.Cmp(spentLeft) == 0 {
 		return r.left, nil
 	}
@@ -301,7 +311,7 @@ func (r *reversal) bySpent(spent decimal.Decimal, scale int) (decimal.Decimal, e
 	if !ok {
 		return decimal.Zero, loyalty.Refuse(loyalty.CodeAmountTooLarge, "spent")
 	}
-	return less(due, less(r.whole, r.left)).Max(decimal.Zero).Min(r.left), nil
+	return less(due, r.bySpent).Min(r.left), nil
 }
 
 // byLines sums lines that come back.
@@ -348,17 +358,19 @@ func (l *lot) take(amount decimal.Decimal) {
 	}
 }
 
-// restore gives spent points back.
+// restore gives spent points back. Those of a hold that was captured were taken by
+// the hold.
 func (a *Account) restore(ctx context.Context, e Entry, r reversal) (*Movement, error) {
 	if err := a.check(e); err != nil {
 		return nil, err
 	}
+	takers := []int64{r.origin.Seq}
+	if Action(r.origin.Action) == Redeem && r.origin.RelatedSeq != nil {
+		takers = []int64{*r.origin.RelatedSeq, r.origin.Seq}
+	}
 	before := a.Available()
 	m := a.append(e)
-	if !a.Type.TracksLots {
-		return m, nil
-	}
-	return m, a.giveBack(ctx, m, r.origin.Seq, r.answers, less(usable(a.Available()), usable(before)))
+	return m, a.comeBack(ctx, m, append(takers, r.answers...), e.Amount, less(usable(a.Available()), usable(before)))
 }
 
 // takeBack takes given points back. What of them has expired is first said not to
@@ -378,6 +390,7 @@ func (a *Account) takeBack(ctx context.Context, tx db.Tx, e Entry, r reversal) (
 			if _, err := a.Post(Entry{Action: WriteOff, Amount: lacking.Min(e.Amount.Neg()), Source: e.Source, Related: e.Related}); err != nil {
 				return nil, err
 			}
+			e.Overdraw = true // of before, if there is a debt
 		}
 	}
 	if err := a.check(e); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"sello/db"
+	"sello/loyalty"
 )
 
 // Service runs the ledger's operations.
@@ -33,6 +34,22 @@ type Service struct {
 // New makes the service on a store, with counters that count nothing.
 func New(store *db.Store, now func() time.Time) *Service {
 	return &Service{DB: store, Now: now, Posted: func(Action) {}, Refused: func(string) {}}
+}
+
+// posted counts an operation that went through; a refusal is counted where it is made.
+func (s *Service) posted(action Action, replayed bool, err error) error {
+	if err == nil && !replayed {
+		s.Posted(action)
+	}
+	return err
+}
+
+// refused counts a refusal.
+func (s *Service) refused(err error) error {
+	if code := loyalty.CodeOf(err); code != "" {
+		s.Refused(string(code))
+	}
+	return err
 }
 
 // last makes a page from rows of which one more than asked for was read.

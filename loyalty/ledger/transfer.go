@@ -51,7 +51,7 @@ func (s *Service) Transfer(ctx context.Context, who auth.Principal, in Transfer)
 	amount := decimal.NegOne
 	if in.Amount != nil {
 		if !in.Amount.IsPos() {
-			return Transferred{}, loyalty.Refuse(loyalty.CodeAmountNotPositive, "amount")
+			return Transferred{}, s.refused(loyalty.Refuse(loyalty.CodeAmountNotPositive, "amount"))
 		}
 		amount = in.Amount.Neg()
 	}
@@ -64,7 +64,7 @@ func (s *Service) Transfer(ctx context.Context, who auth.Principal, in Transfer)
 	for i, p := range []Posting{from, to} {
 		params, err := s.params(who, p)
 		if err != nil {
-			return Transferred{}, side(err, i)
+			return Transferred{}, s.refused(side(err, i))
 		}
 		params.IsSale = false
 		asks[i] = &ask{ctx: ctx, who: who, posting: p, params: params}
@@ -117,7 +117,7 @@ func (s *Service) Transfer(ctx context.Context, who auth.Principal, in Transfer)
 		}
 		return b.write(ctx)
 	})
-	return out, held(err)
+	return out, s.posted(TransferOut, out.Replayed, held(err))
 }
 
 // side names the card at fault.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -142,12 +143,19 @@ func (w *writer) run(s *Service, batch []*ask) {
 	patience.Stop()
 	release()
 	if len(later) > 0 {
-		go func() {
-			for _, a := range later {
-				a.done <- s.postAlone(a)
-			}
-			w.free(s, later, func(*ask) bool { return true })
-		}()
+		// A card that stays locked delays its own postings, and no other card's.
+		byPlace := map[place][]*ask{}
+		for _, a := range later {
+			byPlace[a.place()] = append(byPlace[a.place()], a)
+		}
+		for _, asks := range byPlace {
+			go func() {
+				for _, a := range asks {
+					a.done <- s.postAlone(a)
+				}
+				w.free(s, asks, func(*ask) bool { return true })
+			}()
+		}
 	}
 }
 
@@ -248,6 +256,13 @@ func lockedOut(a *ask, err error) error {
 // on its own: a refusal of one is none of the others'. With skip it waits for no
 // card; the outcome of one that somebody else has is nil.
 func (s *Service) postTogether(ctx context.Context, asks []*ask, skip bool) (outcomes []*outcome, err error) {
+	// It runs on the writer's goroutines, where a panic would end the process instead
+	// of one request.
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("post together: panic: %v\n%s", p, debug.Stack())
+		}
+	}()
 	who := asks[0].who
 	err = s.DB.InTx(ctx, func(tx db.Tx) error {
 		outcomes = make([]*outcome, len(asks))
@@ -277,6 +292,11 @@ func (s *Service) postTogether(ctx context.Context, asks []*ask, skip bool) (out
 				}
 			}
 			posted, err := s.postIn(ctx, tx, b, a, row, account, keys)
+			if refusal, fault := counted(ctx, tx.Queries, err); fault == nil {
+				err = refusal
+			} else {
+				err = fault
+			}
 			if err != nil && loyalty.CodeOf(err) == "" {
 				return err
 			}
@@ -310,11 +330,17 @@ func (s *Service) postIn(ctx context.Context, tx db.Tx, b *Book, a *ask, found d
 			return Posted{Movement: first, Replayed: first != nil}, err
 		}
 	}
-	if err := s.judge(a, found, account); err != nil {
-		return Posted{}, err
+	err := s.judge(a, found, account)
+	var m *Movement
+	if err == nil {
+		m, err = s.enter(ctx, tx, account, a, found)
 	}
-	m, err := s.enter(ctx, tx, account, a, found)
 	if err != nil {
+		// The first request with the key may have been what the card was waited for,
+		// and why this one is refused now.
+		if first, again := s.late(ctx, tx.Queries, a.who.CompanyID, key, err); first != nil {
+			return Posted{Movement: first, Replayed: true}, again
+		}
 		return Posted{}, err
 	}
 	if key != nil {
@@ -337,8 +363,11 @@ func (s *Service) enter(ctx context.Context, tx db.Tx, account *Account, a *ask,
 	if err != nil {
 		return nil, err
 	}
+	if p.Lot.ExpiresOn != nil && p.Lot.ExpiresOn.Before(account.Today()) {
+		return nil, loyalty.Refuse(loyalty.CodeInvalid, "lot")
+	}
 	e := Entry{
-		Action: p.Action, Amount: amount, Spent: p.Spent, Rate: rate, Source: p.Source, Reference: valueOr(a.params.Reference),
+		ActorID: a.params.ActorID, Action: p.Action, Amount: amount, Spent: p.Spent, Rate: rate, Source: p.Source, Reference: valueOr(a.params.Reference),
 		Description: valueOr(a.params.Description), StoreID: found.StoreID, StaffID: found.StaffID, At: a.params.PostedAt, Key: p.Key, Lot: p.Lot,
 	}
 	if e.StoreID == nil {

@@ -35,6 +35,20 @@ var unreachable = []loyalty.Code{
 	loyalty.CodeMovementNotFound, loyalty.CodeNotReversible, loyalty.CodeReturnTooLarge, loyalty.CodeLinesMismatch,
 	loyalty.CodeLotNotFound, loyalty.CodeLotsNotKept, loyalty.CodeNotPending, loyalty.CodePolicyApplying,
 	loyalty.CodeCustomerRequired, loyalty.CodeActiveCardExists, loyalty.CodeCardHasCustomer, loyalty.CodeNumbersUsedUp,
+	// Reports and webhooks are the dashboards'.
+	loyalty.CodeRangeTooLong, loyalty.CodeReportRebuilding, loyalty.CodeLedgerCheckRunning, loyalty.CodeWebhookURLRefused,
+	loyalty.CodeWebhookLimitReached, loyalty.CodeEventsGone, loyalty.CodeReplayRunning,
+	// Coupons, serial codes and rewards are no method's here.
+	loyalty.CodeCouponNotFound, loyalty.CodeCouponTypeNotFound, loyalty.CodeCouponTypeArchived, loyalty.CodeCouponConsumed,
+	loyalty.CodeCouponVoided, loyalty.CodeCouponNotYetValid, loyalty.CodeCouponExpired, loyalty.CodeCouponCustomerRequired,
+	loyalty.CodeCouponOfAnother, loyalty.CodeCouponNotRedeemed, loyalty.CodeCouponBatchNotFound, loyalty.CodeProductNotFound,
+	loyalty.CodeProductCodeNotFound, loyalty.CodeProductCodeUsed, loyalty.CodeProductCodeInactive, loyalty.CodeRewardNotFound,
+	loyalty.CodeRewardInactive, loyalty.CodeRewardOutOfStock, loyalty.CodeRewardCardTypeMismatch, loyalty.CodeRewardClaimNotFound,
+	// Of customers' own operations; a contact's attributes and segments are not the till's.
+	loyalty.CodeCustomerMerged, loyalty.CodeCustomerErased, loyalty.CodeAttributeUnknown, loyalty.CodeAttributeInvalid,
+	loyalty.CodeAttributeRequired, loyalty.CodeAttributeNotReady, loyalty.CodeAttributeLimit, loyalty.CodeSegmentNotFound,
+	loyalty.CodeSegmentArchived,
+	loyalty.CodeBalanceLeft, loyalty.CodeCVVLocked, loyalty.CodeJobKindNotFound,
 }
 
 // movementChecked are codes that the shim's own checks of parameters keep from a
