@@ -118,7 +118,7 @@ WITH ending AS MATERIALIZED (
     WHERE ending.expires_on IS NOT NULL AND ending.remaining > 0
     GROUP BY ending.card_id, ending.member_id, ending.expires_on
 )
-SELECT coalesce(lost.expires_on, '0001-01-01')::date AS expires_on, coalesce(lost.month, '0001-01-01')::date AS month, sum(lost.amount)::numeric AS amount,
+SELECT coalesce(lost.expires_on, '0001-01-01')::date AS expires_on, coalesce(lost.month, '0001-01-01')::date AS month, coalesce(sum(lost.amount), 0)::numeric AS amount,
        count(DISTINCT lost.card_id)::bigint AS cards, count(DISTINCT lost.member_id)::bigint AS members
 FROM lost
 GROUP BY GROUPING SETS ((lost.expires_on), (lost.month), ())

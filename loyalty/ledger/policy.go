@@ -234,7 +234,7 @@ func (s *Service) ExpiryPolicyPreview(ctx context.Context, company uuid.UUID, in
 			case !row.Month.IsZero():
 				loss.On = &row.Month
 				out.Months = append(out.Months, loss)
-			case row.Cards > 0: // the sum of nothing is no number
+			default:
 				out.Total = loss
 			}
 		}
