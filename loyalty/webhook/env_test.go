@@ -109,9 +109,16 @@ func (e *env) service(t *testing.T, pool *pgxpool.Pool, c webhook.Config) *webho
 // card opens a card.
 func (e *env) card(t *testing.T, code string) *ledger.Card {
 	t.Helper()
-	c, err := e.ledger.CardCreate(t.Context(), e.who, ledger.NewCard{CardTypeCode: "points", Code: code})
+	// As imports open one: without a line in the books before the first posting.
+	_, err := e.pool.Exec(t.Context(), `INSERT INTO card (company_id, id, card_type_id, code, status, registered_at, created_at, updated_at)
+		SELECT company_id, $2, id, $3, 'enabled', $4, $4, $4 FROM card_type WHERE company_id = $1 AND code = 'points'`,
+		e.who.CompanyID, uuid.Must(uuid.NewV7()), code, e.Now())
 	if err != nil {
 		t.Fatalf("open card %s: %v", code, err)
+	}
+	c, err := e.ledger.CardByCode(t.Context(), e.who.CompanyID, code)
+	if err != nil || c == nil {
+		t.Fatalf("open card %s: got %v, error %v", code, c, err)
 	}
 	return c
 }

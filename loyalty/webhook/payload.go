@@ -45,7 +45,30 @@ var payloads = map[string]payload{
 	"movement_posted":   movements,
 	"import_progressed": importsProgress,
 	DisabledEvent:       plain("Webhook"),
-	TestKind:            tests,
+
+	"cards_issued":             plain("CardType"),
+	"coupon_batch_progressed":  plain("CouponBatch"),
+	"coupon_expired":           plain("Coupon"),
+	"coupon_given_back":        plain("Coupon"),
+	"coupon_issued":            plain("Coupon"),
+	"coupon_moved":             plain("Coupon"),
+	"coupon_redeemed":          plain("Coupon"),
+	"coupon_voided":            plain("Coupon"),
+	"customer_created":         plain("Customer"),
+	"customer_erased":          plain("Customer"),
+	"customer_merged":          plain("Customer"),
+	"customer_updated":         plain("Customer"),
+	"expiry_policy_changed":    plain("CardType"),
+	"ledger_check_ended":       plain("LedgerCheck"),
+	"points_expiring":          plain("Card"),
+	"report_rebuild_started":   plain("Company"),
+	"report_rebuilt":           plain("Company"),
+	"reward_claim_cancelled":   plain("RewardClaim"),
+	"reward_claim_handed_over": plain("RewardClaim"),
+	"reward_claimed":           plain("RewardClaim"),
+	"segment_members_changed":  plain("Segment"),
+
+	TestKind: tests,
 }
 
 // Kinds are the kinds of events that a webhook can want by name.
