@@ -12,7 +12,6 @@ import (
 
 	"sello/db"
 	"sello/graph/model"
-	"sello/loyalty"
 	"sello/loyalty/auth"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
@@ -27,7 +26,7 @@ const eventsTogether = 100
 const queuesEvery = time.Second
 
 func eventCursor(p db.Place) string {
-	return loyalty.EventCursor(p.ID)
+	return cursor("events", strconv.FormatInt(p.ID, 10))
 }
 
 func afterEvent(after *string) (*db.Place, error) {

@@ -1,4 +1,0 @@
-package ledger
-
-// EndOf is endOf, for tests that hold it against PostgreSQL's zones.
-var EndOf = endOf
