@@ -103,7 +103,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 // and leaves it running when this process ends: nobody owns it, and somebody
 // else must see to its end. Processes that call it at the same time wait for
 // each other. Settings count for the process that starts it.
-func Ensure(ctx context.Context, o Options) (Address, error) {
+func Ensure(ctx context.Context, o Options) (_ Address, err error) {
 	l, err := ready(o)
 	if err != nil {
 		return Address{}, err
@@ -112,7 +112,7 @@ func Ensure(ctx context.Context, o Options) (Address, error) {
 	if err != nil {
 		return Address{}, err
 	}
-	defer lock.Close()
+	defer func() { err = errors.Join(err, lock.Close()) }()
 	if pid := runningPID(l); pid != 0 {
 		err := awaitReady(ctx, l, watch(pid))
 		if err == nil {
