@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
@@ -14,29 +15,38 @@ import (
 	"sello/graph"
 	"sello/jobs"
 	"sello/loyalty/auth"
+	"sello/loyalty/catalog"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/report"
+	"sello/loyalty/reward"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 	"sello/server/ops"
 )
 
 // app is one process: the domain on its pool, the job queue's client and the
 // event feed. Everything is made here, by plain calls.
 type app struct {
-	config  Config
-	log     *slog.Logger
-	pool    *pgxpool.Pool
+	config Config
+	log    *slog.Logger
+	pool   *pgxpool.Pool
+	// replica answers reports; nil without one.
+	replica *pgxpool.Pool
 	store   *db.Store
 	feed    *db.Feed
 	auth    *auth.Service
 	graph   *graph.Resolver
 	jobs    *river.Client[pgx.Tx]
 	works   bool
-	metrics *ops.Metrics
+	// webhooks are watched by processes that work the queues.
+	webhooks *webhook.Service
+	metrics  *ops.Metrics
 }
 
 // role says what a process does besides answering.
@@ -54,15 +64,26 @@ func newApp(ctx context.Context, config Config, log *slog.Logger, r role) (*app,
 	if err != nil {
 		return nil, err
 	}
-	a, err := build(config, log, pool, metrics, r)
+	var replica *pgxpool.Pool
+	if config.DatabaseReadURL != "" {
+		// It may be away: reports are then read from the main pool.
+		if replica, err = open(ctx, "DATABASE_READ_URL", config.DatabaseReadURL, config.DatabasePool, metrics.Tracer(), r); err != nil {
+			pool.Close()
+			return nil, err
+		}
+	}
+	a, err := build(config, log, pool, replica, metrics, r)
 	if err != nil {
 		pool.Close()
+		if replica != nil {
+			replica.Close()
+		}
 		return nil, err
 	}
 	return a, nil
 }
 
-func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Metrics, r role) (*app, error) {
+func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics *ops.Metrics, r role) (*app, error) {
 	keys, err := auth.ParseKeys(config.JWTKeys)
 	if err != nil {
 		return nil, fmt.Errorf("JWT_KEYS: %w", err)
@@ -71,15 +92,30 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 	if err != nil {
 		return nil, err
 	}
-	a := &app{config: config, log: log, pool: pool, store: db.NewStore(pool), works: r.works, metrics: metrics}
+	a := &app{config: config, log: log, pool: pool, replica: replica, store: db.NewStore(pool), works: r.works, metrics: metrics}
 	a.feed = db.NewFeed(a.store, db.FeedConfig{})
 	hasher := auth.NewHasher(auth.DefaultParams, 4)
 	a.auth = auth.New(auth.Config{DB: a.store, Keys: keys, Now: time.Now, Issuer: config.BaseURL, Hasher: hasher, Failed: metrics.SignInFailed})
 	importing := &imports.Service{DB: a.store, Now: time.Now}
 	notifying := &notify.Service{DB: a.store, Mailer: mailer, Now: time.Now, Sources: map[string]notify.Source{imports.ResultMail: importing.WriteErrorFile}}
-	keeping := &upkeep.Service{DB: a.store, Auth: a.auth, Imports: importing, Now: time.Now}
+	if a.webhooks, err = webhooks(config, a.store, notifying, metrics); err != nil {
+		return nil, err
+	}
+	coupons := coupon.New(a.store, time.Now)
+	keeping := &upkeep.Service{DB: a.store, Auth: a.auth, Imports: importing, Coupons: coupons, Webhooks: a.webhooks, Now: time.Now}
+	books := newLedger(pool)
+	if config.SMTP.Host != "" {
+		books.Mail = noticeMails(notifying)
+	}
+	people := customer.New(a.store, time.Now)
+	people.Coupons = coupons
+	reporting := &report.Service{DB: a.store, Ledger: books, Now: time.Now}
+	if replica != nil {
+		reporting.Read = db.NewStore(replica)
+	}
 	a.jobs, err = jobs.New(jobs.Config{
-		Pool: pool, Imports: importing, Notify: notifying, Upkeep: keeping, Work: r.works, Stopping: r.stopping, Log: log,
+		Pool: pool, Imports: importing, Ledger: books, Coupons: coupons, Notify: notifying, Upkeep: keeping, Customers: people,
+		Reports: reporting, Webhooks: a.webhooks, Work: r.works, Stopping: r.stopping, Log: log,
 		JobTimeout: config.JobTimeout, RescueAfter: config.JobRescueAfter,
 	})
 	if err != nil {
@@ -88,18 +124,29 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 	a.graph = &graph.Resolver{
 		Auth:      a.auth,
 		Companies: &company.Service{DB: a.store, Now: time.Now, Hash: hasher.Hash, FingerprintKey: []byte(config.Secret)},
-		Customers: customer.New(a.store, time.Now),
-		Ledger:    ledger.New(a.store, time.Now),
+		Customers: people,
+		Ledger:    books,
 		Imports:   importing,
+		Coupons:   coupons,
+		Catalog:   catalog.New(a.store, books, time.Now),
+		Rewards:   reward.New(a.store, books, time.Now),
 		Notify:    notifying,
 		Queue: &queue.Service{DB: a.store, River: a.jobs, Now: time.Now, OnCancel: map[string]func(context.Context, []byte) error{
-			imports.Apply{}.Kind(): importing.JobCancelled,
-		}},
-		Feed: a.feed,
+			imports.Apply{}.Kind():    importing.JobCancelled,
+			coupon.MakeBatch{}.Kind(): coupons.JobCancelled,
+			report.Check{}.Kind():     reporting.CheckJobCancelled,
+		}, Asked: jobs.Asked()},
+		Reports:  reporting,
+		Feed:     a.feed,
+		Webhooks: a.webhooks,
 	}
+	a.graph.Ledger.Secret = []byte(config.Secret)
+	a.graph.Customers.Ledger = a.graph.Ledger
 	a.graph.Ledger.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
 	a.graph.Ledger.Refused = metrics.Refused
+	people.Ledger = a.graph.Ledger
 	metrics.WatchPool(pool)
+	metrics.WatchWebhooks(a.webhooks.Oldest)
 	metrics.WatchQueues(time.Now, func(ctx context.Context) ([]ops.QueueFigures, error) {
 		rows, err := a.store.QueuesFigures(ctx, nil, time.Now())
 		figures := make([]ops.QueueFigures, len(rows))
@@ -111,18 +158,48 @@ func build(config Config, log *slog.Logger, pool *pgxpool.Pool, metrics *ops.Met
 	return a, nil
 }
 
-// connect makes the pool with the limits that keep a stuck network or a forgotten
-// transaction from holding everybody (hardening.md 3.3).
+// webhooks makes their service; who is told of one that was disabled is told by
+// mail.
+func webhooks(config Config, store *db.Store, notifying *notify.Service, metrics *ops.Metrics) (*webhook.Service, error) {
+	return webhook.New(webhook.Config{
+		DB: store, Now: time.Now, Secret: []byte(config.Secret), AllowPrivate: config.WebhookAllowPrivate,
+		Attempted: metrics.WebhookAttempted,
+		Send: func(ctx context.Context, tx db.Tx, company uuid.UUID, m webhook.Mail) error {
+			_, err := notify.Queue(ctx, tx, notifying.Jobs, company, time.Now(), notify.Message{
+				Kind: m.Kind, SubjectID: m.SubjectID, Recipient: m.Recipient, Subject: m.Subject, Body: m.Body,
+			})
+			return err
+		},
+	})
+}
+
+// connect makes the main pool.
 func connect(ctx context.Context, config Config, tracer pgx.QueryTracer, r role) (*pgxpool.Pool, error) {
-	c, err := pgxpool.ParseConfig(config.DatabaseURL)
+	pool, err := open(ctx, "DATABASE_URL", config.DatabaseURL, config.DatabasePool, tracer, r)
+	if err != nil {
+		return nil, err
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	return pool, nil
+}
+
+// open makes a pool with the limits that keep a stuck network or a forgotten
+// transaction from holding everybody (hardening.md 3.3). name is the setting that
+// the address comes from.
+func open(ctx context.Context, name, address string, size int32, tracer pgx.QueryTracer, r role) (*pgxpool.Pool, error) {
+	c, err := pgxpool.ParseConfig(address)
 	if err != nil {
 		// pgx leaves the password out of its text.
-		return nil, fmt.Errorf("DATABASE_URL: %w", err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	c.MaxConns = config.DatabasePool
-	c.MinIdleConns = min(2, config.DatabasePool)
+	c.MaxConns = size
+	c.MinIdleConns = min(2, size)
 	c.ConnConfig.ConnectTimeout = 5 * time.Second
 	c.ConnConfig.Tracer = tracer
+	c.AfterConnect = db.RegisterTypes
 	for name, value := range map[string]string{
 		"application_name": "sello", "statement_timeout": "60s", "lock_timeout": lockTimeout(r),
 		"idle_in_transaction_session_timeout": "30s", "tcp_user_timeout": "15s",
@@ -133,11 +210,7 @@ func connect(ctx context.Context, config Config, tracer pgx.QueryTracer, r role)
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, c)
 	if err != nil {
-		return nil, fmt.Errorf("connect to the database: %w", err)
-	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("connect to the database: %w", err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return pool, nil
 }
@@ -169,4 +242,18 @@ func mailer(config Config) (notify.Mailer, error) {
 func (a *app) close() {
 	a.auth.Wait()
 	a.pool.Close()
+	if a.replica != nil {
+		a.replica.Close()
+	}
+}
+
+// noticeMails queues what the ledger tells customers as messages.
+func noticeMails(n *notify.Service) func(context.Context, db.Tx, uuid.UUID, []ledger.Mail) error {
+	return func(ctx context.Context, tx db.Tx, company uuid.UUID, mails []ledger.Mail) error {
+		messages := make([]notify.Message, len(mails))
+		for i, m := range mails {
+			messages[i] = notify.Message{Kind: m.Kind, SubjectID: m.SubjectID, Recipient: m.Recipient, Subject: m.Subject, Body: m.Body}
+		}
+		return n.QueueAll(ctx, tx, company, messages)
+	}
 }

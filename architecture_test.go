@@ -133,7 +133,7 @@ func TestImportsRunOneWay(t *testing.T) {
 func TestAggregatesStayApart(t *testing.T) {
 	t.Parallel()
 	together := []string{"loyalty/imports", "loyalty/pos", "loyalty/upkeep", "loyalty/report"}
-	below := []string{"loyalty", "loyalty/auth", "loyalty/ledger"}
+	below := []string{"loyalty", "loyalty/auth", "loyalty/ledger", "loyalty/once"}
 	for _, p := range packages(t) {
 		path, _ := folder(p.ImportPath)
 		if !under(path, "loyalty") || slices.ContainsFunc(together, func(f string) bool { return under(path, f) }) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"slices"
+	"time"
 
 	"sello/bench"
 )
@@ -15,7 +17,12 @@ import (
 type benchCommand struct {
 	Import   benchImportCommand   `cmd:"" help:"Import a file of points beside a plain COPY, and again while the worker is killed."`
 	Postings benchPostingsCommand `cmd:"" help:"Post from many clients at once beside the bare SQL statement."`
+	Ledger   benchLedgerCommand   `cmd:"" help:"Post through every way in and by bare SQL in turns, at several numbers of clients; prints the tables of docs/performance.md."`
+	Coupons  benchCouponsCommand  `cmd:"" help:"Make a batch of coupon codes beside a plain COPY, and again while the worker is killed."`
 	Start    benchStartCommand    `cmd:"" help:"Time the first and the second start of dev."`
+	Expiry   benchExpiryCommand   `cmd:"" help:"Preview the end of points and let it come, killed on the way, beside its own SQL."`
+
+	ExpiryStep benchExpiryStepCommand `cmd:"" hidden:"" help:"One process of bench expiry."`
 }
 
 type benchImportCommand struct {
@@ -66,6 +73,66 @@ func (c benchPostingsCommand) Run(ctx context.Context) error {
 	r, err := bench.MeasurePostings(ctx, bench.MeasureOptions{
 		PostingOptions: bench.PostingOptions{Clients: c.Clients, Operations: c.Operations, Cards: c.Cards, RepeatPercent: c.Repeats, Seed: seedOr(c.Seed)},
 		Binary:         binary, PostgresBin: config.PostgresBin, Through: c.Through, Rounds: c.Rounds, Say: sayAside,
+	})
+	return benchReport(r, err, c.JSON, func() { r.Print(os.Stdout) })
+}
+
+type benchLedgerCommand struct {
+	Clients      []int    `default:"1,16,64" help:"Numbers of clients at the same time."`
+	Seconds      float64  `default:"5" help:"Seconds of each run."`
+	Rounds       int      `default:"3" help:"Rounds of all runs; figures are their medians."`
+	Cards        int      `default:"100000" help:"Cards."`
+	Movements    int      `default:"100000" help:"Movements laid in on them before."`
+	Grown        int      `help:"Compare with a second database of so many movements: 10000000 takes some minutes to lay in."`
+	Distribution []string `default:"uniform,zipf" enum:"uniform,zipf" help:"How cards are drawn: uniform, zipf."`
+	Ways         []string `default:"graphql,wallet,statement,bare" enum:"graphql,wallet,statement,bare" help:"Ways to measure: graphql, wallet, statement, bare."`
+	Redeem       int      `default:"33" help:"Percentage of redemptions; the others are accruals."`
+	Pool         int      `help:"The server's database connections (DATABASE_POOL); left out, its default."`
+	Beside       string   `type:"existingfile" help:"Another build of sello, whose GraphQL is measured in the same rounds."`
+	Seed         uint64   `help:"Draws the postings; left out, a random one, which is printed."`
+	JSON         bool     `help:"Print JSON."`
+}
+
+// Run measures and proves.
+func (c benchLedgerCommand) Run(ctx context.Context) error {
+	if c.Seconds < 0.1 || c.Rounds < 1 || c.Cards < 1 || c.Cards > 10_000_000 || c.Movements < 0 || c.Grown < 0 || c.Redeem < 0 || c.Redeem > 50 ||
+		len(c.Clients) == 0 || slices.Min(c.Clients) < 1 || slices.Max(c.Clients) > 128 {
+		return exitError{exitUsage, fmt.Errorf("give 1 to 128 clients, a round of at least 0.1 s, 1 to 10,000,000 cards and at most 50 %% redemptions")}
+	}
+	config, binary, err := benchSetup()
+	if err != nil {
+		return err
+	}
+	o := bench.LedgerOptions{
+		Binary: binary, PostgresBin: config.PostgresBin, Beside: c.Beside, Ways: c.Ways, Clients: c.Clients, Rounds: c.Rounds,
+		Each: time.Duration(c.Seconds * float64(time.Second)), Cards: c.Cards, Movements: c.Movements, Grown: c.Grown,
+		RedeemPercent: c.Redeem, Pool: c.Pool, Seed: seedOr(c.Seed), Say: sayAside,
+	}
+	for _, d := range c.Distribution {
+		o.Distributions = append(o.Distributions, bench.Distribution(d))
+	}
+	r, err := bench.MeasureLedger(ctx, o)
+	return benchReport(r, err, c.JSON, func() { r.Print(os.Stdout) })
+}
+
+type benchCouponsCommand struct {
+	Codes int    `default:"1000000" help:"Codes of the batch."`
+	Kills int    `default:"3" help:"How often the worker is killed while it makes another batch of as many; 0 leaves that out."`
+	Seed  uint64 `help:"Draws the moments; left out, a random one, which is printed."`
+	JSON  bool   `help:"Print JSON."`
+}
+
+// Run measures and proves.
+func (c benchCouponsCommand) Run(ctx context.Context) error {
+	if c.Codes < 1000 || c.Codes > 10_000_000 || c.Kills < 0 {
+		return exitError{exitUsage, fmt.Errorf("give 1,000 to 10,000,000 codes")}
+	}
+	config, binary, err := benchSetup()
+	if err != nil {
+		return err
+	}
+	r, err := bench.MeasureCoupons(ctx, bench.CouponOptions{
+		Binary: binary, PostgresBin: config.PostgresBin, Codes: c.Codes, Kills: c.Kills, Seed: seedOr(c.Seed), Say: sayAside,
 	})
 	return benchReport(r, err, c.JSON, func() { r.Print(os.Stdout) })
 }

@@ -22,6 +22,9 @@ type Config struct {
 	// DatabasePool is the most connections of a process: two or three a core of the
 	// database serve best; requests queue for them.
 	DatabasePool int32 `env:"DATABASE_POOL" envDefault:"12"`
+	// DatabaseReadURL is a streaming replica for reports; without it they are read
+	// where everything is.
+	DatabaseReadURL string `env:"DATABASE_READ_URL"`
 
 	// Addr is where HTTP is served; OpsAddr, if set, a listener of its own for
 	// /metrics and the health checks.
@@ -44,7 +47,8 @@ type Config struct {
 
 	// JWTKeys are kid:seed pairs; the first signs, all verify.
 	JWTKeys string `env:"JWT_KEYS"`
-	// Secret is the key of staff password fingerprints.
+	// Secret is the key of staff password fingerprints, and of the key that
+	// webhooks' signing secrets are encrypted under.
 	Secret string `env:"SECRET"`
 
 	SMTP struct {
@@ -56,6 +60,13 @@ type Config struct {
 		// TLS is mandatory, opportunistic or none.
 		TLS string `env:"TLS" envDefault:"mandatory"`
 	} `envPrefix:"SMTP_"`
+
+	// GCPercent and MemoryLimit are Go's own variables; they are read here to know
+	// whether they are set (see tuneMemory).
+	GCPercent   string `env:"GOGC"`
+	MemoryLimit string `env:"GOMEMLIMIT"`
+	// WebhookAllowPrivate lets webhooks go to http and to private addresses.
+	WebhookAllowPrivate bool `env:"WEBHOOK_ALLOW_PRIVATE" envDefault:"false"`
 
 	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info"`
 

@@ -135,6 +135,7 @@ func (c devCommand) serve(ctx context.Context, config Config, log *slog.Logger, 
 		return err
 	}
 	config.JWTKeys, config.Secret, config.GraphiQL = kept.JWTKeys, kept.Secret, true
+	config.WebhookAllowPrivate = true
 	config.BaseURL = "http://" + listener.Addr().String()
 	if config.APIDomain == "" {
 		config.APIDomain = "api.sello.localhost"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,8 +36,8 @@ func withCompany(ctx context.Context, code string, fn func(*app, auth.Principal)
 }
 
 // administration is the domain for a command that changes the database and
-// answers nobody: it needs DATABASE_URL alone, and a signing key of its own that
-// signs nothing.
+// answers nobody: it needs DATABASE_URL alone, and keys of its own that sign and
+// seal nothing.
 func administration(ctx context.Context) (*app, error) {
 	config, err := readConfig()
 	if err != nil {
@@ -46,6 +47,7 @@ func administration(ctx context.Context) (*app, error) {
 		return nil, exitError{exitUsage, errors.New("DATABASE_URL is required")}
 	}
 	config.JWTKeys, config.BaseURL = auth.NewKey(), "http://localhost"
+	config.Secret = cmp.Or(config.Secret, auth.NewKey())
 	a, err := newApp(ctx, config, config.logTo(), role{})
 	if err != nil {
 		return nil, exitError{exitUnavailable, err}

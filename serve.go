@@ -45,6 +45,9 @@ func runProcess(ctx context.Context, serves, works bool) error {
 	if err != nil {
 		return err
 	}
+	if serves {
+		tuneMemory(config)
+	}
 	a, err := newApp(ctx, config, log, role{works: works, stopping: ctx.Done()})
 	if err != nil {
 		return exitError{exitUnavailable, err}
@@ -87,6 +90,7 @@ func (a *app) run(ctx context.Context, listener, opsListener net.Listener) error
 	go func() { feedEnded <- a.feed.Run(feedCtx) }()
 	if a.works {
 		g.Go(func() error { return a.work(ctx) })
+		g.Go(func() error { return a.webhooks.Watch(ctx) })
 	}
 	if listener != nil {
 		srv, err := a.server(health)
@@ -158,7 +162,8 @@ func (a *app) server(health *ops.Health) (*server.Server, error) {
 	return server.New(server.Config{
 		BaseURL: a.config.BaseURL, Schema: graph.NewSchema(a.graph), Auth: a.auth, River: a.jobs, Metrics: a.metrics,
 		Health: health, OpsElsewhere: a.config.OpsAddr != "", TrustedProxies: proxies, Origins: a.config.Origins,
-		Rates: server.Rates{Principal: a.config.RateLimit}, GraphiQL: a.config.GraphiQL, Mounts: mounts, Log: a.log,
+		Rates: server.Rates{Principal: a.config.RateLimit}, GraphiQL: a.config.GraphiQL, Customers: a.graph, Mounts: mounts, Log: a.log,
+		BatchCodes: a.graph.CouponBatchCodes,
 	})
 }
 

@@ -6,11 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"sello/graph"
+	"sello/loyalty/coupon"
 )
 
 type verifyCommand struct {
@@ -48,19 +50,29 @@ func (c verifyCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range findings {
-		if c.JSON {
-			if err := json.NewEncoder(os.Stdout).Encode(f); err != nil {
-				return err
-			}
-		} else {
-			fmt.Println(f)
-		}
+	others, err := coupon.New(books.DB, time.Now).Verify(ctx, only)
+	if err != nil {
+		return err
 	}
-	if len(findings) > 0 {
-		return exitError{exitCheckFailed, fmt.Errorf("the books are wrong in %d places", len(findings))}
+	if err := errors.Join(printFindings(findings, c.JSON), printFindings(others, c.JSON)); err != nil {
+		return err
+	}
+	if n := len(findings) + len(others); n > 0 {
+		return exitError{exitCheckFailed, fmt.Errorf("the books are wrong in %d places", n)}
 	}
 	fmt.Fprintln(os.Stderr, "the books are right")
+	return nil
+}
+
+// printFindings prints what is wrong, one a line.
+func printFindings[F any](findings []F, asJSON bool) error {
+	for _, f := range findings {
+		if !asJSON {
+			fmt.Println(f)
+		} else if err := json.NewEncoder(os.Stdout).Encode(f); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"time"
 
@@ -69,8 +70,8 @@ func TempDir() (string, error) {
 	return dir, os.Chmod(dir, 0o711)
 }
 
-func settings(ctx context.Context, url string) (map[string]string, error) {
-	conn, err := pgx.Connect(ctx, url)
+func settings(ctx context.Context, address string) (map[string]string, error) {
+	conn, err := pgx.Connect(ctx, address)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the private database: %w", err)
 	}
@@ -89,4 +90,14 @@ func settings(ctx context.Context, url string) (map[string]string, error) {
 		return nil
 	})
 	return found, err
+}
+
+// replaceDatabase is the address of another database of the same server.
+func replaceDatabase(address, name string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", fmt.Errorf("read the database's address: %w", err)
+	}
+	u.Path = "/" + name
+	return u.String(), nil
 }

@@ -28,6 +28,9 @@ type InstallOptions struct {
 	Env []string
 	// Log, if set, gets the processes' standard error.
 	Log io.Writer
+	// Unread leaves what processes say to nobody: they log as they do by default, and
+	// it costs the harness nothing.
+	Unread bool
 }
 
 // Installation is Sello in production form on a database of its own: set up by
@@ -98,25 +101,40 @@ func (i *Installation) configure(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("make a signing key: %w", err)
 	}
-	// A port that was free a moment ago: the program takes an address, not a
-	// listener, and callers have to know it.
+	level := "warn"
+	if i.options.Unread {
+		level = "info"
+	}
+	i.env = append(i.env,
+		"DATABASE_URL="+i.options.DatabaseURL, "JWT_KEYS="+keys, "SECRET="+strings.Repeat("not a secret ", 4), "LOG_LEVEL="+level, "RATE_LIMIT=100000000",
+		// A killed worker's job is taken up again within seconds, not a minute.
+		"JOB_TIMEOUT=4s", "JOB_RESCUE_AFTER=5s",
+	)
+	i.env = append(i.env, i.options.Env...)
+	return i.place()
+}
+
+// place gives the installation an address: a port that was free a moment ago, since
+// the program takes an address, not a listener, and callers have to know it.
+func (i *Installation) place() error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	i.addr = listener.Addr().String()
-	if err := listener.Close(); err != nil {
-		return err
-	}
 	i.Client = newClient("http://"+i.addr, 128)
-	i.env = append(i.env,
-		"DATABASE_URL="+i.options.DatabaseURL, "ADDR="+i.addr, "BASE_URL=http://"+i.addr, "JWT_KEYS="+keys,
-		"SECRET="+strings.Repeat("not a secret ", 4), "LOG_LEVEL=warn", "RATE_LIMIT=100000000",
-		// A killed worker's job is taken up again within seconds, not a minute.
-		"JOB_TIMEOUT=4s", "JOB_RESCUE_AFTER=5s",
-	)
-	i.env = append(i.env, i.options.Env...)
-	return nil
+	i.env = append(i.env, "ADDR="+i.addr, "BASE_URL=http://"+i.addr)
+	return listener.Close()
+}
+
+// beside is another build of the program on the same database, with the same keys
+// and an address of its own. Close it before the first.
+func (i *Installation) beside(binary string) (*Installation, error) {
+	other := &Installation{
+		options: i.options, env: slices.Clone(i.env), ServerKey: i.ServerKey, PretiiKey: i.PretiiKey, WalletKey: i.WalletKey,
+	}
+	other.options.Binary = binary
+	return other, other.place()
 }
 
 // Serve starts a server and waits until it is ready.
@@ -132,7 +150,7 @@ func (i *Installation) Serve(ctx context.Context) (*Process, error) {
 func (i *Installation) Worker() (*Process, error) { return i.start("worker") }
 
 func (i *Installation) start(command string) (*Process, error) {
-	p, err := startProcess(command, i.options.Binary, []string{command}, i.env, i.options.Log)
+	p, err := startProcess(command, i.options.Binary, []string{command}, i.env, i.options.Log, i.options.Unread)
 	if err == nil {
 		i.processes = append(i.processes, p)
 	}

@@ -74,25 +74,33 @@ func NewBank(ctx context.Context, i *Installation, cards int) (*Bank, error) {
 	if b.Server, err = i.Serve(ctx); err != nil {
 		return nil, err
 	}
-	if err := i.cardType(ctx, `code: "monedero", name: "Monedero", unit: POINTS, walletKey: "`+bankWallet+`", accrualPercentage: "100", notifyWelcome: false, notifySale: false`); err != nil {
+	if b.staff, err = i.tillAndWallet(ctx); err != nil {
 		return nil, err
 	}
-	var staff struct {
+	return b, together(ctx, 8, cards, b.open)
+}
+
+// tillAndWallet makes the wallet and somebody who works its till, whose number it
+// answers.
+func (i *Installation) tillAndWallet(ctx context.Context) (staff int64, err error) {
+	if err := i.cardType(ctx, `code: "monedero", name: "Monedero", unit: POINTS, walletKey: "`+bankWallet+`", accrualPercentage: "100", notifyWelcome: false, notifySale: false`); err != nil {
+		return 0, err
+	}
+	var made struct {
 		StaffCreate struct {
 			StaffMember struct{ Number int64 }
 			UserErrors  []UserError
 		}
 	}
 	err = i.Client.Ask(ctx, i.ServerKey, `mutation { staffCreate(input: {name: "Caja Uno", phone: "5550000001", role: CASHIER, storeName: "Centro", password: "caja-uno"}) {
-		staffMember { number } userErrors { code message } } }`, nil, &staff)
+		staffMember { number } userErrors { code message } } }`, nil, &made)
 	if err == nil {
-		err = refusal(staff.StaffCreate.UserErrors)
+		err = refusal(made.StaffCreate.UserErrors)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("take on a staff member: %w", err)
+		return 0, fmt.Errorf("take on a staff member: %w", err)
 	}
-	b.staff = staff.StaffCreate.StaffMember.Number
-	return b, together(ctx, 8, cards, b.open)
+	return made.StaffCreate.StaffMember.Number, nil
 }
 
 // open registers one contact and puts the opening balance on the card.

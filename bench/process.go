@@ -34,12 +34,14 @@ type Process struct {
 }
 
 // startProcess starts a child with exactly this environment. more, if set, gets
-// its standard error too.
-func startProcess(name, binary string, args, env []string, more io.Writer) (*Process, error) {
+// its standard error too; unread, nobody gets any of what it says.
+func startProcess(name, binary string, args, env []string, more io.Writer, unread bool) (*Process, error) {
 	p := &Process{Name: name, log: &tailBuffer{more: more}, exited: make(chan struct{})}
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Env = env
-	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	if !unread {
+		p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	}
 	p.cmd.WaitDelay = time.Second
 	if err := p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)

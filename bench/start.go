@@ -52,7 +52,7 @@ func startDev(ctx context.Context, binary, dir string) (ready, stop time.Duratio
 		return 0, 0, err
 	}
 	begun := time.Now()
-	p, err := startProcess("dev", binary, []string{"dev", "--port", "0", "--data", filepath.Join(dir, "data"), "--env-file", file}, os.Environ(), nil)
+	p, err := startProcess("dev", binary, []string{"dev", "--port", "0", "--data", filepath.Join(dir, "data"), "--env-file", file}, os.Environ(), nil, false)
 	if err != nil {
 		return 0, 0, err
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 const cardByCode = `-- name: CardByCode :one
-SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at FROM card WHERE company_id = $1 AND code = $2
+SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt, cvv_failures, cvv_locked_until FROM card WHERE company_id = $1 AND code = $2 AND hidden_at IS NULL
 `
 
 func (q *Queries) CardByCode(ctx context.Context, companyID uuid.UUID, code string) (Card, error) {
@@ -37,12 +37,24 @@ func (q *Queries) CardByCode(ctx context.Context, companyID uuid.UUID, code stri
 		&i.RegisteredAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.CvvHash,
+		&i.ExpiryVersion,
+		&i.StatusReason,
+		&i.StatusAt,
+		&i.ReplacedByID,
+		&i.HiddenAt,
+		&i.Debt,
+		&i.CvvFailures,
+		&i.CvvLockedUntil,
 	)
 	return i, err
 }
 
 const cardByHolderPhone = `-- name: CardByHolderPhone :one
-SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at FROM card WHERE company_id = $1 AND card_type_id = $2 AND holder_phone = $3
+SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt, cvv_failures, cvv_locked_until FROM card
+WHERE company_id = $1 AND card_type_id = $2 AND holder_phone = $3 AND hidden_at IS NULL
 `
 
 type CardByHolderPhoneParams struct {
@@ -71,12 +83,23 @@ func (q *Queries) CardByHolderPhone(ctx context.Context, arg CardByHolderPhonePa
 		&i.RegisteredAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.CvvHash,
+		&i.ExpiryVersion,
+		&i.StatusReason,
+		&i.StatusAt,
+		&i.ReplacedByID,
+		&i.HiddenAt,
+		&i.Debt,
+		&i.CvvFailures,
+		&i.CvvLockedUntil,
 	)
 	return i, err
 }
 
 const cardByID = `-- name: CardByID :one
-SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at FROM card WHERE company_id = $1 AND id = $2
+SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt, cvv_failures, cvv_locked_until FROM card WHERE company_id = $1 AND id = $2 AND hidden_at IS NULL
 `
 
 func (q *Queries) CardByID(ctx context.Context, companyID uuid.UUID, iD uuid.UUID) (Card, error) {
@@ -99,8 +122,44 @@ func (q *Queries) CardByID(ctx context.Context, companyID uuid.UUID, iD uuid.UUI
 		&i.RegisteredAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.CvvHash,
+		&i.ExpiryVersion,
+		&i.StatusReason,
+		&i.StatusAt,
+		&i.ReplacedByID,
+		&i.HiddenAt,
+		&i.Debt,
+		&i.CvvFailures,
+		&i.CvvLockedUntil,
 	)
 	return i, err
+}
+
+const cardCodesTaken = `-- name: CardCodesTaken :many
+SELECT code FROM card WHERE company_id = $1 AND code = ANY($2::text[]) ORDER BY code
+`
+
+// CardCodesTaken tells which of some codes cards have already.
+func (q *Queries) CardCodesTaken(ctx context.Context, companyID uuid.UUID, codes []string) ([]string, error) {
+	rows, err := q.db.Query(ctx, cardCodesTaken, companyID, codes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var code string
+		if err := rows.Scan(&code); err != nil {
+			return nil, err
+		}
+		items = append(items, code)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const cardCreate = `-- name: CardCreate :one
@@ -108,7 +167,7 @@ INSERT INTO card (company_id, id, card_type_id, customer_id, code, status, floor
                   registered_at, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
         $11, $11, $11)
-RETURNING company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at
+RETURNING company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt, cvv_failures, cvv_locked_until
 `
 
 type CardCreateParams struct {
@@ -157,32 +216,121 @@ func (q *Queries) CardCreate(ctx context.Context, arg CardCreateParams) (Card, e
 		&i.RegisteredAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.CvvHash,
+		&i.ExpiryVersion,
+		&i.StatusReason,
+		&i.StatusAt,
+		&i.ReplacedByID,
+		&i.HiddenAt,
+		&i.Debt,
+		&i.CvvFailures,
+		&i.CvvLockedUntil,
 	)
 	return i, err
 }
 
-const cardReactivate = `-- name: CardReactivate :one
-UPDATE card
-SET status = 'enabled', holder_name = $1,
-    holder_birthdate = coalesce($2, holder_birthdate),
-    registered_at = $3, updated_at = $3
-WHERE company_id = $4 AND id = $5 AND status <> 'enabled'
-RETURNING company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at
+const cardCustomersLock = `-- name: CardCustomersLock :many
+SELECT id FROM customer
+WHERE company_id = $1 AND id = ANY($2::uuid[])
+ORDER BY id
+FOR NO KEY UPDATE
 `
 
-type CardReactivateParams struct {
+// CardCustomersLock locks customers in the order of their ids, before any of their
+// cards: rules over all cards of a customer hold among transactions that begin so.
+func (q *Queries) CardCustomersLock(ctx context.Context, companyID uuid.UUID, ids []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, cardCustomersLock, companyID, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const cardCvvNote = `-- name: CardCvvNote :exec
+UPDATE card
+SET cvv_failures = $1, cvv_locked_until = $2
+WHERE company_id = $3 AND id = $4
+`
+
+type CardCvvNoteParams struct {
+	CvvFailures    int16
+	CvvLockedUntil *time.Time
+	CompanyID      uuid.UUID
+	ID             uuid.UUID
+}
+
+// CardCvvNote notes on a locked card how many CVVs in a row were wrong.
+func (q *Queries) CardCvvNote(ctx context.Context, arg CardCvvNoteParams) error {
+	_, err := q.db.Exec(ctx, cardCvvNote,
+		arg.CvvFailures,
+		arg.CvvLockedUntil,
+		arg.CompanyID,
+		arg.ID,
+	)
+	return err
+}
+
+const cardCvvSet = `-- name: CardCvvSet :exec
+UPDATE card
+SET cvv_hash = $1, cvv_failures = 0, cvv_locked_until = NULL, updated_at = $2
+WHERE company_id = $3 AND id = $4
+`
+
+type CardCvvSetParams struct {
+	CvvHash   []byte
+	Now       time.Time
+	CompanyID uuid.UUID
+	ID        uuid.UUID
+}
+
+// CardCvvSet gives a locked card a new CVV, and forgets the wrong ones.
+func (q *Queries) CardCvvSet(ctx context.Context, arg CardCvvSetParams) error {
+	_, err := q.db.Exec(ctx, cardCvvSet,
+		arg.CvvHash,
+		arg.Now,
+		arg.CompanyID,
+		arg.ID,
+	)
+	return err
+}
+
+const cardHolderSet = `-- name: CardHolderSet :one
+UPDATE card
+SET holder_name = $1, holder_phone = $2, holder_birthdate = $3,
+    updated_at = $4
+WHERE company_id = $5 AND id = $6
+RETURNING company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt, cvv_failures, cvv_locked_until
+`
+
+type CardHolderSetParams struct {
 	HolderName      *string
+	HolderPhone     *string
 	HolderBirthdate *time.Time
 	Now             time.Time
 	CompanyID       uuid.UUID
 	ID              uuid.UUID
 }
 
-// CardReactivate gives an archived contact its card back: balance and movements
-// are kept, name and a given birthdate replaced (spec/wallet.md 3.5).
-func (q *Queries) CardReactivate(ctx context.Context, arg CardReactivateParams) (Card, error) {
-	row := q.db.QueryRow(ctx, cardReactivate,
+// CardHolderSet says who holds a locked card: a contact's name, phone and birthdate
+// as given at the till (spec/wallet.md 3.5).
+func (q *Queries) CardHolderSet(ctx context.Context, arg CardHolderSetParams) (Card, error) {
+	row := q.db.QueryRow(ctx, cardHolderSet,
 		arg.HolderName,
+		arg.HolderPhone,
 		arg.HolderBirthdate,
 		arg.Now,
 		arg.CompanyID,
@@ -206,35 +354,103 @@ func (q *Queries) CardReactivate(ctx context.Context, arg CardReactivateParams) 
 		&i.RegisteredAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.CvvHash,
+		&i.ExpiryVersion,
+		&i.StatusReason,
+		&i.StatusAt,
+		&i.ReplacedByID,
+		&i.HiddenAt,
+		&i.Debt,
+		&i.CvvFailures,
+		&i.CvvLockedUntil,
 	)
 	return i, err
 }
 
-const cardStatusSet = `-- name: CardStatusSet :one
-UPDATE card
-SET status = $1, updated_at = $2
-WHERE company_id = $3 AND id = $4 AND status = ANY($5::text[])
-RETURNING company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at
+const cardHoldsOpen = `-- name: CardHoldsOpen :many
+SELECT company_id, id, card_id, seq, status, amount, captured, expires_at, ended_seq, ended_at, created_at FROM hold WHERE company_id = $1 AND card_id = $2 AND status = 'open' ORDER BY seq
 `
 
-type CardStatusSetParams struct {
-	Status       string
-	Now          time.Time
-	CompanyID    uuid.UUID
-	ID           uuid.UUID
-	FromStatuses []string
+// CardHoldsOpen lists the open holds of a locked card.
+func (q *Queries) CardHoldsOpen(ctx context.Context, companyID uuid.UUID, cardID uuid.UUID) ([]Hold, error) {
+	rows, err := q.db.Query(ctx, cardHoldsOpen, companyID, cardID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Hold
+	for rows.Next() {
+		var i Hold
+		if err := rows.Scan(
+			&i.CompanyID,
+			&i.ID,
+			&i.CardID,
+			&i.Seq,
+			&i.Status,
+			&i.Amount,
+			&i.Captured,
+			&i.ExpiresAt,
+			&i.EndedSeq,
+			&i.EndedAt,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
-// CardStatusSet moves a card to another state; the states it may come from are
-// the caller's rule. No row: it was in none of them.
-func (q *Queries) CardStatusSet(ctx context.Context, arg CardStatusSetParams) (Card, error) {
-	row := q.db.QueryRow(ctx, cardStatusSet,
-		arg.Status,
-		arg.Now,
-		arg.CompanyID,
-		arg.ID,
-		arg.FromStatuses,
-	)
+const cardIDsOfCustomer = `-- name: CardIDsOfCustomer :many
+SELECT id FROM card WHERE company_id = $1 AND customer_id = $2::uuid AND hidden_at IS NULL ORDER BY id
+`
+
+func (q *Queries) CardIDsOfCustomer(ctx context.Context, companyID uuid.UUID, customerID uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, cardIDsOfCustomer, companyID, customerID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const cardNext = `-- name: CardNext :one
+SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card.cvv_failures, card.cvv_locked_until
+FROM card
+WHERE card.company_id = $1 AND card.card_type_id = $2 AND card.status = 'inactive' AND card.customer_id IS NULL
+  AND card.hidden_at IS NULL
+  AND (card.valid_to IS NULL OR card.valid_to >= (SELECT timezone(company.time_zone, $3::timestamptz)::date FROM company WHERE company.id = $1))
+ORDER BY length(card.code), card.code
+LIMIT 1
+`
+
+type CardNextParams struct {
+	CompanyID  uuid.UUID
+	CardTypeID uuid.UUID
+	Now        time.Time
+}
+
+// CardNext is the next card of a type on stock: the lowest code, by length, then
+// text, of those that are inactive, nobody's and not past their validity. An index
+// probe; nothing is reserved (spec/promo-2.md, NextCardNumber).
+func (q *Queries) CardNext(ctx context.Context, arg CardNextParams) (Card, error) {
+	row := q.db.QueryRow(ctx, cardNext, arg.CompanyID, arg.CardTypeID, arg.Now)
 	var i Card
 	err := row.Scan(
 		&i.CompanyID,
@@ -253,16 +469,65 @@ func (q *Queries) CardStatusSet(ctx context.Context, arg CardStatusSetParams) (C
 		&i.RegisteredAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.CvvHash,
+		&i.ExpiryVersion,
+		&i.StatusReason,
+		&i.StatusAt,
+		&i.ReplacedByID,
+		&i.HiddenAt,
+		&i.Debt,
+		&i.CvvFailures,
+		&i.CvvLockedUntil,
 	)
 	return i, err
 }
 
+const cardNumberLock = `-- name: CardNumberLock :one
+INSERT INTO company_counter (company_id, name, value)
+VALUES ($1, $2, $3::bigint)
+ON CONFLICT (company_id, name) DO UPDATE SET value = company_counter.value
+RETURNING value
+`
+
+type CardNumberLockParams struct {
+	CompanyID   uuid.UUID
+	Name        string
+	BeforeFirst int64
+}
+
+// CardNumberLock is the last number that was given out of a sequence. Whoever asks
+// waits until the one before has committed or rolled back, so nothing is left out
+// and nothing comes twice.
+func (q *Queries) CardNumberLock(ctx context.Context, arg CardNumberLockParams) (int64, error) {
+	row := q.db.QueryRow(ctx, cardNumberLock, arg.CompanyID, arg.Name, arg.BeforeFirst)
+	var value int64
+	err := row.Scan(&value)
+	return value, err
+}
+
+const cardNumberSet = `-- name: CardNumberSet :exec
+UPDATE company_counter SET value = $1 WHERE company_id = $2 AND name = $3
+`
+
+type CardNumberSetParams struct {
+	Value     int64
+	CompanyID uuid.UUID
+	Name      string
+}
+
+func (q *Queries) CardNumberSet(ctx context.Context, arg CardNumberSetParams) error {
+	_, err := q.db.Exec(ctx, cardNumberSet, arg.Value, arg.CompanyID, arg.Name)
+	return err
+}
+
 const cardsByCustomers = `-- name: CardsByCustomers :many
-SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at
+SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card.cvv_failures, card.cvv_locked_until
 FROM unnest($1::uuid[]) AS wanted (id)
 CROSS JOIN LATERAL (
-    SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at FROM card
-    WHERE card.company_id = $2 AND card.customer_id = wanted.id
+    SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt, cvv_failures, cvv_locked_until FROM card
+    WHERE card.company_id = $2 AND card.customer_id = wanted.id AND card.hidden_at IS NULL
       AND ($3::uuid IS NULL OR card.id > $3::uuid)
     ORDER BY card.id
     LIMIT $4
@@ -310,6 +575,17 @@ func (q *Queries) CardsByCustomers(ctx context.Context, arg CardsByCustomersPara
 			&i.RegisteredAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.ValidFrom,
+			&i.ValidTo,
+			&i.CvvHash,
+			&i.ExpiryVersion,
+			&i.StatusReason,
+			&i.StatusAt,
+			&i.ReplacedByID,
+			&i.HiddenAt,
+			&i.Debt,
+			&i.CvvFailures,
+			&i.CvvLockedUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -322,7 +598,7 @@ func (q *Queries) CardsByCustomers(ctx context.Context, arg CardsByCustomersPara
 }
 
 const cardsByIDs = `-- name: CardsByIDs :many
-SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at FROM card WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
+SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt, cvv_failures, cvv_locked_until FROM card WHERE company_id = $1 AND id = ANY($2::uuid[]) AND hidden_at IS NULL ORDER BY id
 `
 
 func (q *Queries) CardsByIDs(ctx context.Context, companyID uuid.UUID, ids []uuid.UUID) ([]Card, error) {
@@ -351,6 +627,118 @@ func (q *Queries) CardsByIDs(ctx context.Context, companyID uuid.UUID, ids []uui
 			&i.RegisteredAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.ValidFrom,
+			&i.ValidTo,
+			&i.CvvHash,
+			&i.ExpiryVersion,
+			&i.StatusReason,
+			&i.StatusAt,
+			&i.ReplacedByID,
+			&i.HiddenAt,
+			&i.Debt,
+			&i.CvvFailures,
+			&i.CvvLockedUntil,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const cardsByStatusCount = `-- name: CardsByStatusCount :one
+SELECT count(*)
+FROM card_type
+JOIN card ON card.company_id = card_type.company_id AND card.card_type_id = card_type.id
+WHERE card_type.company_id = $1 AND ($2::text IS NULL OR card_type.code = $2::text)
+  AND card.status = ANY($3::text[]) AND card.hidden_at IS NULL
+`
+
+type CardsByStatusCountParams struct {
+	CompanyID    uuid.UUID
+	CardTypeCode *string
+	Statuses     []string
+}
+
+func (q *Queries) CardsByStatusCount(ctx context.Context, arg CardsByStatusCountParams) (int64, error) {
+	row := q.db.QueryRow(ctx, cardsByStatusCount, arg.CompanyID, arg.CardTypeCode, arg.Statuses)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const cardsByStatusPage = `-- name: CardsByStatusPage :many
+SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card.cvv_failures, card.cvv_locked_until
+FROM card_type
+CROSS JOIN unnest($1::text[]) AS wanted (status)
+CROSS JOIN LATERAL (
+    SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt, cvv_failures, cvv_locked_until FROM card
+    WHERE card.company_id = card_type.company_id AND card.card_type_id = card_type.id AND card.status = wanted.status
+      AND card.id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000') AND card.hidden_at IS NULL
+    ORDER BY card.id
+    LIMIT $3
+) AS card
+WHERE card_type.company_id = $4 AND ($5::text IS NULL OR card_type.code = $5::text)
+ORDER BY card.id
+LIMIT $3
+`
+
+type CardsByStatusPageParams struct {
+	Statuses     []string
+	After        *uuid.UUID
+	BatchSize    int32
+	CompanyID    uuid.UUID
+	CardTypeCode *string
+}
+
+// CardsByStatusPage lists the cards of a type, of a state or of both, oldest first:
+// an index probe for each type and state, of which there are few.
+func (q *Queries) CardsByStatusPage(ctx context.Context, arg CardsByStatusPageParams) ([]Card, error) {
+	rows, err := q.db.Query(ctx, cardsByStatusPage,
+		arg.Statuses,
+		arg.After,
+		arg.BatchSize,
+		arg.CompanyID,
+		arg.CardTypeCode,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Card
+	for rows.Next() {
+		var i Card
+		if err := rows.Scan(
+			&i.CompanyID,
+			&i.ID,
+			&i.CardTypeID,
+			&i.CustomerID,
+			&i.Code,
+			&i.Status,
+			&i.Balance,
+			&i.Held,
+			&i.Floor,
+			&i.Seq,
+			&i.HolderName,
+			&i.HolderPhone,
+			&i.HolderBirthdate,
+			&i.RegisteredAt,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.ValidFrom,
+			&i.ValidTo,
+			&i.CvvHash,
+			&i.ExpiryVersion,
+			&i.StatusReason,
+			&i.StatusAt,
+			&i.ReplacedByID,
+			&i.HiddenAt,
+			&i.Debt,
+			&i.CvvFailures,
+			&i.CvvLockedUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -363,11 +751,11 @@ func (q *Queries) CardsByIDs(ctx context.Context, companyID uuid.UUID, ids []uui
 }
 
 const cardsByTypes = `-- name: CardsByTypes :many
-SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at
+SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card.cvv_failures, card.cvv_locked_until
 FROM unnest($1::uuid[]) AS wanted (id)
 CROSS JOIN LATERAL (
-    SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at FROM card
-    WHERE card.company_id = $2 AND card.card_type_id = wanted.id
+    SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt, cvv_failures, cvv_locked_until FROM card
+    WHERE card.company_id = $2 AND card.card_type_id = wanted.id AND card.hidden_at IS NULL
       AND (NOT $3::boolean OR card.status = 'enabled')
       AND (card.registered_at, card.id) > ($4::timestamptz, $5::uuid)
     ORDER BY card.registered_at, card.id
@@ -420,6 +808,17 @@ func (q *Queries) CardsByTypes(ctx context.Context, arg CardsByTypesParams) ([]C
 			&i.RegisteredAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.ValidFrom,
+			&i.ValidTo,
+			&i.CvvHash,
+			&i.ExpiryVersion,
+			&i.StatusReason,
+			&i.StatusAt,
+			&i.ReplacedByID,
+			&i.HiddenAt,
+			&i.Debt,
+			&i.CvvFailures,
+			&i.CvvLockedUntil,
 		); err != nil {
 			return nil, err
 		}
@@ -432,7 +831,7 @@ func (q *Queries) CardsByTypes(ctx context.Context, arg CardsByTypesParams) ([]C
 }
 
 const cardsCount = `-- name: CardsCount :one
-SELECT count(*) FROM card WHERE company_id = $1
+SELECT count(*) FROM card WHERE company_id = $1 AND hidden_at IS NULL
 `
 
 func (q *Queries) CardsCount(ctx context.Context, companyID uuid.UUID) (int64, error) {
@@ -442,9 +841,316 @@ func (q *Queries) CardsCount(ctx context.Context, companyID uuid.UUID) (int64, e
 	return count, err
 }
 
+const cardsFloorSet = `-- name: CardsFloorSet :one
+WITH next AS MATERIALIZED (
+    SELECT card.id
+    FROM unnest(ARRAY['disabled', 'enabled', 'inactive']) AS wanted (status)
+    CROSS JOIN LATERAL (
+        SELECT c.id FROM card AS c
+        WHERE c.company_id = $1 AND c.card_type_id = $2 AND c.status = wanted.status AND c.id > $3
+        ORDER BY c.id
+        LIMIT $4
+    ) AS card
+    ORDER BY card.id
+    LIMIT $4
+), locked AS MATERIALIZED (
+    SELECT card.id FROM card
+    WHERE card.company_id = $1 AND card.id IN (SELECT next.id FROM next)
+    ORDER BY card.id
+    FOR NO KEY UPDATE
+), changed AS (
+    UPDATE card
+    SET floor = $5::numeric, debt = greatest($5::numeric - (card.balance - card.held), 0), updated_at = $6
+    FROM locked
+    WHERE card.company_id = $1 AND card.id = locked.id AND card.floor <> $5::numeric
+    RETURNING 1
+)
+SELECT (SELECT locked.id FROM locked ORDER BY locked.id DESC LIMIT 1)::uuid AS last_id,
+       (SELECT count(*) FROM changed)::bigint AS cards
+FROM locked
+LIMIT 1
+`
+
+type CardsFloorSetParams struct {
+	CompanyID  uuid.UUID
+	CardTypeID uuid.UUID
+	After      uuid.UUID
+	BatchSize  int32
+	Floor      decimal.Decimal
+	Now        time.Time
+}
+
+type CardsFloorSetRow struct {
+	LastID uuid.UUID
+	Cards  int64
+}
+
+// CardsFloorSet gives the next cards of a type another floor, in the order of their
+// ids. What a card is below it already is a debt, which credits pay. No row: there
+// are no more.
+func (q *Queries) CardsFloorSet(ctx context.Context, arg CardsFloorSetParams) (CardsFloorSetRow, error) {
+	row := q.db.QueryRow(ctx, cardsFloorSet,
+		arg.CompanyID,
+		arg.CardTypeID,
+		arg.After,
+		arg.BatchSize,
+		arg.Floor,
+		arg.Now,
+	)
+	var i CardsFloorSetRow
+	err := row.Scan(&i.LastID, &i.Cards)
+	return i, err
+}
+
+const cardsHide = `-- name: CardsHide :exec
+UPDATE card
+SET code = gone.code, holder_name = NULL, holder_phone = NULL, holder_birthdate = NULL, cvv_hash = NULL, hidden_at = $1, updated_at = $1
+FROM (SELECT unnest($3::uuid[]) AS id, unnest($4::text[]) AS code) AS gone
+WHERE card.company_id = $2 AND card.id = gone.id
+`
+
+type CardsHideParams struct {
+	Now       *time.Time
+	CompanyID uuid.UUID
+	Ids       []uuid.UUID
+	Codes     []string
+}
+
+// CardsHide takes locked cards out of everybody's sight: their codes and phones are
+// free again, and nothing tells whose they were.
+func (q *Queries) CardsHide(ctx context.Context, arg CardsHideParams) error {
+	_, err := q.db.Exec(ctx, cardsHide,
+		arg.Now,
+		arg.CompanyID,
+		arg.Ids,
+		arg.Codes,
+	)
+	return err
+}
+
+const cardsIssue = `-- name: CardsIssue :exec
+INSERT INTO card (company_id, id, card_type_id, code, status, floor, registered_at, created_at, updated_at)
+SELECT $1, stock.id, $2, stock.code, 'inactive', $3, $4, $4, $4
+FROM (SELECT unnest($5::uuid[]) AS id, unnest($6::text[]) AS code) AS stock
+`
+
+type CardsIssueParams struct {
+	CompanyID  uuid.UUID
+	CardTypeID uuid.UUID
+	Floor      decimal.Decimal
+	Now        time.Time
+	Ids        []uuid.UUID
+	Codes      []string
+}
+
+// CardsIssue puts cards on stock: inactive, empty, of no customer.
+func (q *Queries) CardsIssue(ctx context.Context, arg CardsIssueParams) error {
+	_, err := q.db.Exec(ctx, cardsIssue,
+		arg.CompanyID,
+		arg.CardTypeID,
+		arg.Floor,
+		arg.Now,
+		arg.Ids,
+		arg.Codes,
+	)
+	return err
+}
+
+const cardsLifeWrite = `-- name: CardsLifeWrite :exec
+UPDATE card
+SET status = life.status, status_reason = nullif(life.status_reason, ''), status_at = nullif(life.status_at, '0001-01-01 00:00:00+00'),
+    customer_id = nullif(life.customer_id, '00000000-0000-0000-0000-000000000000'),
+    valid_from = nullif(life.valid_from, '0001-01-01'), valid_to = nullif(life.valid_to, '0001-01-01'),
+    replaced_by_id = nullif(life.replaced_by_id, '00000000-0000-0000-0000-000000000000'),
+    registered_at = life.registered_at, floor = life.floor, updated_at = $1
+FROM (SELECT unnest($3::uuid[]) AS id, unnest($4::text[]) AS status, unnest($5::text[]) AS status_reason,
+             unnest($6::timestamptz[]) AS status_at, unnest($7::uuid[]) AS customer_id,
+             unnest($8::date[]) AS valid_from, unnest($9::date[]) AS valid_to,
+             unnest($10::uuid[]) AS replaced_by_id, unnest($11::timestamptz[]) AS registered_at,
+             unnest($12::numeric[]) AS floor) AS life
+WHERE card.company_id = $2 AND card.id = life.id
+`
+
+type CardsLifeWriteParams struct {
+	Now           time.Time
+	CompanyID     uuid.UUID
+	Ids           []uuid.UUID
+	Statuses      []string
+	StatusReasons []string
+	StatusAts     []time.Time
+	CustomerIds   []uuid.UUID
+	ValidFroms    []time.Time
+	ValidTos      []time.Time
+	ReplacedByIds []uuid.UUID
+	RegisteredAts []time.Time
+	Floors        []decimal.Decimal
+}
+
+// CardsLifeWrite writes what a book did to its locked cards besides their figures.
+// ”, zero ids, the first day of the calendar and its first moment stand for null.
+func (q *Queries) CardsLifeWrite(ctx context.Context, arg CardsLifeWriteParams) error {
+	_, err := q.db.Exec(ctx, cardsLifeWrite,
+		arg.Now,
+		arg.CompanyID,
+		arg.Ids,
+		arg.Statuses,
+		arg.StatusReasons,
+		arg.StatusAts,
+		arg.CustomerIds,
+		arg.ValidFroms,
+		arg.ValidTos,
+		arg.ReplacedByIds,
+		arg.RegisteredAts,
+		arg.Floors,
+	)
+	return err
+}
+
+const cardsOfCustomerCount = `-- name: CardsOfCustomerCount :one
+SELECT count(*)
+FROM card
+JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
+WHERE card.company_id = $1 AND card.customer_id = $2::uuid AND card.status = ANY($3::text[])
+  AND card.hidden_at IS NULL
+  AND ($4::text IS NULL OR card_type.code = $4::text)
+`
+
+type CardsOfCustomerCountParams struct {
+	CompanyID    uuid.UUID
+	CustomerID   uuid.UUID
+	Statuses     []string
+	CardTypeCode *string
+}
+
+func (q *Queries) CardsOfCustomerCount(ctx context.Context, arg CardsOfCustomerCountParams) (int64, error) {
+	row := q.db.QueryRow(ctx, cardsOfCustomerCount,
+		arg.CompanyID,
+		arg.CustomerID,
+		arg.Statuses,
+		arg.CardTypeCode,
+	)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
+const cardsOfCustomerPage = `-- name: CardsOfCustomerPage :many
+SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card.cvv_failures, card.cvv_locked_until
+FROM card
+JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
+WHERE card.company_id = $1 AND card.customer_id = $2::uuid AND card.status = ANY($3::text[])
+  AND card.hidden_at IS NULL
+  AND ($4::text IS NULL OR card_type.code = $4::text)
+  AND ($5::uuid IS NULL OR card.id > $5::uuid)
+ORDER BY card.id
+LIMIT $6
+`
+
+type CardsOfCustomerPageParams struct {
+	CompanyID    uuid.UUID
+	CustomerID   uuid.UUID
+	Statuses     []string
+	CardTypeCode *string
+	After        *uuid.UUID
+	BatchSize    int32
+}
+
+// CardsOfCustomerPage lists a customer's cards, of a type, a state or both.
+func (q *Queries) CardsOfCustomerPage(ctx context.Context, arg CardsOfCustomerPageParams) ([]Card, error) {
+	rows, err := q.db.Query(ctx, cardsOfCustomerPage,
+		arg.CompanyID,
+		arg.CustomerID,
+		arg.Statuses,
+		arg.CardTypeCode,
+		arg.After,
+		arg.BatchSize,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Card
+	for rows.Next() {
+		var i Card
+		if err := rows.Scan(
+			&i.CompanyID,
+			&i.ID,
+			&i.CardTypeID,
+			&i.CustomerID,
+			&i.Code,
+			&i.Status,
+			&i.Balance,
+			&i.Held,
+			&i.Floor,
+			&i.Seq,
+			&i.HolderName,
+			&i.HolderPhone,
+			&i.HolderBirthdate,
+			&i.RegisteredAt,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.ValidFrom,
+			&i.ValidTo,
+			&i.CvvHash,
+			&i.ExpiryVersion,
+			&i.StatusReason,
+			&i.StatusAt,
+			&i.ReplacedByID,
+			&i.HiddenAt,
+			&i.Debt,
+			&i.CvvFailures,
+			&i.CvvLockedUntil,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const cardsOnlyActive = `-- name: CardsOnlyActive :many
+SELECT card.id, card.card_type_id, card.code
+FROM card
+JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
+WHERE card.company_id = $1 AND card.customer_id = ANY($2::uuid[]) AND card.status = 'enabled'
+  AND card.hidden_at IS NULL AND card_type.one_active_card
+ORDER BY card.card_type_id, card.id
+`
+
+type CardsOnlyActiveRow struct {
+	ID         uuid.UUID
+	CardTypeID uuid.UUID
+	Code       string
+}
+
+// CardsOnlyActive lists the enabled cards of locked customers that are of a type of
+// which a customer has one at most.
+func (q *Queries) CardsOnlyActive(ctx context.Context, companyID uuid.UUID, customerIds []uuid.UUID) ([]CardsOnlyActiveRow, error) {
+	rows, err := q.db.Query(ctx, cardsOnlyActive, companyID, customerIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CardsOnlyActiveRow
+	for rows.Next() {
+		var i CardsOnlyActiveRow
+		if err := rows.Scan(&i.ID, &i.CardTypeID, &i.Code); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const cardsPage = `-- name: CardsPage :many
-SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at FROM card
-WHERE company_id = $1 AND ($2::uuid IS NULL OR id > $2::uuid)
+SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt, cvv_failures, cvv_locked_until FROM card
+WHERE company_id = $1 AND hidden_at IS NULL AND ($2::uuid IS NULL OR id > $2::uuid)
 ORDER BY id
 LIMIT $3
 `
@@ -482,6 +1188,17 @@ func (q *Queries) CardsPage(ctx context.Context, arg CardsPageParams) ([]Card, e
 			&i.RegisteredAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.ValidFrom,
+			&i.ValidTo,
+			&i.CvvHash,
+			&i.ExpiryVersion,
+			&i.StatusReason,
+			&i.StatusAt,
+			&i.ReplacedByID,
+			&i.HiddenAt,
+			&i.Debt,
+			&i.CvvFailures,
+			&i.CvvLockedUntil,
 		); err != nil {
 			return nil, err
 		}

@@ -25,7 +25,7 @@ WITH found AS MATERIALIZED (
     WHERE card_type.company_id = $1 AND card_type.wallet_key = $11::text
       AND card.holder_phone = $12::text
 ), priced AS MATERIALIZED (
-    SELECT found.id AS card_id, staff.id AS staff_id,
+    SELECT found.id AS card_id, staff.id AS staff_id, card_type.expiry_version,
            coalesce(store.id, staff.store_id) AS store_id,
            CASE WHEN $13::numeric IS NOT NULL THEN $13::numeric
                 WHEN card_type.accrual_percentage IS NOT NULL
@@ -42,7 +42,7 @@ WITH found AS MATERIALIZED (
     LEFT JOIN staff_right ON staff_right.company_id = $1 AND staff_right.staff_id = staff.id
                          AND staff_right.card_type_id = found.card_type_id
     LEFT JOIN store ON store.company_id = $1 AND store.code = $15::text
-    WHERE card_type.archived_at IS NULL
+    WHERE card_type.archived_at IS NULL AND card_type.plain
       AND ($13::numeric IS NULL OR scale(trim_scale($13::numeric)) <= card_type.scale)
       AND ($2::text <> 'recharge' OR card_type.rechargeable)
       AND (NOT card_type.ticket_required OR NOT $16::boolean OR $7::text <> '')
@@ -57,8 +57,9 @@ WITH found AS MATERIALIZED (
     SET balance = card.balance + priced.amount, seq = card.seq + 1, updated_at = $4
     FROM priced
     WHERE card.company_id = $1 AND card.id = priced.card_id
-      AND card.status = 'enabled'
-      AND priced.amount IS NOT NULL
+      AND card.status = 'enabled' AND card.valid_from IS NULL AND card.valid_to IS NULL AND card.hidden_at IS NULL
+      AND card.expiry_version <= priced.expiry_version -- else the type is another one than it was before the wait
+      AND priced.amount IS NOT NULL AND (priced.amount > 0 OR card.held = 0) AND card.debt = 0
       AND card.balance + priced.amount - card.held >= card.floor
       AND NOT EXISTS (SELECT 1 FROM idempotency_key
                       WHERE idempotency_key.company_id = $1 AND idempotency_key.id = $17::uuid)
@@ -79,7 +80,7 @@ SELECT $1, moved.id, moved.seq, $2::text, moved.amount, moved.balance, $3, $4,
        $5::numeric, moved.rate, $6, nullif($7::text, ''), $8,
        moved.store_id, moved.staff_id, $9
 FROM moved
-RETURNING company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, spent, rate, source, reference, description, store_id, staff_id, actor_id, import_id, import_line
+RETURNING company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, spent, rate, source, reference, description, store_id, staff_id, actor_id, import_id, import_line, held, related_card_id, related_seq
 `
 
 type CardPostParams struct {
@@ -109,8 +110,9 @@ type CardPostParams struct {
 // trip, seq has no gap, and all rows appear together. The card is named by its
 // code, or by a wallet's key and the contact's phone. Without an amount the
 // points come from what was spent by the card type's rule, in exact numerics.
-// No row means that something refused it; CardPostRefusal tells what. A key that
-// was used at the same moment breaks idempotency_key_pkey. The look-ups are
+// No row means that something refused it, or that it takes more than the card's row
+// (lots, limits, holds that may be due): a book tells, and does. A key that was used
+// at the same moment breaks idempotency_key_pkey. The look-ups are
 // materialized: who waits for the card's lock checks the card again after it, and
 // not all that led to it.
 func (q *Queries) CardPost(ctx context.Context, arg CardPostParams) (Movement, error) {
@@ -155,115 +157,9 @@ func (q *Queries) CardPost(ctx context.Context, arg CardPostParams) (Movement, e
 		&i.ActorID,
 		&i.ImportID,
 		&i.ImportLine,
-	)
-	return i, err
-}
-
-const cardPostRefusal = `-- name: CardPostRefusal :one
-SELECT card.id AS card_id,
-       card.status AS card_status,
-       card.balance AS card_balance, card.held AS card_held, card.floor AS card_floor,
-       card_type.id AS card_type_id,
-       card_type.archived_at AS card_type_archived_at,
-       card_type.scale AS card_type_scale,
-       card_type.rechargeable,
-       card_type.ticket_required,
-       card_type.accrual_percentage,
-       card_type.ratio_points,
-       store.id AS store_id,
-       staff.id AS staff_id,
-       staff.archived_at AS staff_archived_at,
-       staff_right.accrue, staff_right.redeem, staff_right.adjust,
-       idempotency_key.fingerprint, idempotency_key.card_id AS key_card_id, idempotency_key.seq AS key_seq,
-       idempotency_key.expires_at AS key_expires_at
-FROM company
-LEFT JOIN card_type ON card_type.company_id = company.id
-    AND card_type.id = coalesce(
-        (SELECT c.card_type_id FROM card c WHERE c.company_id = $1 AND c.code = $2::text),
-        (SELECT t.id FROM card_type t WHERE t.company_id = $1 AND t.wallet_key = $3::text))
-LEFT JOIN card ON card.company_id = company.id AND card.id = coalesce(
-        (SELECT c.id FROM card c WHERE c.company_id = $1 AND c.code = $2::text),
-        (SELECT c.id FROM card c WHERE c.company_id = $1 AND c.card_type_id = card_type.id
-                                   AND c.holder_phone = $4::text))
-LEFT JOIN store ON store.company_id = company.id AND store.code = $5::text
-LEFT JOIN staff ON staff.company_id = company.id AND staff.number = $6::bigint
-LEFT JOIN staff_right ON staff_right.company_id = company.id AND staff_right.staff_id = staff.id
-    AND staff_right.card_type_id = card_type.id
-LEFT JOIN idempotency_key ON idempotency_key.company_id = company.id AND idempotency_key.id = $7::uuid
-WHERE company.id = $1
-`
-
-type CardPostRefusalParams struct {
-	CompanyID   uuid.UUID
-	CardCode    *string
-	WalletKey   *string
-	Phone       *string
-	StoreCode   *string
-	StaffNumber *int64
-	KeyID       *uuid.UUID
-}
-
-type CardPostRefusalRow struct {
-	CardID             *uuid.UUID
-	CardStatus         *string
-	CardBalance        *decimal.Decimal
-	CardHeld           *decimal.Decimal
-	CardFloor          *decimal.Decimal
-	CardTypeID         *uuid.UUID
-	CardTypeArchivedAt *time.Time
-	CardTypeScale      *int16
-	Rechargeable       *bool
-	TicketRequired     *bool
-	AccrualPercentage  *decimal.Decimal
-	RatioPoints        *decimal.Decimal
-	StoreID            *uuid.UUID
-	StaffID            *uuid.UUID
-	StaffArchivedAt    *time.Time
-	Accrue             *bool
-	Redeem             *bool
-	Adjust             *bool
-	Fingerprint        *uuid.UUID
-	KeyCardID          *uuid.UUID
-	KeySeq             *int64
-	KeyExpiresAt       *time.Time
-}
-
-// CardPostRefusal tells what stood in the way of a CardPost with the same
-// arguments: one row always, each column one of its conditions.
-func (q *Queries) CardPostRefusal(ctx context.Context, arg CardPostRefusalParams) (CardPostRefusalRow, error) {
-	row := q.db.QueryRow(ctx, cardPostRefusal,
-		arg.CompanyID,
-		arg.CardCode,
-		arg.WalletKey,
-		arg.Phone,
-		arg.StoreCode,
-		arg.StaffNumber,
-		arg.KeyID,
-	)
-	var i CardPostRefusalRow
-	err := row.Scan(
-		&i.CardID,
-		&i.CardStatus,
-		&i.CardBalance,
-		&i.CardHeld,
-		&i.CardFloor,
-		&i.CardTypeID,
-		&i.CardTypeArchivedAt,
-		&i.CardTypeScale,
-		&i.Rechargeable,
-		&i.TicketRequired,
-		&i.AccrualPercentage,
-		&i.RatioPoints,
-		&i.StoreID,
-		&i.StaffID,
-		&i.StaffArchivedAt,
-		&i.Accrue,
-		&i.Redeem,
-		&i.Adjust,
-		&i.Fingerprint,
-		&i.KeyCardID,
-		&i.KeySeq,
-		&i.KeyExpiresAt,
+		&i.Held,
+		&i.RelatedCardID,
+		&i.RelatedSeq,
 	)
 	return i, err
 }
@@ -311,7 +207,7 @@ func (q *Queries) IdempotencyKeyPrune(ctx context.Context, arg IdempotencyKeyPru
 }
 
 const movementBySeq = `-- name: MovementBySeq :one
-SELECT company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, spent, rate, source, reference, description, store_id, staff_id, actor_id, import_id, import_line FROM movement WHERE company_id = $1 AND card_id = $2 AND seq = $3
+SELECT company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, spent, rate, source, reference, description, store_id, staff_id, actor_id, import_id, import_line, held, related_card_id, related_seq FROM movement WHERE company_id = $1 AND card_id = $2 AND seq = $3
 `
 
 type MovementBySeqParams struct {
@@ -342,6 +238,9 @@ func (q *Queries) MovementBySeq(ctx context.Context, arg MovementBySeqParams) (M
 		&i.ActorID,
 		&i.ImportID,
 		&i.ImportLine,
+		&i.Held,
+		&i.RelatedCardID,
+		&i.RelatedSeq,
 	)
 	return i, err
 }

@@ -14,7 +14,7 @@ import (
 )
 
 const cardTypeByCode = `-- name: CardTypeByCode :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at FROM card_type WHERE company_id = $1 AND code = $2
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND code = $2
 `
 
 func (q *Queries) CardTypeByCode(ctx context.Context, companyID uuid.UUID, code string) (CardType, error) {
@@ -43,12 +43,39 @@ func (q *Queries) CardTypeByCode(ctx context.Context, companyID uuid.UUID, code 
 		&i.ArchivedAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NumberLength,
+		&i.CheckDigit,
+		&i.StartingBalance,
+		&i.Nominated,
+		&i.OneActiveCard,
+		&i.CvvRequired,
+		&i.LoadLimit,
+		&i.TransactionLimit,
+		&i.TransferPolicy,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.ValidDays,
+		&i.ForfeitOnExpiry,
+		&i.ExpiryPolicy,
+		&i.ExpiryDate,
+		&i.ExpiryCount,
+		&i.ExpiryUnit,
+		&i.TracksLots,
+		&i.ExpiryVersion,
+		&i.ExpiryRedates,
+		&i.ExpiryApplying,
+		&i.PendingDays,
+		&i.NoticeDays,
+		&i.ReturnShortfall,
+		&i.ReturnedLotDays,
+		&i.Plain,
+		&i.ExpirySetOn,
 	)
 	return i, err
 }
 
 const cardTypeByID = `-- name: CardTypeByID :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at FROM card_type WHERE company_id = $1 AND id = $2
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND id = $2
 `
 
 func (q *Queries) CardTypeByID(ctx context.Context, companyID uuid.UUID, iD uuid.UUID) (CardType, error) {
@@ -77,12 +104,39 @@ func (q *Queries) CardTypeByID(ctx context.Context, companyID uuid.UUID, iD uuid
 		&i.ArchivedAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NumberLength,
+		&i.CheckDigit,
+		&i.StartingBalance,
+		&i.Nominated,
+		&i.OneActiveCard,
+		&i.CvvRequired,
+		&i.LoadLimit,
+		&i.TransactionLimit,
+		&i.TransferPolicy,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.ValidDays,
+		&i.ForfeitOnExpiry,
+		&i.ExpiryPolicy,
+		&i.ExpiryDate,
+		&i.ExpiryCount,
+		&i.ExpiryUnit,
+		&i.TracksLots,
+		&i.ExpiryVersion,
+		&i.ExpiryRedates,
+		&i.ExpiryApplying,
+		&i.PendingDays,
+		&i.NoticeDays,
+		&i.ReturnShortfall,
+		&i.ReturnedLotDays,
+		&i.Plain,
+		&i.ExpirySetOn,
 	)
 	return i, err
 }
 
 const cardTypeByWalletKey = `-- name: CardTypeByWalletKey :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at FROM card_type WHERE company_id = $1 AND wallet_key = $2
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND wallet_key = $2
 `
 
 func (q *Queries) CardTypeByWalletKey(ctx context.Context, companyID uuid.UUID, walletKey *string) (CardType, error) {
@@ -111,6 +165,33 @@ func (q *Queries) CardTypeByWalletKey(ctx context.Context, companyID uuid.UUID, 
 		&i.ArchivedAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NumberLength,
+		&i.CheckDigit,
+		&i.StartingBalance,
+		&i.Nominated,
+		&i.OneActiveCard,
+		&i.CvvRequired,
+		&i.LoadLimit,
+		&i.TransactionLimit,
+		&i.TransferPolicy,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.ValidDays,
+		&i.ForfeitOnExpiry,
+		&i.ExpiryPolicy,
+		&i.ExpiryDate,
+		&i.ExpiryCount,
+		&i.ExpiryUnit,
+		&i.TracksLots,
+		&i.ExpiryVersion,
+		&i.ExpiryRedates,
+		&i.ExpiryApplying,
+		&i.PendingDays,
+		&i.NoticeDays,
+		&i.ReturnShortfall,
+		&i.ReturnedLotDays,
+		&i.Plain,
+		&i.ExpirySetOn,
 	)
 	return i, err
 }
@@ -118,11 +199,15 @@ func (q *Queries) CardTypeByWalletKey(ctx context.Context, companyID uuid.UUID, 
 const cardTypeCreate = `-- name: CardTypeCreate :one
 INSERT INTO card_type (company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount,
                        floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale,
-                       notify_adjustment, customer_url, redeem_url, created_at, updated_at)
+                       notify_adjustment, customer_url, redeem_url, number_length, check_digit, starting_balance, nominated,
+                       one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to,
+                       valid_days, forfeit_on_expiry, return_shortfall, returned_lot_days, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
         $11, $12, $13, $14, $15, $16,
-        $17, $18, $19, $20, $20)
-RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at
+        $17, $18, $19, $20, $21, $22, $23,
+        $24, $25, $26, $27, $28, $29, $30,
+        $31, $32, $33, $34, $35, $35)
+RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on
 `
 
 type CardTypeCreateParams struct {
@@ -145,6 +230,21 @@ type CardTypeCreateParams struct {
 	NotifyAdjustment  bool
 	CustomerUrl       string
 	RedeemUrl         string
+	NumberLength      *int16
+	CheckDigit        string
+	StartingBalance   decimal.Decimal
+	Nominated         bool
+	OneActiveCard     bool
+	CvvRequired       bool
+	LoadLimit         *decimal.Decimal
+	TransactionLimit  *decimal.Decimal
+	TransferPolicy    string
+	ValidFrom         *time.Time
+	ValidTo           *time.Time
+	ValidDays         *int32
+	ForfeitOnExpiry   bool
+	ReturnShortfall   string
+	ReturnedLotDays   int16
 	Now               time.Time
 }
 
@@ -169,6 +269,21 @@ func (q *Queries) CardTypeCreate(ctx context.Context, arg CardTypeCreateParams) 
 		arg.NotifyAdjustment,
 		arg.CustomerUrl,
 		arg.RedeemUrl,
+		arg.NumberLength,
+		arg.CheckDigit,
+		arg.StartingBalance,
+		arg.Nominated,
+		arg.OneActiveCard,
+		arg.CvvRequired,
+		arg.LoadLimit,
+		arg.TransactionLimit,
+		arg.TransferPolicy,
+		arg.ValidFrom,
+		arg.ValidTo,
+		arg.ValidDays,
+		arg.ForfeitOnExpiry,
+		arg.ReturnShortfall,
+		arg.ReturnedLotDays,
 		arg.Now,
 	)
 	var i CardType
@@ -195,58 +310,226 @@ func (q *Queries) CardTypeCreate(ctx context.Context, arg CardTypeCreateParams) 
 		&i.ArchivedAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NumberLength,
+		&i.CheckDigit,
+		&i.StartingBalance,
+		&i.Nominated,
+		&i.OneActiveCard,
+		&i.CvvRequired,
+		&i.LoadLimit,
+		&i.TransactionLimit,
+		&i.TransferPolicy,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.ValidDays,
+		&i.ForfeitOnExpiry,
+		&i.ExpiryPolicy,
+		&i.ExpiryDate,
+		&i.ExpiryCount,
+		&i.ExpiryUnit,
+		&i.TracksLots,
+		&i.ExpiryVersion,
+		&i.ExpiryRedates,
+		&i.ExpiryApplying,
+		&i.PendingDays,
+		&i.NoticeDays,
+		&i.ReturnShortfall,
+		&i.ReturnedLotDays,
+		&i.Plain,
+		&i.ExpirySetOn,
 	)
 	return i, err
 }
 
+const cardTypeLock = `-- name: CardTypeLock :one
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND code = $2 FOR NO KEY UPDATE
+`
+
+// CardTypeLock keeps others from changing a card type; cards of it come and go.
+func (q *Queries) CardTypeLock(ctx context.Context, companyID uuid.UUID, code string) (CardType, error) {
+	row := q.db.QueryRow(ctx, cardTypeLock, companyID, code)
+	var i CardType
+	err := row.Scan(
+		&i.CompanyID,
+		&i.ID,
+		&i.Code,
+		&i.Name,
+		&i.Unit,
+		&i.Scale,
+		&i.WalletKey,
+		&i.AccrualPercentage,
+		&i.RatioPoints,
+		&i.RatioAmount,
+		&i.Floor,
+		&i.Rechargeable,
+		&i.TicketRequired,
+		&i.BirthdateRequired,
+		&i.NotifyWelcome,
+		&i.NotifySale,
+		&i.NotifyAdjustment,
+		&i.CustomerUrl,
+		&i.RedeemUrl,
+		&i.ArchivedAt,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.NumberLength,
+		&i.CheckDigit,
+		&i.StartingBalance,
+		&i.Nominated,
+		&i.OneActiveCard,
+		&i.CvvRequired,
+		&i.LoadLimit,
+		&i.TransactionLimit,
+		&i.TransferPolicy,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.ValidDays,
+		&i.ForfeitOnExpiry,
+		&i.ExpiryPolicy,
+		&i.ExpiryDate,
+		&i.ExpiryCount,
+		&i.ExpiryUnit,
+		&i.TracksLots,
+		&i.ExpiryVersion,
+		&i.ExpiryRedates,
+		&i.ExpiryApplying,
+		&i.PendingDays,
+		&i.NoticeDays,
+		&i.ReturnShortfall,
+		&i.ReturnedLotDays,
+		&i.Plain,
+		&i.ExpirySetOn,
+	)
+	return i, err
+}
+
+const cardTypeRanges = `-- name: CardTypeRanges :many
+SELECT company_id, card_type_id, position, prefix_start, prefix_end, suggested FROM card_type_range
+WHERE company_id = $1 AND card_type_id = ANY($2::uuid[])
+ORDER BY card_type_id, position
+`
+
+// CardTypeRanges lists the number ranges of card types in their order.
+func (q *Queries) CardTypeRanges(ctx context.Context, companyID uuid.UUID, cardTypeIds []uuid.UUID) ([]CardTypeRange, error) {
+	rows, err := q.db.Query(ctx, cardTypeRanges, companyID, cardTypeIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CardTypeRange
+	for rows.Next() {
+		var i CardTypeRange
+		if err := rows.Scan(
+			&i.CompanyID,
+			&i.CardTypeID,
+			&i.Position,
+			&i.PrefixStart,
+			&i.PrefixEnd,
+			&i.Suggested,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const cardTypeRangesReplace = `-- name: CardTypeRangesReplace :exec
+WITH dropped AS (
+    DELETE FROM card_type_range
+    WHERE card_type_range.company_id = $1 AND card_type_range.card_type_id = $2
+      AND card_type_range.position > cardinality($3::text[])
+)
+INSERT INTO card_type_range (company_id, card_type_id, position, prefix_start, prefix_end, suggested)
+SELECT $1, $2, range.position, range.prefix_start, range.prefix_end, range.suggested
+FROM (SELECT generate_series(1, cardinality($3::text[]))::smallint AS position, unnest($3::text[]) AS prefix_start,
+             unnest($4::text[]) AS prefix_end, unnest($5::boolean[]) AS suggested) AS range
+ON CONFLICT (company_id, card_type_id, position) DO UPDATE
+SET prefix_start = excluded.prefix_start, prefix_end = excluded.prefix_end, suggested = excluded.suggested
+`
+
+type CardTypeRangesReplaceParams struct {
+	CompanyID    uuid.UUID
+	CardTypeID   uuid.UUID
+	PrefixStarts []string
+	PrefixEnds   []string
+	Suggesteds   []bool
+}
+
+// CardTypeRangesReplace writes the number ranges of a locked card type anew.
+func (q *Queries) CardTypeRangesReplace(ctx context.Context, arg CardTypeRangesReplaceParams) error {
+	_, err := q.db.Exec(ctx, cardTypeRangesReplace,
+		arg.CompanyID,
+		arg.CardTypeID,
+		arg.PrefixStarts,
+		arg.PrefixEnds,
+		arg.Suggesteds,
+	)
+	return err
+}
+
 const cardTypeUpdate = `-- name: CardTypeUpdate :one
 UPDATE card_type
-SET name = coalesce($1, name),
-    accrual_percentage = CASE WHEN $2::boolean THEN $3 ELSE accrual_percentage END,
-    ratio_points = CASE WHEN $2::boolean THEN $4 ELSE ratio_points END,
-    ratio_amount = CASE WHEN $2::boolean THEN $5 ELSE ratio_amount END,
-    rechargeable = coalesce($6, rechargeable),
-    ticket_required = coalesce($7, ticket_required),
-    birthdate_required = coalesce($8, birthdate_required),
-    notify_welcome = coalesce($9, notify_welcome),
-    notify_sale = coalesce($10, notify_sale),
-    notify_adjustment = coalesce($11, notify_adjustment),
-    customer_url = coalesce($12, customer_url),
-    redeem_url = coalesce($13, redeem_url),
-    archived_at = CASE $14::boolean WHEN true THEN coalesce(archived_at, $15) WHEN false THEN NULL ELSE archived_at END,
-    updated_at = $15
-WHERE company_id = $16 AND id = $17
-RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at
+SET name = $1, accrual_percentage = $2, ratio_points = $3, ratio_amount = $4,
+    floor = $5, rechargeable = $6, ticket_required = $7, birthdate_required = $8,
+    notify_welcome = $9, notify_sale = $10, notify_adjustment = $11,
+    customer_url = $12, redeem_url = $13, number_length = $14, check_digit = $15,
+    starting_balance = $16, nominated = $17, one_active_card = $18,
+    cvv_required = $19, load_limit = $20, transaction_limit = $21,
+    transfer_policy = $22, valid_from = $23, valid_to = $24, valid_days = $25,
+    forfeit_on_expiry = $26, return_shortfall = $27, returned_lot_days = $28,
+    archived_at = $29, updated_at = $30
+WHERE company_id = $31 AND id = $32
+RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on
 `
 
 type CardTypeUpdateParams struct {
-	Name              *string
-	SetRule           bool
+	Name              string
 	AccrualPercentage *decimal.Decimal
 	RatioPoints       *decimal.Decimal
 	RatioAmount       *decimal.Decimal
-	Rechargeable      *bool
-	TicketRequired    *bool
-	BirthdateRequired *bool
-	NotifyWelcome     *bool
-	NotifySale        *bool
-	NotifyAdjustment  *bool
-	CustomerUrl       *string
-	RedeemUrl         *string
-	Archived          *bool
+	Floor             decimal.Decimal
+	Rechargeable      bool
+	TicketRequired    bool
+	BirthdateRequired bool
+	NotifyWelcome     bool
+	NotifySale        bool
+	NotifyAdjustment  bool
+	CustomerUrl       string
+	RedeemUrl         string
+	NumberLength      *int16
+	CheckDigit        string
+	StartingBalance   decimal.Decimal
+	Nominated         bool
+	OneActiveCard     bool
+	CvvRequired       bool
+	LoadLimit         *decimal.Decimal
+	TransactionLimit  *decimal.Decimal
+	TransferPolicy    string
+	ValidFrom         *time.Time
+	ValidTo           *time.Time
+	ValidDays         *int32
+	ForfeitOnExpiry   bool
+	ReturnShortfall   string
+	ReturnedLotDays   int16
+	ArchivedAt        *time.Time
 	Now               time.Time
 	CompanyID         uuid.UUID
 	ID                uuid.UUID
 }
 
-// CardTypeUpdate changes what is given. The accrual rule is replaced as a whole.
+// CardTypeUpdate writes a card type's own rules: the caller merges, under
+// CardTypeLock. When points end is changed elsewhere.
 func (q *Queries) CardTypeUpdate(ctx context.Context, arg CardTypeUpdateParams) (CardType, error) {
 	row := q.db.QueryRow(ctx, cardTypeUpdate,
 		arg.Name,
-		arg.SetRule,
 		arg.AccrualPercentage,
 		arg.RatioPoints,
 		arg.RatioAmount,
+		arg.Floor,
 		arg.Rechargeable,
 		arg.TicketRequired,
 		arg.BirthdateRequired,
@@ -255,7 +538,22 @@ func (q *Queries) CardTypeUpdate(ctx context.Context, arg CardTypeUpdateParams) 
 		arg.NotifyAdjustment,
 		arg.CustomerUrl,
 		arg.RedeemUrl,
-		arg.Archived,
+		arg.NumberLength,
+		arg.CheckDigit,
+		arg.StartingBalance,
+		arg.Nominated,
+		arg.OneActiveCard,
+		arg.CvvRequired,
+		arg.LoadLimit,
+		arg.TransactionLimit,
+		arg.TransferPolicy,
+		arg.ValidFrom,
+		arg.ValidTo,
+		arg.ValidDays,
+		arg.ForfeitOnExpiry,
+		arg.ReturnShortfall,
+		arg.ReturnedLotDays,
+		arg.ArchivedAt,
 		arg.Now,
 		arg.CompanyID,
 		arg.ID,
@@ -284,12 +582,39 @@ func (q *Queries) CardTypeUpdate(ctx context.Context, arg CardTypeUpdateParams) 
 		&i.ArchivedAt,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.NumberLength,
+		&i.CheckDigit,
+		&i.StartingBalance,
+		&i.Nominated,
+		&i.OneActiveCard,
+		&i.CvvRequired,
+		&i.LoadLimit,
+		&i.TransactionLimit,
+		&i.TransferPolicy,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.ValidDays,
+		&i.ForfeitOnExpiry,
+		&i.ExpiryPolicy,
+		&i.ExpiryDate,
+		&i.ExpiryCount,
+		&i.ExpiryUnit,
+		&i.TracksLots,
+		&i.ExpiryVersion,
+		&i.ExpiryRedates,
+		&i.ExpiryApplying,
+		&i.PendingDays,
+		&i.NoticeDays,
+		&i.ReturnShortfall,
+		&i.ReturnedLotDays,
+		&i.Plain,
+		&i.ExpirySetOn,
 	)
 	return i, err
 }
 
 const cardTypesByIDs = `-- name: CardTypesByIDs :many
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at FROM card_type WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
 `
 
 func (q *Queries) CardTypesByIDs(ctx context.Context, companyID uuid.UUID, ids []uuid.UUID) ([]CardType, error) {
@@ -324,6 +649,33 @@ func (q *Queries) CardTypesByIDs(ctx context.Context, companyID uuid.UUID, ids [
 			&i.ArchivedAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.NumberLength,
+			&i.CheckDigit,
+			&i.StartingBalance,
+			&i.Nominated,
+			&i.OneActiveCard,
+			&i.CvvRequired,
+			&i.LoadLimit,
+			&i.TransactionLimit,
+			&i.TransferPolicy,
+			&i.ValidFrom,
+			&i.ValidTo,
+			&i.ValidDays,
+			&i.ForfeitOnExpiry,
+			&i.ExpiryPolicy,
+			&i.ExpiryDate,
+			&i.ExpiryCount,
+			&i.ExpiryUnit,
+			&i.TracksLots,
+			&i.ExpiryVersion,
+			&i.ExpiryRedates,
+			&i.ExpiryApplying,
+			&i.PendingDays,
+			&i.NoticeDays,
+			&i.ReturnShortfall,
+			&i.ReturnedLotDays,
+			&i.Plain,
+			&i.ExpirySetOn,
 		); err != nil {
 			return nil, err
 		}
@@ -336,7 +688,7 @@ func (q *Queries) CardTypesByIDs(ctx context.Context, companyID uuid.UUID, ids [
 }
 
 const cardTypesPage = `-- name: CardTypesPage :many
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at FROM card_type
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type
 WHERE company_id = $1 AND ($2::uuid IS NULL OR id > $2::uuid)
   AND (NOT $3::boolean OR wallet_key IS NOT NULL)
   AND ($4::boolean OR archived_at IS NULL)
@@ -390,6 +742,33 @@ func (q *Queries) CardTypesPage(ctx context.Context, arg CardTypesPageParams) ([
 			&i.ArchivedAt,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.NumberLength,
+			&i.CheckDigit,
+			&i.StartingBalance,
+			&i.Nominated,
+			&i.OneActiveCard,
+			&i.CvvRequired,
+			&i.LoadLimit,
+			&i.TransactionLimit,
+			&i.TransferPolicy,
+			&i.ValidFrom,
+			&i.ValidTo,
+			&i.ValidDays,
+			&i.ForfeitOnExpiry,
+			&i.ExpiryPolicy,
+			&i.ExpiryDate,
+			&i.ExpiryCount,
+			&i.ExpiryUnit,
+			&i.TracksLots,
+			&i.ExpiryVersion,
+			&i.ExpiryRedates,
+			&i.ExpiryApplying,
+			&i.PendingDays,
+			&i.NoticeDays,
+			&i.ReturnShortfall,
+			&i.ReturnedLotDays,
+			&i.Plain,
+			&i.ExpirySetOn,
 		); err != nil {
 			return nil, err
 		}

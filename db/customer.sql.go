@@ -12,8 +12,41 @@ import (
 	"github.com/google/uuid"
 )
 
+const customerByCode = `-- name: CustomerByCode :one
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer
+WHERE company_id = $1 AND code = $2::text AND (hidden_at IS NULL OR merged_into_id IS NOT NULL)
+`
+
+func (q *Queries) CustomerByCode(ctx context.Context, companyID uuid.UUID, code string) (Customer, error) {
+	row := q.db.QueryRow(ctx, customerByCode, companyID, code)
+	var i Customer
+	err := row.Scan(
+		&i.CompanyID,
+		&i.ID,
+		&i.FirstName,
+		&i.LastName,
+		&i.Email,
+		&i.Phone,
+		&i.Document,
+		&i.DocumentKey,
+		&i.QrCode,
+		&i.Birthdate,
+		&i.Attributes,
+		&i.NameKey,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.Code,
+		&i.Active,
+		&i.ErasedAt,
+		&i.HiddenAt,
+		&i.MergedIntoID,
+	)
+	return i, err
+}
+
 const customerByDocument = `-- name: CustomerByDocument :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at FROM customer WHERE company_id = $1 AND document_key = $2
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer
+WHERE company_id = $1 AND document_key = $2 AND (hidden_at IS NULL OR merged_into_id IS NOT NULL)
 `
 
 func (q *Queries) CustomerByDocument(ctx context.Context, companyID uuid.UUID, documentKey *string) (Customer, error) {
@@ -34,12 +67,18 @@ func (q *Queries) CustomerByDocument(ctx context.Context, companyID uuid.UUID, d
 		&i.NameKey,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Code,
+		&i.Active,
+		&i.ErasedAt,
+		&i.HiddenAt,
+		&i.MergedIntoID,
 	)
 	return i, err
 }
 
 const customerByEmail = `-- name: CustomerByEmail :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at FROM customer WHERE company_id = $1 AND email = $2
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer
+WHERE company_id = $1 AND email = $2 AND (hidden_at IS NULL OR merged_into_id IS NOT NULL)
 `
 
 func (q *Queries) CustomerByEmail(ctx context.Context, companyID uuid.UUID, email *string) (Customer, error) {
@@ -60,14 +99,21 @@ func (q *Queries) CustomerByEmail(ctx context.Context, companyID uuid.UUID, emai
 		&i.NameKey,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Code,
+		&i.Active,
+		&i.ErasedAt,
+		&i.HiddenAt,
+		&i.MergedIntoID,
 	)
 	return i, err
 }
 
 const customerByID = `-- name: CustomerByID :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at FROM customer WHERE company_id = $1 AND id = $2
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer
+WHERE company_id = $1 AND id = $2 AND (hidden_at IS NULL OR merged_into_id IS NOT NULL)
 `
 
+// Look-ups of one customer answer a merged one too: it says who it is now.
 func (q *Queries) CustomerByID(ctx context.Context, companyID uuid.UUID, iD uuid.UUID) (Customer, error) {
 	row := q.db.QueryRow(ctx, customerByID, companyID, iD)
 	var i Customer
@@ -86,15 +132,24 @@ func (q *Queries) CustomerByID(ctx context.Context, companyID uuid.UUID, iD uuid
 		&i.NameKey,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Code,
+		&i.Active,
+		&i.ErasedAt,
+		&i.HiddenAt,
+		&i.MergedIntoID,
 	)
 	return i, err
 }
 
 const customerByPhone = `-- name: CustomerByPhone :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at FROM customer WHERE company_id = $1 AND phone = $2 ORDER BY id LIMIT 1
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer
+WHERE company_id = $1 AND phone = $2 AND (hidden_at IS NULL OR merged_into_id IS NOT NULL)
+ORDER BY merged_into_id IS NOT NULL, id
+LIMIT 1
 `
 
-// CustomerByPhone finds the person behind a phone; the first registered of several.
+// CustomerByPhone finds the person behind a phone: the first registered of several,
+// and one who was merged only where there is no other.
 func (q *Queries) CustomerByPhone(ctx context.Context, companyID uuid.UUID, phone *string) (Customer, error) {
 	row := q.db.QueryRow(ctx, customerByPhone, companyID, phone)
 	var i Customer
@@ -113,12 +168,18 @@ func (q *Queries) CustomerByPhone(ctx context.Context, companyID uuid.UUID, phon
 		&i.NameKey,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Code,
+		&i.Active,
+		&i.ErasedAt,
+		&i.HiddenAt,
+		&i.MergedIntoID,
 	)
 	return i, err
 }
 
 const customerByQRCode = `-- name: CustomerByQRCode :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at FROM customer WHERE company_id = $1 AND qr_code = $2
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer
+WHERE company_id = $1 AND qr_code = $2 AND (hidden_at IS NULL OR merged_into_id IS NOT NULL)
 `
 
 func (q *Queries) CustomerByQRCode(ctx context.Context, companyID uuid.UUID, qrCode string) (Customer, error) {
@@ -139,21 +200,28 @@ func (q *Queries) CustomerByQRCode(ctx context.Context, companyID uuid.UUID, qrC
 		&i.NameKey,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Code,
+		&i.Active,
+		&i.ErasedAt,
+		&i.HiddenAt,
+		&i.MergedIntoID,
 	)
 	return i, err
 }
 
 const customerCreate = `-- name: CustomerCreate :one
-INSERT INTO customer (company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate,
+INSERT INTO customer (company_id, id, code, active, first_name, last_name, email, phone, document, document_key, qr_code, birthdate,
                       attributes, name_key, created_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
-        $11, $12, $13, $13)
-RETURNING company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+        $13, $14, $15, $15)
+RETURNING company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id
 `
 
 type CustomerCreateParams struct {
 	CompanyID   uuid.UUID
 	ID          uuid.UUID
+	Code        *string
+	Active      bool
 	FirstName   string
 	LastName    *string
 	Email       *string
@@ -171,6 +239,8 @@ func (q *Queries) CustomerCreate(ctx context.Context, arg CustomerCreateParams) 
 	row := q.db.QueryRow(ctx, customerCreate,
 		arg.CompanyID,
 		arg.ID,
+		arg.Code,
+		arg.Active,
 		arg.FirstName,
 		arg.LastName,
 		arg.Email,
@@ -199,32 +269,11 @@ func (q *Queries) CustomerCreate(ctx context.Context, arg CustomerCreateParams) 
 		&i.NameKey,
 		&i.CreatedAt,
 		&i.UpdatedAt,
-	)
-	return i, err
-}
-
-const customerLock = `-- name: CustomerLock :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at FROM customer WHERE company_id = $1 AND id = $2 FOR UPDATE
-`
-
-func (q *Queries) CustomerLock(ctx context.Context, companyID uuid.UUID, iD uuid.UUID) (Customer, error) {
-	row := q.db.QueryRow(ctx, customerLock, companyID, iD)
-	var i Customer
-	err := row.Scan(
-		&i.CompanyID,
-		&i.ID,
-		&i.FirstName,
-		&i.LastName,
-		&i.Email,
-		&i.Phone,
-		&i.Document,
-		&i.DocumentKey,
-		&i.QrCode,
-		&i.Birthdate,
-		&i.Attributes,
-		&i.NameKey,
-		&i.CreatedAt,
-		&i.UpdatedAt,
+		&i.Code,
+		&i.Active,
+		&i.ErasedAt,
+		&i.HiddenAt,
+		&i.MergedIntoID,
 	)
 	return i, err
 }
@@ -244,14 +293,16 @@ func (q *Queries) CustomerPhoneLock(ctx context.Context, companyID uuid.UUID, ph
 
 const customerUpdate = `-- name: CustomerUpdate :one
 UPDATE customer
-SET first_name = $1, last_name = $2, email = $3, phone = $4, document = $5,
-    document_key = $6, birthdate = $7, attributes = $8,
-    name_key = $9, updated_at = $10
-WHERE company_id = $11 AND id = $12
-RETURNING company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at
+SET code = $1, active = $2, first_name = $3, last_name = $4, email = $5, phone = $6, document = $7,
+    document_key = $8, birthdate = $9, attributes = $10,
+    name_key = $11, updated_at = $12
+WHERE company_id = $13 AND id = $14
+RETURNING company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id
 `
 
 type CustomerUpdateParams struct {
+	Code        *string
+	Active      bool
 	FirstName   string
 	LastName    *string
 	Email       *string
@@ -269,6 +320,8 @@ type CustomerUpdateParams struct {
 // CustomerUpdate changes what is given: the caller merges, under CustomerLock.
 func (q *Queries) CustomerUpdate(ctx context.Context, arg CustomerUpdateParams) (Customer, error) {
 	row := q.db.QueryRow(ctx, customerUpdate,
+		arg.Code,
+		arg.Active,
 		arg.FirstName,
 		arg.LastName,
 		arg.Email,
@@ -298,12 +351,19 @@ func (q *Queries) CustomerUpdate(ctx context.Context, arg CustomerUpdateParams) 
 		&i.NameKey,
 		&i.CreatedAt,
 		&i.UpdatedAt,
+		&i.Code,
+		&i.Active,
+		&i.ErasedAt,
+		&i.HiddenAt,
+		&i.MergedIntoID,
 	)
 	return i, err
 }
 
 const customersByIDs = `-- name: CustomersByIDs :many
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at FROM customer WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer
+WHERE company_id = $1 AND id = ANY($2::uuid[]) AND (hidden_at IS NULL OR merged_into_id IS NOT NULL)
+ORDER BY id
 `
 
 func (q *Queries) CustomersByIDs(ctx context.Context, companyID uuid.UUID, ids []uuid.UUID) ([]Customer, error) {
@@ -330,6 +390,11 @@ func (q *Queries) CustomersByIDs(ctx context.Context, companyID uuid.UUID, ids [
 			&i.NameKey,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Code,
+			&i.Active,
+			&i.ErasedAt,
+			&i.HiddenAt,
+			&i.MergedIntoID,
 		); err != nil {
 			return nil, err
 		}
@@ -342,7 +407,7 @@ func (q *Queries) CustomersByIDs(ctx context.Context, companyID uuid.UUID, ids [
 }
 
 const customersCount = `-- name: CustomersCount :one
-SELECT count(*) FROM customer WHERE company_id = $1
+SELECT count(*) FROM customer WHERE company_id = $1 AND hidden_at IS NULL
 `
 
 func (q *Queries) CustomersCount(ctx context.Context, companyID uuid.UUID) (int64, error) {
@@ -352,9 +417,55 @@ func (q *Queries) CustomersCount(ctx context.Context, companyID uuid.UUID) (int6
 	return count, err
 }
 
+const customersLock = `-- name: CustomersLock :many
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE
+`
+
+// CustomersLock takes customers in the order of their ids, so that two who take the
+// same ones do not wait for each other; hidden ones too.
+func (q *Queries) CustomersLock(ctx context.Context, companyID uuid.UUID, ids []uuid.UUID) ([]Customer, error) {
+	rows, err := q.db.Query(ctx, customersLock, companyID, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Customer
+	for rows.Next() {
+		var i Customer
+		if err := rows.Scan(
+			&i.CompanyID,
+			&i.ID,
+			&i.FirstName,
+			&i.LastName,
+			&i.Email,
+			&i.Phone,
+			&i.Document,
+			&i.DocumentKey,
+			&i.QrCode,
+			&i.Birthdate,
+			&i.Attributes,
+			&i.NameKey,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.Code,
+			&i.Active,
+			&i.ErasedAt,
+			&i.HiddenAt,
+			&i.MergedIntoID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const customersPage = `-- name: CustomersPage :many
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at FROM customer
-WHERE company_id = $1 AND ($2::uuid IS NULL OR id > $2::uuid)
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer
+WHERE company_id = $1 AND hidden_at IS NULL AND ($2::uuid IS NULL OR id > $2::uuid)
 ORDER BY id
 LIMIT $3
 `
@@ -389,6 +500,11 @@ func (q *Queries) CustomersPage(ctx context.Context, arg CustomersPageParams) ([
 			&i.NameKey,
 			&i.CreatedAt,
 			&i.UpdatedAt,
+			&i.Code,
+			&i.Active,
+			&i.ErasedAt,
+			&i.HiddenAt,
+			&i.MergedIntoID,
 		); err != nil {
 			return nil, err
 		}
@@ -408,6 +524,8 @@ WITH hit AS (
     UNION ALL
     SELECT id, 1 FROM customer WHERE company_id = $1 AND qr_code = $7::text
     UNION ALL
+    SELECT id, 1 FROM customer WHERE company_id = $1 AND code = $7::text
+    UNION ALL
     SELECT id, 2 FROM customer WHERE company_id = $1 AND reverse(phone) COLLATE "C" LIKE $8::text
     UNION ALL
     SELECT id, 3 FROM customer WHERE company_id = $1 AND email LIKE $9::text
@@ -418,10 +536,11 @@ WITH hit AS (
         AND array_to_tsvector(string_to_array(
             right(company_id::text, 8) || replace(name_key, ' ', ' ' || right(company_id::text, 8)), ' ')) @@ $10::text::tsquery
 )
-SELECT customer.company_id, customer.id, customer.first_name, customer.last_name, customer.email, customer.phone, customer.document, customer.document_key, customer.qr_code, customer.birthdate, customer.attributes, customer.name_key, customer.created_at, customer.updated_at, best.rank::integer AS rank
+SELECT customer.company_id, customer.id, customer.first_name, customer.last_name, customer.email, customer.phone, customer.document, customer.document_key, customer.qr_code, customer.birthdate, customer.attributes, customer.name_key, customer.created_at, customer.updated_at, customer.code, customer.active, customer.erased_at, customer.hidden_at, customer.merged_into_id, best.rank::integer AS rank
 FROM (SELECT hit.id, min(hit.rank) AS rank FROM hit GROUP BY hit.id) AS best
 JOIN customer ON customer.company_id = $1 AND customer.id = best.id
-WHERE (best.rank, customer.name_key, customer.id) > ($2::integer, $3::text, $4::uuid)
+WHERE customer.hidden_at IS NULL
+  AND (best.rank, customer.name_key, customer.id) > ($2::integer, $3::text, $4::uuid)
 ORDER BY best.rank, customer.name_key, customer.id
 LIMIT $5
 `
@@ -482,6 +601,11 @@ func (q *Queries) CustomersSearch(ctx context.Context, arg CustomersSearchParams
 			&i.Customer.NameKey,
 			&i.Customer.CreatedAt,
 			&i.Customer.UpdatedAt,
+			&i.Customer.Code,
+			&i.Customer.Active,
+			&i.Customer.ErasedAt,
+			&i.Customer.HiddenAt,
+			&i.Customer.MergedIntoID,
 			&i.Rank,
 		); err != nil {
 			return nil, err

@@ -107,6 +107,36 @@ func (s *settler) newest() int64 {
 	return s.settled
 }
 
+// EventsSettled waits until every event that had its number when it was called is
+// written for good or never to come, and answers the last such number: a reader
+// of the table that goes up to it misses nothing, nor what is committed before it
+// asked. The number itself may be nobody's and come again after a crash: keep the
+// place of an event that was read, and ask anew for the next round. It waits as
+// long as a transaction stays open that has written.
+func (s *Store) EventsSettled(ctx context.Context) (int64, error) {
+	conn, err := s.Pool.Acquire(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("take a connection: %w", err)
+	}
+	defer conn.Release()
+	settler := newSettler()
+	for wait := feedLookMin; ; wait = min(2*wait, feedLookMax) {
+		if _, err := settler.look(ctx, conn.Conn(), len(settler.pending) == 0); err != nil {
+			return 0, err
+		}
+		if settler.settled >= 0 {
+			return settler.settled, nil
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return 0, fmt.Errorf("wait for events to settle: %w", ctx.Err())
+		}
+	}
+}
+
 // begin waits until the feed has a place. The first subscriber finds one: it waits
 // until all numbers given out when it came are settled. Earlier there is no place
 // to begin at: in front of what is being written there is no telling how far back

@@ -13,6 +13,20 @@ import (
 	"github.com/govalues/decimal"
 )
 
+const batchPlanner = `-- name: BatchPlanner :exec
+SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
+`
+
+// BatchPlanner keeps statements over a batch on index probes for one transaction.
+// Their joins all go from a batch of known size to an indexed table, and a hash join
+// there reads the whole table for each batch.
+// @sqlc-vet-disable company-first
+// It touches no table.
+func (q *Queries) BatchPlanner(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, batchPlanner)
+	return err
+}
+
 const importAdvance = `-- name: ImportAdvance :one
 UPDATE import
 SET cursor_line = $1,
@@ -209,29 +223,33 @@ WITH chunk AS MATERIALIZED (
            chunk.document_key IS NOT NULL AND known.document_key IS NULL AS takes_document,
            account.id AS card_id,
            CASE WHEN owner.id IS NOT NULL THEN $7::text
-                WHEN chunk.points > 0 AND account.status <> 'enabled' THEN $8::text
+                WHEN chunk.points > 0 AND NOT account.usable THEN $8::text
                 WHEN chunk.points > 0 AND account.balance + chunk.points >= 1000000000000000 THEN $9::text
            END AS fault
     FROM chunk
-    LEFT JOIN customer AS known ON known.company_id = $1 AND known.email = chunk.email
+    LEFT JOIN customer AS met ON met.company_id = $1 AND met.email = chunk.email
+    LEFT JOIN customer AS known ON known.company_id = $1 AND known.id = coalesce(met.merged_into_id, met.id)
     LEFT JOIN customer AS owner ON owner.company_id = $1
         AND owner.document_key = CASE WHEN known.document_key IS DISTINCT FROM chunk.document_key THEN chunk.document_key END
     LEFT JOIN LATERAL (
-        SELECT card.id, card.status, card.balance
+        SELECT card.id, card.balance,
+               card.status = 'enabled' AND coalesce(card.valid_from <= $10::date, true) AND coalesce(card.valid_to >= $10::date, true) AS usable
         FROM card
-        WHERE card.company_id = $1 AND card.customer_id = known.id AND (card.card_type_id = $10) IS TRUE
-        ORDER BY card.status = 'enabled' DESC, card.id
+        WHERE card.company_id = $1 AND card.customer_id = known.id AND (card.card_type_id = $11) IS TRUE
+        ORDER BY usable DESC, card.id
         LIMIT 1
     ) AS account ON true
     WHERE chunk.error_code IS NULL OR $4::smallint > 1
 ), judged AS MATERIALIZED (
     SELECT claim.company_id, claim.import_id, claim.line, claim.row_id, claim.first_name, claim.last_name, claim.email, claim.document, claim.document_key,
            claim.points, claim.first_key, claim.last_key, claim.error_value, claim.customer_id, claim.qr_code,
-           claim.fills_name, claim.takes_document, claim.card_id,
-           CASE WHEN claim.document_key IS NOT NULL AND claim.line > claim.taken_line THEN $7::text
+           claim.fills_name, claim.takes_document, claim.card_id, claim.first_line,
+           CASE WHEN claim.customer_id IS NOT NULL AND claim.line > claim.first_line THEN $12::text
+                WHEN claim.document_key IS NOT NULL AND claim.line > claim.taken_line THEN $7::text
                 ELSE claim.fault
            END AS fault
     FROM (SELECT found.company_id, found.import_id, found.line, found.row_id, found.first_name, found.last_name, found.email, found.document, found.document_key, found.points, found.first_key, found.last_key, found.error_value, found.customer_id, found.qr_code, found.fills_name, found.takes_document, found.card_id, found.fault,
+                 min(found.line) OVER (PARTITION BY found.customer_id) AS first_line,
                  min(found.line) FILTER (WHERE found.fault IS NULL AND found.takes_document)
                      OVER (PARTITION BY found.document_key) AS taken_line
           FROM found) AS claim
@@ -254,7 +272,7 @@ WITH chunk AS MATERIALIZED (
                           created_at, updated_at)
     SELECT $1, accepted.row_id, accepted.first_name, accepted.last_name, accepted.email, accepted.document,
            accepted.document_key, accepted.code, accepted.name_key,
-           $11, $11
+           $13, $13
     FROM accepted
     WHERE accepted.customer_id IS NULL
     RETURNING 1
@@ -264,7 +282,7 @@ WITH chunk AS MATERIALIZED (
         name_key = CASE WHEN accepted.fills_name THEN btrim(customer.name_key || ' ' || accepted.last_key) ELSE customer.name_key END,
         document = CASE WHEN accepted.takes_document THEN accepted.document ELSE customer.document END,
         document_key = CASE WHEN accepted.takes_document THEN accepted.document_key ELSE customer.document_key END,
-        updated_at = $11
+        updated_at = $13
     FROM accepted
     WHERE customer.company_id = accepted.company_id AND customer.id = accepted.customer_id
       AND (accepted.fills_name OR accepted.takes_document)
@@ -272,38 +290,63 @@ WITH chunk AS MATERIALIZED (
       AND (NOT accepted.takes_document OR customer.document_key IS NULL)
     RETURNING 1
 ), opened AS (
-    INSERT INTO card (company_id, id, card_type_id, customer_id, code, status, balance, floor, seq, registered_at, created_at, updated_at)
-    SELECT $1, accepted.row_id, $10, coalesce(accepted.customer_id, accepted.row_id), accepted.code, 'enabled',
-           accepted.points, $12, CASE WHEN accepted.points > 0 THEN 1 ELSE 0 END, $11, $11, $11
+    INSERT INTO card (company_id, id, card_type_id, customer_id, code, status, balance, floor, seq, expiry_version, registered_at, created_at, updated_at)
+    SELECT $1, accepted.row_id, $11, coalesce(accepted.customer_id, accepted.row_id), accepted.code, 'enabled',
+           accepted.points, $14, CASE WHEN accepted.points > 0 THEN 1 ELSE 0 END, $15, $13, $13, $13
     FROM accepted
     WHERE accepted.card_id IS NULL
 ), moved AS (
     UPDATE card
-    SET balance = card.balance + accepted.points, seq = card.seq + 1, updated_at = $11
+    SET balance = card.balance + accepted.points, seq = card.seq + 1, updated_at = $13,
+        debt = least(card.debt, greatest(card.floor - (card.balance + accepted.points - card.held), 0))
     FROM accepted
     WHERE card.company_id = accepted.company_id AND card.id = accepted.card_id AND accepted.points > 0 AND card.status = 'enabled'
-    RETURNING card.id, card.seq, card.balance, accepted.points, accepted.line
+      AND card.expiry_version >= $15
+    RETURNING card.id, card.seq, card.balance, accepted.points, accepted.line, card.registered_at,
+              least(accepted.points, greatest(card.balance - card.held, 0)) AS remaining
 ), posting AS MATERIALIZED (
-    SELECT moved.id, moved.seq, moved.balance, moved.points, moved.line FROM moved
+    SELECT moved.id, moved.seq, moved.balance, moved.points, moved.line, moved.registered_at, moved.remaining FROM moved
     UNION ALL
-    SELECT accepted.row_id, 1, accepted.points, accepted.points, accepted.line
+    SELECT accepted.row_id, 1, accepted.points, accepted.points, accepted.line, $13, accepted.points
     FROM accepted WHERE accepted.card_id IS NULL AND accepted.points > 0
     ORDER BY 1
+), earned AS (
+    INSERT INTO lot (company_id, card_id, seq, part, state, amount, remaining, earned_on, expires_on, priority)
+    SELECT $1, posting.id, posting.seq, 0, CASE WHEN posting.remaining > 0 THEN 'open' ELSE 'closed' END,
+           posting.points, posting.remaining, $10::date,
+           expiry_end($16::text, $17::date, $18::integer, $19::text, $10::date,
+                      timezone($20::text, posting.registered_at)::date),
+           100
+    FROM posting
+    WHERE $21::boolean
+), paid AS (
+    INSERT INTO lot_entry (company_id, card_id, seq, lot_seq, lot_part, amount)
+    SELECT $1, posting.id, posting.seq, posting.seq, 0, posting.remaining - posting.points
+    FROM posting
+    WHERE $21::boolean AND posting.remaining < posting.points
+), used AS (
+    UPDATE lot
+    SET expires_on = $22::date
+    FROM accepted
+    WHERE $22::date IS NOT NULL AND accepted.points > 0
+      AND lot.company_id = accepted.company_id AND lot.card_id = accepted.card_id AND lot.state <> 'closed'
+      AND (lot.expires_on IS NULL OR lot.expires_on < $22::date)
 ), booked AS (
     INSERT INTO movement (company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, source, description,
                           actor_id, import_id, import_line)
-    SELECT $1, posting.id, posting.seq, 'accrue', posting.points, posting.balance, $11, $11, 'import', $13::text,
-           $14::uuid, $2, posting.line
+    SELECT $1, posting.id, posting.seq, 'accrue', posting.points, posting.balance, $13, $13, 'import', $23::text,
+           $24::uuid, $2, posting.line
     FROM posting
 ), told AS (
     INSERT INTO event (company_id, kind, subject_id, seq, recorded_at)
-    SELECT $1, 'movement_posted', posting.id, posting.seq, $11
+    SELECT $1, 'movement_posted', posting.id, posting.seq, $13
     FROM posting
 ), marked AS (
     UPDATE import_row
     SET error_code = judged.fault,
         error_value = CASE judged.fault WHEN $7::text THEN left(judged.document, 100)
                                         ELSE coalesce(judged.error_value, left(judged.email, 100)) END,
+        error_line = CASE WHEN judged.fault = $12::text THEN judged.first_line END,
         pass = $4::smallint
     FROM judged
     WHERE import_row.company_id = judged.company_id AND import_row.import_id = judged.import_id AND import_row.line = judged.line
@@ -330,9 +373,19 @@ type ImportChunkApplyParams struct {
 	DocumentTaken   string
 	CardNotEnabled  string
 	BalanceTooLarge string
+	Today           time.Time
 	CardTypeID      uuid.UUID
+	EmailRepeated   string
 	Now             time.Time
 	Floor           decimal.Decimal
+	ExpiryVersion   int32
+	ExpiryPolicy    string
+	ExpiryDate      *time.Time
+	ExpiryCount     int32
+	ExpiryUnit      string
+	TimeZone        string
+	TracksLots      bool
+	UsedUntil       *time.Time
 	Description     string
 	ActorID         *uuid.UUID
 }
@@ -351,10 +404,12 @@ type ImportChunkApplyRow struct {
 
 // ImportChunkApply applies the next rows of an import in one statement
 // (spec/pretii.md 4.4). chunk takes them in file order; a later pass takes only
-// the rows it can mend. found looks up customer, owner of the document and card;
-// judged rejects, a document going to the earliest row that really takes it;
+// the rows it can mend. found looks up customer (who a merged one is now), owner of
+// the document and card;
+// judged rejects, a document going to the earliest row that really takes it, and
+// the second of two e-mails of one person (of before and after a merge);
 // the rest writes. Joins go from the chunk to a table by its index only, never
-// from one part to another (ImportPlanner), so RETURNING carries what the next
+// from one part to another (BatchPlanner), so RETURNING carries what the next
 // part needs. Updates take company_id from the part, not from the argument:
 // with a constant the planner, which knows nothing of a company or a file that
 // has just arrived, may walk the table and rescan the part for each row; IS TRUE
@@ -362,6 +417,10 @@ type ImportChunkApplyRow struct {
 // Movements go in by card: neighbouring index pages are written
 // together. expected tells the cards that had to move: where moved differs,
 // a card changed its state under the statement and it has to run again.
+// Card types that keep lots get one for each posting, less what pays a debt
+// (Account.earn says the same), and a use moves the ends of the card's other lots
+// (used_until); the parts that do so are not begun for other types. Points of a file
+// are usable at once, also where accruals wait.
 func (q *Queries) ImportChunkApply(ctx context.Context, arg ImportChunkApplyParams) (ImportChunkApplyRow, error) {
 	row := q.db.QueryRow(ctx, importChunkApply,
 		arg.CompanyID,
@@ -373,9 +432,19 @@ func (q *Queries) ImportChunkApply(ctx context.Context, arg ImportChunkApplyPara
 		arg.DocumentTaken,
 		arg.CardNotEnabled,
 		arg.BalanceTooLarge,
+		arg.Today,
 		arg.CardTypeID,
+		arg.EmailRepeated,
 		arg.Now,
 		arg.Floor,
+		arg.ExpiryVersion,
+		arg.ExpiryPolicy,
+		arg.ExpiryDate,
+		arg.ExpiryCount,
+		arg.ExpiryUnit,
+		arg.TimeZone,
+		arg.TracksLots,
+		arg.UsedUntil,
 		arg.Description,
 		arg.ActorID,
 	)
@@ -392,6 +461,60 @@ func (q *Queries) ImportChunkApply(ctx context.Context, arg ImportChunkApplyPara
 		&i.Moved,
 	)
 	return i, err
+}
+
+const importChunkCards = `-- name: ImportChunkCards :many
+SELECT card.id
+FROM (SELECT r.company_id, r.email FROM import_row r
+      WHERE r.company_id = $1 AND r.import_id = $2 AND r.line > $3
+        AND ($4::smallint = 1 OR (r.pass < $4::smallint AND r.error_code = ANY($5::text[])))
+      ORDER BY r.line
+      LIMIT $6) AS chunk
+JOIN customer ON customer.company_id = chunk.company_id AND customer.email = chunk.email
+JOIN card ON card.company_id = customer.company_id AND card.customer_id = customer.id
+WHERE (card.card_type_id = $7) IS TRUE
+ORDER BY card.id
+FOR NO KEY UPDATE OF card
+`
+
+type ImportChunkCardsParams struct {
+	CompanyID  uuid.UUID
+	ImportID   uuid.UUID
+	AfterLine  int32
+	Pass       int16
+	Mendable   []string
+	BatchSize  int32
+	CardTypeID uuid.UUID
+}
+
+// ImportChunkCards locks the cards of the type that the next rows of an import may
+// post on, in the order of their ids, and waits for them.
+func (q *Queries) ImportChunkCards(ctx context.Context, arg ImportChunkCardsParams) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, importChunkCards,
+		arg.CompanyID,
+		arg.ImportID,
+		arg.AfterLine,
+		arg.Pass,
+		arg.Mendable,
+		arg.BatchSize,
+		arg.CardTypeID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []uuid.UUID
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const importCompanyLock = `-- name: ImportCompanyLock :exec
@@ -719,20 +842,6 @@ func (q *Queries) ImportLock(ctx context.Context, companyID uuid.UUID, iD uuid.U
 		&i.UpdatedAt,
 	)
 	return i, err
-}
-
-const importPlanner = `-- name: ImportPlanner :exec
-SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
-`
-
-// ImportPlanner keeps ImportChunkApply on index probes for one transaction. Its
-// joins all go from a chunk of known size to an indexed table, and a hash join
-// there reads the whole table for each chunk.
-// @sqlc-vet-disable company-first
-// It touches no table.
-func (q *Queries) ImportPlanner(ctx context.Context) error {
-	_, err := q.db.Exec(ctx, importPlanner)
-	return err
 }
 
 const importQueue = `-- name: ImportQueue :one

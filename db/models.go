@@ -56,6 +56,30 @@ type Card struct {
 	RegisteredAt    time.Time
 	CreatedAt       time.Time
 	UpdatedAt       time.Time
+	ValidFrom       *time.Time
+	ValidTo         *time.Time
+	CvvHash         []byte
+	ExpiryVersion   int32
+	StatusReason    *string
+	StatusAt        *time.Time
+	ReplacedByID    *uuid.UUID
+	HiddenAt        *time.Time
+	Debt            decimal.Decimal
+	CvvFailures     int16
+	CvvLockedUntil  *time.Time
+}
+
+type CardClock struct {
+	CompanyID     uuid.UUID
+	CardID        uuid.UUID
+	CardTypeID    uuid.UUID
+	CustomerID    *uuid.UUID
+	Status        string
+	ExpiryVersion int32
+	Available     int32
+	TimeZone      string
+	RegisteredOn  time.Time
+	UsedOn        time.Time
 }
 
 type CardType struct {
@@ -81,6 +105,42 @@ type CardType struct {
 	ArchivedAt        *time.Time
 	CreatedAt         time.Time
 	UpdatedAt         time.Time
+	NumberLength      *int16
+	CheckDigit        string
+	StartingBalance   decimal.Decimal
+	Nominated         bool
+	OneActiveCard     bool
+	CvvRequired       bool
+	LoadLimit         *decimal.Decimal
+	TransactionLimit  *decimal.Decimal
+	TransferPolicy    string
+	ValidFrom         *time.Time
+	ValidTo           *time.Time
+	ValidDays         *int32
+	ForfeitOnExpiry   bool
+	ExpiryPolicy      string
+	ExpiryDate        *time.Time
+	ExpiryCount       int16
+	ExpiryUnit        string
+	TracksLots        bool
+	ExpiryVersion     int32
+	ExpiryRedates     bool
+	ExpiryApplying    bool
+	PendingDays       *int16
+	NoticeDays        []int16
+	ReturnShortfall   string
+	ReturnedLotDays   int16
+	Plain             bool
+	ExpirySetOn       *time.Time
+}
+
+type CardTypeRange struct {
+	CompanyID   uuid.UUID
+	CardTypeID  uuid.UUID
+	Position    int16
+	PrefixStart string
+	PrefixEnd   string
+	Suggested   bool
 }
 
 type Company struct {
@@ -108,21 +168,170 @@ type CompanySetting struct {
 	UpdatedAt time.Time
 }
 
-type Customer struct {
+type Coupon struct {
+	CompanyID    uuid.UUID
+	ID           uuid.UUID
+	CouponTypeID uuid.UUID
+	BatchID      *uuid.UUID
+	Code         string
+	CustomerID   *uuid.UUID
+	Status       string
+	Nominated    bool
+	Value        *decimal.Decimal
+	MaxUses      int32
+	Used         int32
+	ValidFrom    *time.Time
+	ExpiresOn    *time.Time
+	Hidden       bool
+	Seq          int64
+	IssuedAt     time.Time
+	UpdatedAt    time.Time
+}
+
+type CouponBatch struct {
+	CompanyID     uuid.UUID
+	ID            uuid.UUID
+	CouponTypeID  uuid.UUID
+	Status        string
+	Name          *string
+	CodesTotal    int32
+	CodesIssued   int32
+	Collisions    int32
+	Value         *decimal.Decimal
+	MaxUses       int32
+	ValidFrom     *time.Time
+	ExpiresOn     *time.Time
+	FirstCouponID *uuid.UUID
+	LastCouponID  *uuid.UUID
+	ProgressSeq   int64
+	ActorKind     string
+	ActorID       *uuid.UUID
+	CreatedAt     time.Time
+	StartedAt     *time.Time
+	FinishedAt    *time.Time
+	UpdatedAt     time.Time
+}
+
+type CouponMovement struct {
 	CompanyID   uuid.UUID
-	ID          uuid.UUID
-	FirstName   string
-	LastName    *string
-	Email       *string
-	Phone       *string
-	Document    *string
-	DocumentKey *string
-	QrCode      string
-	Birthdate   *time.Time
-	Attributes  []byte
-	NameKey     string
-	CreatedAt   time.Time
-	UpdatedAt   time.Time
+	CouponID    uuid.UUID
+	Seq         int64
+	Action      string
+	Uses        int32
+	UsedAfter   int32
+	StatusAfter string
+	RelatedSeq  *int64
+	Reference   *string
+	Description *string
+	Source      string
+	StoreID     *uuid.UUID
+	CustomerID  *uuid.UUID
+	ActorKind   string
+	ActorID     *uuid.UUID
+	PostedAt    time.Time
+	RecordedAt  time.Time
+}
+
+type CouponType struct {
+	CompanyID    uuid.UUID
+	ID           uuid.UUID
+	Code         string
+	Name         string
+	Format       string
+	Validity     string
+	ValidFrom    *time.Time
+	ValidUntil   *time.Time
+	ValidDays    *int32
+	MaxUses      int32
+	Nominated    bool
+	Benefit      string
+	Amount       *decimal.Decimal
+	Percentage   *decimal.Decimal
+	Description  *string
+	CodePrefix   string
+	CodeLength   int32
+	CodeAlphabet string
+	ArchivedAt   *time.Time
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+type Customer struct {
+	CompanyID    uuid.UUID
+	ID           uuid.UUID
+	FirstName    string
+	LastName     *string
+	Email        *string
+	Phone        *string
+	Document     *string
+	DocumentKey  *string
+	QrCode       string
+	Birthdate    *time.Time
+	Attributes   []byte
+	NameKey      string
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+	Code         *string
+	Active       bool
+	ErasedAt     *time.Time
+	HiddenAt     *time.Time
+	MergedIntoID *uuid.UUID
+}
+
+type CustomerAttribute struct {
+	CompanyID  uuid.UUID
+	ID         uuid.UUID
+	Code       string
+	Name       string
+	Type       string
+	Required   bool
+	Options    []string
+	IndexedTo  *uuid.UUID
+	IndexedAt  *time.Time
+	ArchivedAt *time.Time
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+type CustomerAttributeValue struct {
+	CompanyID   uuid.UUID
+	AttributeID uuid.UUID
+	Value       string
+	CustomerID  uuid.UUID
+}
+
+type CustomerErasure struct {
+	CompanyID      uuid.UUID
+	ID             uuid.UUID
+	CustomerIds    []uuid.UUID
+	Emails         []string
+	DocumentKeys   []string
+	CursorImportID *uuid.UUID
+	CursorLine     int32
+	RowsDeleted    int32
+	CreatedAt      time.Time
+	FinishedAt     *time.Time
+}
+
+type CustomerSegment struct {
+	CompanyID  uuid.UUID
+	SegmentID  uuid.UUID
+	CustomerID uuid.UUID
+	AddedAt    time.Time
+	UpdatedAt  time.Time
+}
+
+type DailyStat struct {
+	CompanyID  uuid.UUID
+	Generation int32
+	Day        time.Time
+	CardTypeID uuid.UUID
+	StoreID    uuid.UUID
+	Action     string
+	Movements  int64
+	Credits    decimal.Decimal
+	Debits     decimal.Decimal
+	Spent      decimal.Decimal
 }
 
 type Event struct {
@@ -132,6 +341,29 @@ type Event struct {
 	SubjectID  uuid.UUID
 	Seq        int64
 	RecordedAt time.Time
+}
+
+type ExpiryNotice struct {
+	CompanyID uuid.UUID
+	CardID    uuid.UUID
+	ExpiresOn time.Time
+	Days      int16
+	Amount    decimal.Decimal
+	ToldAt    time.Time
+}
+
+type Hold struct {
+	CompanyID uuid.UUID
+	ID        uuid.UUID
+	CardID    uuid.UUID
+	Seq       int64
+	Status    string
+	Amount    decimal.Decimal
+	Captured  decimal.Decimal
+	ExpiresAt time.Time
+	EndedSeq  *int64
+	EndedAt   *time.Time
+	CreatedAt time.Time
 }
 
 type IdempotencyKey struct {
@@ -196,25 +428,90 @@ type ImportRow struct {
 	Raw        string
 }
 
+type LedgerCheck struct {
+	CompanyID  uuid.UUID
+	ID         uuid.UUID
+	Status     string
+	Note       *string
+	ActorKind  string
+	ActorID    *uuid.UUID
+	StepsTotal int32
+	StepsDone  int32
+	RowsRead   int64
+	Findings   int32
+	CreatedAt  time.Time
+	StartedAt  *time.Time
+	FinishedAt *time.Time
+	UpdatedAt  time.Time
+}
+
+type LedgerCheckFinding struct {
+	CompanyID  uuid.UUID
+	CheckID    uuid.UUID
+	Number     int32
+	Rule       string
+	CardID     *uuid.UUID
+	Seq        *int64
+	KeyID      *uuid.UUID
+	ImportID   *uuid.UUID
+	ImportLine *int32
+	Detail     string
+}
+
+type Lot struct {
+	CompanyID uuid.UUID
+	CardID    uuid.UUID
+	Seq       int64
+	Part      int16
+	State     string
+	Amount    decimal.Decimal
+	Remaining decimal.Decimal
+	EarnedOn  time.Time
+	ExpiresOn *time.Time
+	VestsOn   *time.Time
+	Priority  int16
+}
+
+type LotEntry struct {
+	CompanyID uuid.UUID
+	CardID    uuid.UUID
+	Seq       int64
+	LotSeq    int64
+	LotPart   int16
+	Amount    decimal.Decimal
+}
+
 type Movement struct {
-	CompanyID    uuid.UUID
-	CardID       uuid.UUID
-	Seq          int64
-	Action       string
-	Amount       decimal.Decimal
-	BalanceAfter decimal.Decimal
-	PostedAt     time.Time
-	RecordedAt   time.Time
-	Spent        *decimal.Decimal
-	Rate         *decimal.Decimal
-	Source       string
-	Reference    *string
-	Description  *string
-	StoreID      *uuid.UUID
-	StaffID      *uuid.UUID
-	ActorID      *uuid.UUID
-	ImportID     *uuid.UUID
-	ImportLine   *int32
+	CompanyID     uuid.UUID
+	CardID        uuid.UUID
+	Seq           int64
+	Action        string
+	Amount        decimal.Decimal
+	BalanceAfter  decimal.Decimal
+	PostedAt      time.Time
+	RecordedAt    time.Time
+	Spent         *decimal.Decimal
+	Rate          *decimal.Decimal
+	Source        string
+	Reference     *string
+	Description   *string
+	StoreID       *uuid.UUID
+	StaffID       *uuid.UUID
+	ActorID       *uuid.UUID
+	ImportID      *uuid.UUID
+	ImportLine    *int32
+	Held          *decimal.Decimal
+	RelatedCardID *uuid.UUID
+	RelatedSeq    *int64
+}
+
+type MovementLine struct {
+	CompanyID uuid.UUID
+	CardID    uuid.UUID
+	Seq       int64
+	Line      int32
+	Amount    decimal.Decimal
+	Code      *string
 }
 
 type Notification struct {
@@ -232,6 +529,15 @@ type Notification struct {
 	Error      *string
 	SentAt     *time.Time
 	CreatedAt  time.Time
+}
+
+type OperationKey struct {
+	CompanyID   uuid.UUID
+	ID          uuid.UUID
+	Fingerprint uuid.UUID
+	ResultID    uuid.UUID
+	ResultSeq   int64
+	ExpiresAt   time.Time
 }
 
 type Operator struct {
@@ -256,6 +562,130 @@ type OperatorSession struct {
 	ExpiresAt    time.Time
 	EndedAt      *time.Time
 	CreatedAt    time.Time
+}
+
+type Product struct {
+	CompanyID    uuid.UUID
+	ID           uuid.UUID
+	Code         string
+	CodeKey      string
+	Name         string
+	SerialPrefix string
+	Score        decimal.Decimal
+	Status       string
+	CreatedAt    time.Time
+	UpdatedAt    time.Time
+}
+
+type ProductCode struct {
+	CompanyID      uuid.UUID
+	ID             uuid.UUID
+	ProductID      uuid.UUID
+	LotID          uuid.UUID
+	Code           string
+	CodeKey        string
+	Serial         string
+	Status         string
+	Score          *decimal.Decimal
+	ExpiresOn      *time.Time
+	UsedAt         *time.Time
+	UsedCustomerID *uuid.UUID
+	UsedCardID     *uuid.UUID
+	UsedSeq        *int64
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}
+
+type ReportState struct {
+	CompanyID       uuid.UUID
+	Generation      int32
+	TimeZone        string
+	EventID         int64
+	CompleteTo      *time.Time
+	RebuiltAt       *time.Time
+	BuildGeneration *int32
+	BuildTimeZone   *string
+	BuildEventID    *int64
+	BuildCompleteTo *time.Time
+	BuildCardID     *uuid.UUID
+	BuildCards      int64
+	UpdatedAt       time.Time
+}
+
+type Reward struct {
+	CompanyID   uuid.UUID
+	ID          uuid.UUID
+	Code        string
+	CodeKey     string
+	Name        string
+	Description *string
+	CardTypeID  uuid.UUID
+	Price       decimal.Decimal
+	Status      string
+	ValidFrom   *time.Time
+	ValidUntil  *time.Time
+	Supplied    *int32
+	Taken       int32
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+type RewardAttempt struct {
+	CompanyID     uuid.UUID
+	ID            uuid.UUID
+	Kind          string
+	Error         *string
+	Score         decimal.Decimal
+	CardID        uuid.UUID
+	CustomerID    *uuid.UUID
+	Seq           *int64
+	ProductID     *uuid.UUID
+	ProductCodeID *uuid.UUID
+	RewardID      *uuid.UUID
+	ClaimID       *uuid.UUID
+	Source        string
+	AttemptedAt   time.Time
+}
+
+type RewardClaim struct {
+	CompanyID   uuid.UUID
+	ID          uuid.UUID
+	RewardID    uuid.UUID
+	CardID      uuid.UUID
+	Seq         int64
+	CancelSeq   *int64
+	CustomerID  *uuid.UUID
+	StoreID     *uuid.UUID
+	Stock       string
+	Price       decimal.Decimal
+	Status      string
+	Reference   *string
+	Description *string
+	Source      string
+	ActorKind   string
+	ActorID     *uuid.UUID
+	ClaimedAt   time.Time
+	EndedAt     *time.Time
+	UpdatedAt   time.Time
+}
+
+type RewardStock struct {
+	CompanyID uuid.UUID
+	RewardID  uuid.UUID
+	StoreID   uuid.UUID
+	Supplied  int32
+	Taken     int32
+	UpdatedAt time.Time
+}
+
+type Segment struct {
+	CompanyID  uuid.UUID
+	ID         uuid.UUID
+	Code       string
+	Name       string
+	ArchivedAt *time.Time
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
 }
 
 type Staff struct {
@@ -292,4 +722,78 @@ type StoreRow struct {
 	ArchivedAt *time.Time
 	CreatedAt  time.Time
 	UpdatedAt  time.Time
+}
+
+type UntrackedLot struct {
+	CompanyID  uuid.UUID
+	CardTypeID uuid.UUID
+	CardID     uuid.UUID
+	Seq        int64
+	Amount     decimal.Decimal
+	PostedAt   time.Time
+	Remaining  decimal.Decimal
+}
+
+type Webhook struct {
+	CompanyID      uuid.UUID
+	ID             uuid.UUID
+	Url            string
+	Description    string
+	Kinds          []string
+	Status         string
+	DisabledReason *string
+	Secret         []byte
+	PreviousSecret []byte
+	PreviousUntil  *time.Time
+	CursorID       int64
+	EventsSince    time.Time
+	ReplayAfterID  *int64
+	ReplayUptoID   *int64
+	ReplayKinds    []string
+	ReplayAt       *time.Time
+	LastSeq        int64
+	Failures       int32
+	ResumeAt       *time.Time
+	LastSuccessAt  *time.Time
+	ActorKind      string
+	ActorID        *uuid.UUID
+	CreatedAt      time.Time
+	UpdatedAt      time.Time
+}
+
+type WebhookAttempt struct {
+	CompanyID  uuid.UUID
+	WebhookID  uuid.UUID
+	Seq        int64
+	Attempt    int32
+	At         time.Time
+	DurationMs int32
+	StatusCode *int32
+	Error      *string
+	Response   *string
+}
+
+type WebhookDelivery struct {
+	CompanyID      uuid.UUID
+	WebhookID      uuid.UUID
+	Seq            int64
+	EventID        *int64
+	Kind           string
+	SubjectID      uuid.UUID
+	SubjectSeq     int64
+	OccurredAt     time.Time
+	Replay         bool
+	Status         string
+	Attempts       int32
+	FirstAttemptAt *time.Time
+	NextAttemptAt  *time.Time
+	EndedAt        *time.Time
+	CreatedAt      time.Time
+}
+
+type WebhookLane struct {
+	CompanyID uuid.UUID
+	WebhookID uuid.UUID
+	SubjectID uuid.UUID
+	DueAt     time.Time
 }

@@ -9,13 +9,120 @@ import (
 	"context"
 
 	"github.com/google/uuid"
+	"github.com/govalues/decimal"
 )
 
+const linesByMovements = `-- name: LinesByMovements :many
+SELECT movement_line.company_id, movement_line.card_id, movement_line.seq, movement_line.line, movement_line.amount, movement_line.code
+FROM (SELECT unnest($1::uuid[]) AS card_id, unnest($2::bigint[]) AS seq) AS wanted
+JOIN movement_line ON movement_line.company_id = $3 AND movement_line.card_id = wanted.card_id AND movement_line.seq = wanted.seq
+ORDER BY movement_line.card_id, movement_line.seq, movement_line.line
+`
+
+type LinesByMovementsParams struct {
+	CardIds   []uuid.UUID
+	Seqs      []int64
+	CompanyID uuid.UUID
+}
+
+// LinesByMovements lists the lines of the movements of a page.
+func (q *Queries) LinesByMovements(ctx context.Context, arg LinesByMovementsParams) ([]MovementLine, error) {
+	rows, err := q.db.Query(ctx, linesByMovements, arg.CardIds, arg.Seqs, arg.CompanyID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []MovementLine
+	for rows.Next() {
+		var i MovementLine
+		if err := rows.Scan(
+			&i.CompanyID,
+			&i.CardID,
+			&i.Seq,
+			&i.Line,
+			&i.Amount,
+			&i.Code,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lotsByMovements = `-- name: LotsByMovements :many
+SELECT moved.card_id::uuid AS moved_card_id, moved.seq::bigint AS moved_seq, moved.amount::numeric AS moved_amount, lot.company_id, lot.card_id, lot.seq, lot.part, lot.state, lot.amount, lot.remaining, lot.earned_on, lot.expires_on, lot.vests_on, lot.priority
+FROM (
+    SELECT lot_entry.card_id, lot_entry.seq, lot_entry.lot_seq, lot_entry.lot_part, lot_entry.amount
+    FROM (SELECT unnest($1::uuid[]) AS card_id, unnest($2::bigint[]) AS seq) AS wanted
+    JOIN lot_entry ON lot_entry.company_id = $3 AND lot_entry.card_id = wanted.card_id AND lot_entry.seq = wanted.seq
+    UNION ALL
+    SELECT made.card_id, made.seq, made.seq, made.part, made.amount
+    FROM (SELECT unnest($1::uuid[]) AS card_id, unnest($2::bigint[]) AS seq) AS wanted
+    JOIN lot AS made ON made.company_id = $3 AND made.card_id = wanted.card_id AND made.seq = wanted.seq
+) AS moved
+JOIN lot ON lot.company_id = $3 AND lot.card_id = moved.card_id AND lot.seq = moved.lot_seq AND lot.part = moved.lot_part
+ORDER BY moved.card_id, moved.seq, lot.seq, lot.part, moved.amount DESC
+`
+
+type LotsByMovementsParams struct {
+	CardIds   []uuid.UUID
+	Seqs      []int64
+	CompanyID uuid.UUID
+}
+
+type LotsByMovementsRow struct {
+	MovedCardID uuid.UUID
+	MovedSeq    int64
+	MovedAmount decimal.Decimal
+	Lot         Lot
+}
+
+// LotsByMovements lists what the movements of a page did to lots: the lots that they
+// made, and what they took from lots (negative) or gave back.
+func (q *Queries) LotsByMovements(ctx context.Context, arg LotsByMovementsParams) ([]LotsByMovementsRow, error) {
+	rows, err := q.db.Query(ctx, lotsByMovements, arg.CardIds, arg.Seqs, arg.CompanyID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LotsByMovementsRow
+	for rows.Next() {
+		var i LotsByMovementsRow
+		if err := rows.Scan(
+			&i.MovedCardID,
+			&i.MovedSeq,
+			&i.MovedAmount,
+			&i.Lot.CompanyID,
+			&i.Lot.CardID,
+			&i.Lot.Seq,
+			&i.Lot.Part,
+			&i.Lot.State,
+			&i.Lot.Amount,
+			&i.Lot.Remaining,
+			&i.Lot.EarnedOn,
+			&i.Lot.ExpiresOn,
+			&i.Lot.VestsOn,
+			&i.Lot.Priority,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const movementsByCards = `-- name: MovementsByCards :many
-SELECT movement.company_id, movement.card_id, movement.seq, movement.action, movement.amount, movement.balance_after, movement.posted_at, movement.recorded_at, movement.spent, movement.rate, movement.source, movement.reference, movement.description, movement.store_id, movement.staff_id, movement.actor_id, movement.import_id, movement.import_line
+SELECT movement.company_id, movement.card_id, movement.seq, movement.action, movement.amount, movement.balance_after, movement.posted_at, movement.recorded_at, movement.spent, movement.rate, movement.source, movement.reference, movement.description, movement.store_id, movement.staff_id, movement.actor_id, movement.import_id, movement.import_line, movement.held, movement.related_card_id, movement.related_seq
 FROM unnest($1::uuid[]) AS wanted (id)
 CROSS JOIN LATERAL (
-    SELECT company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, spent, rate, source, reference, description, store_id, staff_id, actor_id, import_id, import_line FROM movement
+    SELECT company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, spent, rate, source, reference, description, store_id, staff_id, actor_id, import_id, import_line, held, related_card_id, related_seq FROM movement
     WHERE movement.company_id = $2 AND movement.card_id = wanted.id AND movement.seq < $3
     ORDER BY movement.seq DESC
     LIMIT $4
@@ -65,6 +172,9 @@ func (q *Queries) MovementsByCards(ctx context.Context, arg MovementsByCardsPara
 			&i.ActorID,
 			&i.ImportID,
 			&i.ImportLine,
+			&i.Held,
+			&i.RelatedCardID,
+			&i.RelatedSeq,
 		); err != nil {
 			return nil, err
 		}
@@ -77,9 +187,10 @@ func (q *Queries) MovementsByCards(ctx context.Context, arg MovementsByCardsPara
 }
 
 const movementsByKeys = `-- name: MovementsByKeys :many
-SELECT movement.company_id, movement.card_id, movement.seq, movement.action, movement.amount, movement.balance_after, movement.posted_at, movement.recorded_at, movement.spent, movement.rate, movement.source, movement.reference, movement.description, movement.store_id, movement.staff_id, movement.actor_id, movement.import_id, movement.import_line
+SELECT movement.company_id, movement.card_id, movement.seq, movement.action, movement.amount, movement.balance_after, movement.posted_at, movement.recorded_at, movement.spent, movement.rate, movement.source, movement.reference, movement.description, movement.store_id, movement.staff_id, movement.actor_id, movement.import_id, movement.import_line, movement.held, movement.related_card_id, movement.related_seq
 FROM (SELECT unnest($1::uuid[]) AS card_id, unnest($2::bigint[]) AS seq) AS wanted
 JOIN movement ON movement.company_id = $3 AND movement.card_id = wanted.card_id AND movement.seq = wanted.seq
+JOIN card ON card.company_id = $3 AND card.id = movement.card_id AND card.hidden_at IS NULL
 ORDER BY movement.card_id, movement.seq
 `
 
@@ -89,7 +200,7 @@ type MovementsByKeysParams struct {
 	CompanyID uuid.UUID
 }
 
-// MovementsByKeys reads movements by card and number, for subscribers and replays.
+// MovementsByKeys reads movements by card and number, but for those of hidden cards.
 func (q *Queries) MovementsByKeys(ctx context.Context, arg MovementsByKeysParams) ([]Movement, error) {
 	rows, err := q.db.Query(ctx, movementsByKeys, arg.CardIds, arg.Seqs, arg.CompanyID)
 	if err != nil {
@@ -118,7 +229,126 @@ func (q *Queries) MovementsByKeys(ctx context.Context, arg MovementsByKeysParams
 			&i.ActorID,
 			&i.ImportID,
 			&i.ImportLine,
+			&i.Held,
+			&i.RelatedCardID,
+			&i.RelatedSeq,
 		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const reversalsByMovements = `-- name: ReversalsByMovements :many
+SELECT movement.company_id, movement.card_id, movement.seq, movement.action, movement.amount, movement.balance_after, movement.posted_at, movement.recorded_at, movement.spent, movement.rate, movement.source, movement.reference, movement.description, movement.store_id, movement.staff_id, movement.actor_id, movement.import_id, movement.import_line, movement.held, movement.related_card_id, movement.related_seq
+FROM (SELECT unnest($1::uuid[]) AS card_id, unnest($2::bigint[]) AS seq) AS wanted
+CROSS JOIN LATERAL (
+    SELECT company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, spent, rate, source, reference, description, store_id, staff_id, actor_id, import_id, import_line, held, related_card_id, related_seq FROM movement
+    WHERE movement.company_id = $3 AND movement.related_card_id = wanted.card_id AND movement.related_seq = wanted.seq
+      AND movement.action = 'reverse'
+    ORDER BY movement.seq
+    LIMIT $4
+) AS movement
+ORDER BY movement.card_id, movement.seq
+`
+
+type ReversalsByMovementsParams struct {
+	CardIds   []uuid.UUID
+	Seqs      []int64
+	CompanyID uuid.UUID
+	BatchSize int32
+}
+
+// ReversalsByMovements lists the returns of each movement of a page, oldest first.
+func (q *Queries) ReversalsByMovements(ctx context.Context, arg ReversalsByMovementsParams) ([]Movement, error) {
+	rows, err := q.db.Query(ctx, reversalsByMovements,
+		arg.CardIds,
+		arg.Seqs,
+		arg.CompanyID,
+		arg.BatchSize,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Movement
+	for rows.Next() {
+		var i Movement
+		if err := rows.Scan(
+			&i.CompanyID,
+			&i.CardID,
+			&i.Seq,
+			&i.Action,
+			&i.Amount,
+			&i.BalanceAfter,
+			&i.PostedAt,
+			&i.RecordedAt,
+			&i.Spent,
+			&i.Rate,
+			&i.Source,
+			&i.Reference,
+			&i.Description,
+			&i.StoreID,
+			&i.StaffID,
+			&i.ActorID,
+			&i.ImportID,
+			&i.ImportLine,
+			&i.Held,
+			&i.RelatedCardID,
+			&i.RelatedSeq,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const reversedByMovements = `-- name: ReversedByMovements :many
+SELECT answer.related_card_id::uuid AS card_id, answer.related_seq::bigint AS seq,
+       sum(abs(answer.amount) - coalesce(pending.amount, 0))::numeric AS amount
+FROM (SELECT unnest($1::uuid[]) AS card_id, unnest($2::bigint[]) AS seq) AS wanted
+JOIN movement AS answer ON answer.company_id = $3 AND answer.related_card_id = wanted.card_id AND answer.related_seq = wanted.seq
+    AND answer.action = 'reverse'
+LEFT JOIN LATERAL (
+    SELECT sum(lot_entry.amount) AS amount FROM lot_entry
+    WHERE answer.amount = 0 AND lot_entry.company_id = $3 AND lot_entry.card_id = answer.card_id AND lot_entry.seq = answer.seq
+) AS pending ON true
+GROUP BY answer.related_card_id, answer.related_seq
+ORDER BY answer.related_card_id, answer.related_seq
+`
+
+type ReversedByMovementsParams struct {
+	CardIds   []uuid.UUID
+	Seqs      []int64
+	CompanyID uuid.UUID
+}
+
+type ReversedByMovementsRow struct {
+	CardID uuid.UUID
+	Seq    int64
+	Amount decimal.Decimal
+}
+
+// ReversedByMovements is what has been taken back of each movement of a page, of
+// points that were still pending too (those returns move no balance).
+func (q *Queries) ReversedByMovements(ctx context.Context, arg ReversedByMovementsParams) ([]ReversedByMovementsRow, error) {
+	rows, err := q.db.Query(ctx, reversedByMovements, arg.CardIds, arg.Seqs, arg.CompanyID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ReversedByMovementsRow
+	for rows.Next() {
+		var i ReversedByMovementsRow
+		if err := rows.Scan(&i.CardID, &i.Seq, &i.Amount); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

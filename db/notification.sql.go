@@ -202,6 +202,44 @@ func (q *Queries) NotificationsBySubjects(ctx context.Context, arg Notifications
 	return items, nil
 }
 
+const notificationsCreate = `-- name: NotificationsCreate :exec
+INSERT INTO notification (company_id, id, channel, kind, subject_id, attempt, recipient, subject, body, status, created_at)
+SELECT $1, new.id, 'email', new.kind, new.subject_id,
+       row_number() OVER (PARTITION BY new.kind, new.subject_id ORDER BY new.id)
+       + coalesce((SELECT max(n.attempt) FROM notification n
+                   WHERE n.company_id = $1 AND n.kind = new.kind AND n.subject_id = new.subject_id AND n.channel = 'email'), 0),
+       new.recipient, new.subject, new.body, 'queued', $2
+FROM (SELECT unnest($3::uuid[]) AS id, unnest($4::text[]) AS kind, unnest($5::uuid[]) AS subject_id,
+             unnest($6::text[]) AS recipient, unnest($7::text[]) AS subject, unnest($8::text[]) AS body) AS new
+`
+
+type NotificationsCreateParams struct {
+	CompanyID  uuid.UUID
+	Now        time.Time
+	Ids        []uuid.UUID
+	Kinds      []string
+	SubjectIds []uuid.UUID
+	Recipients []string
+	Subjects   []string
+	Bodies     []string
+}
+
+// NotificationsCreate queues messages, several about one subject among them. The
+// caller holds what keeps others from telling of the same subjects meanwhile.
+func (q *Queries) NotificationsCreate(ctx context.Context, arg NotificationsCreateParams) error {
+	_, err := q.db.Exec(ctx, notificationsCreate,
+		arg.CompanyID,
+		arg.Now,
+		arg.Ids,
+		arg.Kinds,
+		arg.SubjectIds,
+		arg.Recipients,
+		arg.Subjects,
+		arg.Bodies,
+	)
+	return err
+}
+
 const notificationsPage = `-- name: NotificationsPage :many
 SELECT company_id, id, channel, kind, subject_id, attempt, recipient, subject, body, attachment, status, error, sent_at, created_at FROM notification
 WHERE company_id = $1

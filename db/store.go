@@ -96,6 +96,12 @@ func Violates(err error, constraint string) bool {
 	return ok && pg.ConstraintName == constraint
 }
 
+// Unreachable reports whether there was no connection to send a statement by.
+func Unreachable(err error) bool {
+	_, ok := errors.AsType[*pgconn.ConnectError](err)
+	return ok
+}
+
 // LockTimedOut reports whether a statement waited for a row longer than it may.
 func LockTimedOut(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)

@@ -9,12 +9,32 @@ import (
 	"context"
 	"sello/graph/generated"
 	"sello/graph/model"
-	"sello/loyalty"
 	"sello/loyalty/auth"
 	"sello/loyalty/customer"
 	"sello/loyalty/ledger"
 	"strconv"
+
+	"github.com/govalues/decimal"
 )
+
+// Available is the resolver for the available field.
+func (r *cardResolver) Available(ctx context.Context, obj *ledger.Card) (*decimal.Decimal, error) {
+	who, err := auth.Require(ctx, auth.CardsRead)
+	if err != nil {
+		return nil, err
+	}
+	available, err := r.Ledger.AvailableOf(ctx, who.CompanyID, obj)
+	return &available, err
+}
+
+func (r *cardResolver) Pending(ctx context.Context, obj *ledger.Card) (*decimal.Decimal, error) {
+	who, err := auth.Require(ctx, auth.CardsRead)
+	if err != nil {
+		return nil, err
+	}
+	due, err := r.Ledger.DueOf(ctx, who.CompanyID, obj)
+	return &due.Pending, err
+}
 
 // CardType is the resolver for the cardType field.
 func (r *cardResolver) CardType(ctx context.Context, obj *ledger.Card) (*ledger.CardType, error) {
@@ -62,6 +82,23 @@ func (r *cardResolver) Movements(ctx context.Context, obj *ledger.Card, first *i
 	return conn, nil
 }
 
+func (r *cardResolver) ReplacedBy(ctx context.Context, obj *ledger.Card) (*ledger.Card, error) {
+	who, err := auth.Require(ctx, auth.CardsRead)
+	if err != nil {
+		return nil, err
+	}
+	return r.Ledger.ReplacementOf(ctx, who.CompanyID, obj)
+}
+
+func (r *cardTypeResolver) NumberRanges(ctx context.Context, obj *ledger.CardType) ([]*ledger.NumberRange, error) {
+	who, err := auth.Require(ctx, auth.CardsRead)
+	if err != nil {
+		return nil, err
+	}
+	ranges, err := r.Ledger.RangesOf(ctx, who.CompanyID, obj)
+	return pointers(ranges), err
+}
+
 // Cards is the resolver for the cards field.
 func (r *cardTypeResolver) Cards(ctx context.Context, obj *ledger.CardType, first *int, after *string, enabledOnly *bool) (*model.CardConnection, error) {
 	who, err := auth.Require(ctx, auth.CardsRead)
@@ -91,14 +128,7 @@ func (r *mutationResolver) CardTypeCreate(ctx context.Context, input model.CardT
 	if err != nil {
 		return nil, err
 	}
-	t, err := r.Ledger.CardTypeCreate(ctx, who, ledger.NewCardType{
-		Code: input.Code, Name: input.Name, Unit: input.Unit, Scale: input.Scale, WalletKey: input.WalletKey,
-		Percentage: input.AccrualPercentage, Ratio: ratio(input.AccrualRatio), Overdraft: input.Overdraft,
-		Rechargeable: or(input.Rechargeable, true), TicketRequired: or(input.TicketRequired, false),
-		BirthdateRequired: or(input.BirthdateRequired, false), NotifyWelcome: or(input.NotifyWelcome, true),
-		NotifySale: or(input.NotifySale, true), NotifyAdjustment: or(input.NotifyAdjustment, true),
-		CustomerURL: or(input.CustomerURL, ""), RedeemURL: or(input.RedeemURL, ""),
-	})
+	t, err := r.Ledger.CardTypeCreate(ctx, who, newCardType(input))
 	return cardTypePayload(ctx, t, err)
 }
 
@@ -108,12 +138,7 @@ func (r *mutationResolver) CardTypeUpdate(ctx context.Context, input model.CardT
 	if err != nil {
 		return nil, err
 	}
-	t, err := r.Ledger.CardTypeUpdate(ctx, who, input.Code, ledger.CardTypeChange{
-		Name: input.Name, Percentage: input.AccrualPercentage, Ratio: ratio(input.AccrualRatio),
-		Rechargeable: input.Rechargeable, TicketRequired: input.TicketRequired, BirthdateRequired: input.BirthdateRequired,
-		NotifyWelcome: input.NotifyWelcome, NotifySale: input.NotifySale, NotifyAdjustment: input.NotifyAdjustment,
-		CustomerURL: input.CustomerURL, RedeemURL: input.RedeemURL, Archived: input.Archived,
-	})
+	t, err := r.Ledger.CardTypeUpdate(ctx, who, input.Code, cardTypeChange(input))
 	return cardTypePayload(ctx, t, err)
 }
 
@@ -123,16 +148,131 @@ func (r *mutationResolver) CardCreate(ctx context.Context, input model.CardCreat
 	if err != nil {
 		return nil, err
 	}
-	in := ledger.NewCard{CardTypeCode: input.CardTypeCode, Code: or(input.Code, "")}
-	if input.CustomerID != nil {
-		id, ok := loyalty.ParseUUID("Customer", *input.CustomerID)
-		if !ok {
-			return cardPayload(ctx, nil, loyalty.Refuse(loyalty.CodeCustomerNotFound, "customerId"))
-		}
-		in.CustomerID = &id
+	in := ledger.NewCard{
+		CardTypeCode: input.CardTypeCode, Code: or(input.Code, ""), ValidFrom: input.ValidFrom, ValidTo: input.ValidTo,
+		Amount: input.Amount, Reason: or(input.Reason, ""), Source: source(who),
 	}
-	c, err := r.Ledger.CardCreate(ctx, who, in)
-	return cardPayload(ctx, c, err)
+	if in.CustomerID, err = customerOf(input.CustomerID); err == nil {
+		in.Key, err = cardKey(ctx, who, "cardCreate", input.IdempotencyKey, input.Amount != nil, input)
+	}
+	return r.changeCard(ctx, err, func() (ledger.Changed, error) { return r.Ledger.CardOpen(ctx, who, in) })
+}
+
+func (r *mutationResolver) CardsIssue(ctx context.Context, input model.CardsIssueInput) (*model.CardsIssuePayload, error) {
+	who, err := auth.Require(ctx, auth.CardsWrite)
+	if err != nil {
+		return nil, err
+	}
+	out, err := r.Ledger.CardsIssue(ctx, who, input.CardTypeCode, input.Count)
+	refused, err := userErrors(ctx, err)
+	if err != nil {
+		return nil, err
+	}
+	return &model.CardsIssuePayload{FirstCode: orNull(out.First), LastCode: orNull(out.Last), Count: out.Count, UserErrors: refused}, nil
+}
+
+func (r *mutationResolver) CardNumberNext(ctx context.Context, input model.CardNumberNextInput) (*model.CardNumberNextPayload, error) {
+	who, err := auth.Require(ctx, auth.CardsWrite)
+	if err != nil {
+		return nil, err
+	}
+	number, err := r.Ledger.CardNumberNext(ctx, who, input.CardTypeCode)
+	refused, err := userErrors(ctx, err)
+	if err != nil {
+		return nil, err
+	}
+	return &model.CardNumberNextPayload{Number: orNull(number), UserErrors: refused}, nil
+}
+
+func (r *mutationResolver) CardActivate(ctx context.Context, input model.CardActivateInput) (*model.CardPayload, error) {
+	who, err := auth.Require(ctx, auth.CardsWrite)
+	if err != nil {
+		return nil, err
+	}
+	in := ledger.Activation{
+		CardChange: cardChange(who, input.Code, input.Reason), ValidFrom: input.ValidFrom, ValidTo: input.ValidTo, Amount: input.Amount,
+	}
+	if in.CustomerID, err = customerOf(input.CustomerID); err == nil {
+		in.Key, err = cardKey(ctx, who, "cardActivate", input.IdempotencyKey, input.Amount != nil, input)
+	}
+	return r.changeCard(ctx, err, func() (ledger.Changed, error) { return r.Ledger.CardActivate(ctx, who, in) })
+}
+
+func (r *mutationResolver) CardAssign(ctx context.Context, input model.CardAssignInput) (*model.CardPayload, error) {
+	who, err := auth.Require(ctx, auth.CardsWrite)
+	if err != nil {
+		return nil, err
+	}
+	customer, err := customerOf(&input.CustomerID)
+	return r.changeCard(ctx, err, func() (ledger.Changed, error) {
+		return r.Ledger.CardAssign(ctx, who, cardChange(who, input.Code, input.Reason), *customer)
+	})
+}
+
+func (r *mutationResolver) CardUnassign(ctx context.Context, input model.CardUnassignInput) (*model.CardPayload, error) {
+	who, err := auth.Require(ctx, auth.CardsWrite)
+	if err != nil {
+		return nil, err
+	}
+	return r.changeCard(ctx, nil, func() (ledger.Changed, error) {
+		return r.Ledger.CardUnassign(ctx, who, cardChange(who, input.Code, input.Reason))
+	})
+}
+
+func (r *mutationResolver) CardEnable(ctx context.Context, input model.CardEnableInput) (*model.CardPayload, error) {
+	who, err := auth.Require(ctx, auth.CardsWrite)
+	if err != nil {
+		return nil, err
+	}
+	return r.changeCard(ctx, nil, func() (ledger.Changed, error) {
+		return r.Ledger.CardEnable(ctx, who, cardChange(who, input.Code, input.Reason))
+	})
+}
+
+func (r *mutationResolver) CardDisable(ctx context.Context, input model.CardDisableInput) (*model.CardPayload, error) {
+	who, err := auth.Require(ctx, auth.CardsWrite)
+	if err != nil {
+		return nil, err
+	}
+	return r.changeCard(ctx, nil, func() (ledger.Changed, error) {
+		return r.Ledger.CardDisable(ctx, who, cardChange(who, input.Code, input.Reason))
+	})
+}
+
+func (r *mutationResolver) CardCancel(ctx context.Context, input model.CardCancelInput) (*model.CardPayload, error) {
+	who, err := auth.Require(ctx, auth.CardsWrite)
+	if err != nil {
+		return nil, err
+	}
+	in, writeOff := cardChange(who, input.Code, input.Reason), or(input.WriteOff, false)
+	in.Key, err = cardKey(ctx, who, "cardCancel", input.IdempotencyKey, writeOff, input)
+	return r.changeCard(ctx, err, func() (ledger.Changed, error) { return r.Ledger.CardCancel(ctx, who, in, writeOff) })
+}
+
+func (r *mutationResolver) CardReplace(ctx context.Context, input model.CardReplaceInput) (*model.CardReplacePayload, error) {
+	who, err := auth.Require(ctx, auth.CardsWrite)
+	if err != nil {
+		return nil, err
+	}
+	in := ledger.Replacement{CardChange: cardChange(who, input.Code, input.Reason), NewCode: or(input.NewCode, "")}
+	in.Key, err = cardKey(ctx, who, "cardReplace", input.IdempotencyKey, true, input)
+	out, refused, err := r.changed(ctx, err, func() (ledger.Changed, error) { return r.Ledger.CardReplace(ctx, who, in) })
+	if err != nil {
+		return nil, err
+	}
+	return &model.CardReplacePayload{
+		Card: out.Card, Replaced: out.Replaced, Cvv: orNull(out.CVV), Replayed: out.Replayed, UserErrors: refused,
+	}, nil
+}
+
+func (r *mutationResolver) CardCvvReset(ctx context.Context, input model.CardCvvResetInput) (*model.CardPayload, error) {
+	who, err := auth.Require(ctx, auth.CardsWrite)
+	if err != nil {
+		return nil, err
+	}
+	return r.changeCard(ctx, nil, func() (ledger.Changed, error) {
+		return r.Ledger.CardCVVReset(ctx, who, cardChange(who, input.Code, input.Reason))
+	})
 }
 
 // CardStatusSet is the resolver for the cardStatusSet field.
@@ -141,8 +281,10 @@ func (r *mutationResolver) CardStatusSet(ctx context.Context, input model.CardSt
 	if err != nil {
 		return nil, err
 	}
-	c, err := r.Ledger.CardStatusSet(ctx, who, input.Code, input.Status)
-	return cardPayload(ctx, c, err)
+	return r.changeCard(ctx, nil, func() (ledger.Changed, error) {
+		c, err := r.Ledger.CardStatusSet(ctx, who, input.Code, input.Status)
+		return ledger.Changed{Card: c}, err
+	})
 }
 
 // CardTypes is the resolver for the cardTypes field.
@@ -189,7 +331,7 @@ func (r *queryResolver) CardType(ctx context.Context, code *string, walletKey *s
 }
 
 // Cards is the resolver for the cards field.
-func (r *queryResolver) Cards(ctx context.Context, first *int, after *string) (*model.CardConnection, error) {
+func (r *queryResolver) Cards(ctx context.Context, first *int, after *string, status *ledger.Status, cardTypeCode *string, customerID *string) (*model.CardConnection, error) {
 	who, err := auth.Require(ctx, auth.CardsRead)
 	if err != nil {
 		return nil, err
@@ -202,19 +344,32 @@ func (r *queryResolver) Cards(ctx context.Context, first *int, after *string) (*
 	if err != nil {
 		return nil, err
 	}
-	cards, more, err := r.Ledger.Cards(ctx, who.CompanyID, from, n)
+	filter := ledger.CardFilter{Status: or(status, ""), CardTypeCode: or(cardTypeCode, "")}
+	if filter.CustomerID, err = customerOf(customerID); err != nil {
+		return noCards(ctx), nil //nolint:nilerr // what is no customer's id has no cards
+	}
+	cards, more, err := r.Ledger.Cards(ctx, who.CompanyID, filter, from, n)
 	if err != nil {
 		return nil, err
 	}
 	conn := cardConnection(cards, more, func(c *ledger.Card) string { return cursor("cards", c.ID.String()) })
 	if selected(ctx, "totalCount") {
-		total, err := r.Ledger.CardsCount(ctx, who.CompanyID)
+		total, err := r.Ledger.CardsCount(ctx, who.CompanyID, filter)
 		if err != nil {
 			return nil, err
 		}
 		conn.TotalCount = &total
 	}
 	return conn, nil
+}
+
+func (r *queryResolver) CardNext(ctx context.Context, cardTypeCode string) (*ledger.Card, error) {
+	who, err := auth.Require(ctx, auth.CardsRead)
+	if err != nil {
+		return nil, err
+	}
+	c, err := r.Ledger.CardNext(ctx, who.CompanyID, cardTypeCode)
+	return c, asked(ctx, err)
 }
 
 // Card is the resolver for the card field.

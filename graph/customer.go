@@ -2,7 +2,6 @@ package graph
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -23,6 +22,41 @@ func customerPayload(ctx context.Context, c *customer.Customer, err error) (*mod
 	return &model.CustomerPayload{Customer: c, UserErrors: refused}, nil
 }
 
+func mergePayload(ctx context.Context, c *customer.Customer, replayed bool, err error) (*model.CustomerMergePayload, error) {
+	refused, err := userErrors(ctx, err)
+	if err != nil {
+		return nil, err
+	}
+	return &model.CustomerMergePayload{Customer: c, Replayed: replayed, UserErrors: refused}, nil
+}
+
+func erasePayload(ctx context.Context, c *customer.Customer, err error) (*model.CustomerErasePayload, error) {
+	refused, err := userErrors(ctx, err)
+	if err != nil {
+		return nil, err
+	}
+	return &model.CustomerErasePayload{Customer: c, Erased: len(refused) == 0, UserErrors: refused}, nil
+}
+
+func attributePayload(ctx context.Context, a *customer.Attribute, err error) (*model.CustomerAttributePayload, error) {
+	refused, err := userErrors(ctx, err)
+	if err != nil {
+		return nil, err
+	}
+	return &model.CustomerAttributePayload{Attribute: a, UserErrors: refused}, nil
+}
+
+func attributeConnection(list []*customer.Attribute, more bool) *model.CustomerAttributeConnection {
+	conn := &model.CustomerAttributeConnection{Edges: make([]*model.CustomerAttributeEdge, len(list))}
+	last := ""
+	for i, a := range list {
+		last = cursor("customerAttributes", a.ID.String())
+		conn.Edges[i] = &model.CustomerAttributeEdge{Cursor: last, Node: a}
+	}
+	conn.PageInfo = pageInfo(more, last)
+	return conn
+}
+
 // customerChange tells what was left out from what was given as null.
 func customerChange(in model.CustomerUpdateInput) customer.Change {
 	text := func(o graphql.Omittable[*string]) *string {
@@ -33,14 +67,11 @@ func customerChange(in model.CustomerUpdateInput) customer.Change {
 		return value
 	}
 	change := customer.Change{
-		FirstName: in.FirstName, LastName: text(in.LastName), Email: text(in.Email), Phone: text(in.Phone), Document: text(in.Document),
+		Code: text(in.Code), Active: in.IsActive, FirstName: in.FirstName, LastName: text(in.LastName), Email: text(in.Email), Phone: text(in.Phone), Document: text(in.Document),
 	}
 	change.Birthdate, change.SetBirthdate = in.Birthdate.ValueOK()
 	if attributes, set := in.Attributes.ValueOK(); set {
-		change.Attributes = attributes
-		if attributes == nil {
-			change.Attributes = json.RawMessage("{}")
-		}
+		change.Attributes, change.ClearAttributes = attributes, attributes == nil
 	}
 	return change
 }
@@ -68,13 +99,7 @@ func (r *Resolver) listCustomers(ctx context.Context, company uuid.UUID, first i
 	if err != nil {
 		return nil, err
 	}
-	conn := &model.CustomerConnection{Edges: make([]*model.CustomerEdge, len(list))}
-	last := ""
-	for i, c := range list {
-		last = cursor("customers", c.ID.String())
-		conn.Edges[i] = &model.CustomerEdge{Cursor: last, Node: c}
-	}
-	conn.PageInfo = pageInfo(more, last)
+	conn := customerConnection("customers", list, more)
 	if selected(ctx, "totalCount") {
 		total, err := r.Customers.Count(ctx, company)
 		if err != nil {
@@ -83,6 +108,31 @@ func (r *Resolver) listCustomers(ctx context.Context, company uuid.UUID, first i
 		conn.TotalCount = &total
 	}
 	return conn, nil
+}
+
+// customersByAttribute lists those who have a value.
+func (r *Resolver) customersByAttribute(ctx context.Context, company uuid.UUID, filter model.CustomerAttributeFilter, first int, after *string) (*model.CustomerConnection, error) {
+	from, err := afterID("customersByAttribute", after)
+	if err != nil {
+		return nil, err
+	}
+	list, more, err := r.Customers.ByAttribute(ctx, company, filter.Code, filter.Value, or(from, uuid.UUID{}), first)
+	if err != nil {
+		return nil, asked(ctx, err)
+	}
+	return customerConnection("customersByAttribute", list, more), nil
+}
+
+// customerConnection makes a page of customers in the order of their ids.
+func customerConnection(name string, list []*customer.Customer, more bool) *model.CustomerConnection {
+	conn := &model.CustomerConnection{Edges: make([]*model.CustomerEdge, len(list))}
+	last := ""
+	for i, c := range list {
+		last = cursor(name, c.ID.String())
+		conn.Edges[i] = &model.CustomerEdge{Cursor: last, Node: c}
+	}
+	conn.PageInfo = pageInfo(more, last)
+	return conn
 }
 
 func (r *Resolver) searchCustomers(ctx context.Context, company uuid.UUID, text string, first int, after *string) (*model.CustomerConnection, error) {

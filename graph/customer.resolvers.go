@@ -36,6 +36,36 @@ func (r *customerResolver) Cards(ctx context.Context, obj *customer.Customer, fi
 	return cardConnection(page.Cards, page.More, func(c *ledger.Card) string { return cursor("customerCards", c.ID.String()) }), nil
 }
 
+// Segments is the resolver for the segments field.
+func (r *customerResolver) Segments(ctx context.Context, obj *customer.Customer, first *int, after *string) (*model.CustomerSegmentConnection, error) {
+	who, err := auth.Require(ctx, auth.CustomersRead)
+	if err != nil {
+		return nil, err
+	}
+	n, err := pageSize(first, maxPage)
+	if err != nil {
+		return nil, err
+	}
+	from, err := afterID("customerSegments", after)
+	if err != nil {
+		return nil, err
+	}
+	page, err := r.Customers.SegmentsOf(ctx, who.CompanyID, obj, from, n)
+	if err != nil {
+		return nil, err
+	}
+	return customerSegmentConnection(page), nil
+}
+
+// MergedInto is the resolver for the mergedInto field.
+func (r *customerResolver) MergedInto(ctx context.Context, obj *customer.Customer) (*customer.Customer, error) {
+	who, err := auth.Require(ctx, auth.CustomersRead)
+	if err != nil {
+		return nil, err
+	}
+	return r.Customers.MergedInto(ctx, who.CompanyID, obj)
+}
+
 // CustomerCreate is the resolver for the customerCreate field.
 func (r *mutationResolver) CustomerCreate(ctx context.Context, input model.CustomerCreateInput) (*model.CustomerPayload, error) {
 	who, err := auth.Require(ctx, auth.CustomersWrite)
@@ -43,7 +73,7 @@ func (r *mutationResolver) CustomerCreate(ctx context.Context, input model.Custo
 		return nil, err
 	}
 	c, err := r.Customers.Create(ctx, who, customer.Fields{
-		FirstName: input.FirstName, LastName: or(input.LastName, ""), Email: or(input.Email, ""), Phone: or(input.Phone, ""),
+		Code: or(input.Code, ""), Inactive: !input.IsActive, FirstName: input.FirstName, LastName: or(input.LastName, ""), Email: or(input.Email, ""), Phone: or(input.Phone, ""),
 		Document: or(input.Document, ""), Birthdate: input.Birthdate, Attributes: input.Attributes,
 	})
 	return customerPayload(ctx, c, err)
@@ -61,6 +91,72 @@ func (r *mutationResolver) CustomerUpdate(ctx context.Context, input model.Custo
 	}
 	c, err := r.Customers.Update(ctx, who, id, customerChange(input))
 	return customerPayload(ctx, c, err)
+}
+
+// CustomerMerge is the resolver for the customerMerge field.
+func (r *mutationResolver) CustomerMerge(ctx context.Context, input model.CustomerMergeInput) (*model.CustomerMergePayload, error) {
+	who, err := auth.Require(ctx, auth.CustomersWrite)
+	if err != nil {
+		return nil, err
+	}
+	from, known := loyalty.ParseUUID("Customer", input.FromID)
+	if !known {
+		return mergePayload(ctx, nil, false, loyalty.Refuse(loyalty.CodeCustomerNotFound, "fromId"))
+	}
+	into, known := loyalty.ParseUUID("Customer", input.IntoID)
+	if !known {
+		return mergePayload(ctx, nil, false, loyalty.Refuse(loyalty.CodeCustomerNotFound, "intoId"))
+	}
+	c, replayed, err := r.Customers.Merge(ctx, who, from, into)
+	return mergePayload(ctx, c, replayed, err)
+}
+
+// CustomerErase is the resolver for the customerErase field.
+func (r *mutationResolver) CustomerErase(ctx context.Context, input model.CustomerEraseInput) (*model.CustomerErasePayload, error) {
+	who, err := auth.Require(ctx, auth.CustomersWrite)
+	if err != nil {
+		return nil, err
+	}
+	id, known := loyalty.ParseUUID("Customer", input.ID)
+	if !known {
+		return erasePayload(ctx, nil, loyalty.Refuse(loyalty.CodeCustomerNotFound, "id"))
+	}
+	c, err := r.Customers.Erase(ctx, who, id, input.Mode)
+	return erasePayload(ctx, c, err)
+}
+
+// CustomerAttributeCreate is the resolver for the customerAttributeCreate field.
+func (r *mutationResolver) CustomerAttributeCreate(ctx context.Context, input model.CustomerAttributeCreateInput) (*model.CustomerAttributePayload, error) {
+	who, err := auth.Require(ctx, auth.CompanyWrite)
+	if err != nil {
+		return nil, err
+	}
+	a, err := r.Customers.AttributeCreate(ctx, who, customer.NewAttribute{
+		Code: input.Code, Name: input.Name, Type: input.Type, Required: input.Required, Options: input.Options,
+	})
+	return attributePayload(ctx, a, err)
+}
+
+// CustomerAttributeUpdate is the resolver for the customerAttributeUpdate field.
+func (r *mutationResolver) CustomerAttributeUpdate(ctx context.Context, input model.CustomerAttributeUpdateInput) (*model.CustomerAttributePayload, error) {
+	who, err := auth.Require(ctx, auth.CompanyWrite)
+	if err != nil {
+		return nil, err
+	}
+	a, err := r.Customers.AttributeUpdate(ctx, who, input.Code, customer.AttributeChange{
+		Name: input.Name, Required: input.Required, Options: input.Options,
+	})
+	return attributePayload(ctx, a, err)
+}
+
+// CustomerAttributeArchive is the resolver for the customerAttributeArchive field.
+func (r *mutationResolver) CustomerAttributeArchive(ctx context.Context, input model.CustomerAttributeArchiveInput) (*model.CustomerAttributePayload, error) {
+	who, err := auth.Require(ctx, auth.CompanyWrite)
+	if err != nil {
+		return nil, err
+	}
+	a, err := r.Customers.AttributeArchive(ctx, who, input.Code, input.Archived)
+	return attributePayload(ctx, a, err)
 }
 
 // ContactRegister is the resolver for the contactRegister field.
@@ -82,7 +178,7 @@ func (r *mutationResolver) ContactRegister(ctx context.Context, input model.Cont
 }
 
 // Customers is the resolver for the customers field.
-func (r *queryResolver) Customers(ctx context.Context, search *string, first *int, after *string) (*model.CustomerConnection, error) {
+func (r *queryResolver) Customers(ctx context.Context, search *string, attribute *model.CustomerAttributeFilter, first *int, after *string) (*model.CustomerConnection, error) {
 	who, err := auth.Require(ctx, auth.CustomersRead)
 	if err != nil {
 		return nil, err
@@ -91,28 +187,36 @@ func (r *queryResolver) Customers(ctx context.Context, search *string, first *in
 	if err != nil {
 		return nil, err
 	}
-	if search != nil {
+	switch {
+	case search != nil && attribute != nil:
+		return nil, badInput("give search or attribute, not both")
+	case search != nil:
 		return r.searchCustomers(ctx, who.CompanyID, *search, n, after)
+	case attribute != nil:
+		return r.customersByAttribute(ctx, who.CompanyID, *attribute, n, after)
+	default:
+		return r.listCustomers(ctx, who.CompanyID, n, after)
 	}
-	return r.listCustomers(ctx, who.CompanyID, n, after)
 }
 
 // Customer is the resolver for the customer field.
-func (r *queryResolver) Customer(ctx context.Context, email *string, document *string, qrCode *string, phone *string) (*customer.Customer, error) {
+func (r *queryResolver) Customer(ctx context.Context, code *string, email *string, document *string, qrCode *string, phone *string) (*customer.Customer, error) {
 	who, err := auth.Require(ctx, auth.CustomersRead)
 	if err != nil {
 		return nil, err
 	}
 	given := 0
-	for _, key := range []*string{email, document, qrCode, phone} {
+	for _, key := range []*string{code, email, document, qrCode, phone} {
 		if key != nil {
 			given++
 		}
 	}
 	if given != 1 {
-		return nil, badInput("give exactly one of email, document, qrCode and phone")
+		return nil, badInput("give exactly one of code, email, document, qrCode and phone")
 	}
 	switch {
+	case code != nil:
+		return r.Resolver.Customers.ByCode(ctx, who.CompanyID, *code)
 	case email != nil:
 		return r.Resolver.Customers.ByEmail(ctx, who.CompanyID, *email)
 	case document != nil:
@@ -122,6 +226,27 @@ func (r *queryResolver) Customer(ctx context.Context, email *string, document *s
 	default:
 		return r.Resolver.Customers.ByPhone(ctx, who.CompanyID, *phone)
 	}
+}
+
+// CustomerAttributes is the resolver for the customerAttributes field.
+func (r *queryResolver) CustomerAttributes(ctx context.Context, withArchived *bool, first *int, after *string) (*model.CustomerAttributeConnection, error) {
+	who, err := auth.Require(ctx, auth.CustomersRead)
+	if err != nil {
+		return nil, err
+	}
+	n, err := pageSize(first, maxPage)
+	if err != nil {
+		return nil, err
+	}
+	from, err := afterID("customerAttributes", after)
+	if err != nil {
+		return nil, err
+	}
+	list, more, err := r.Resolver.Customers.Attributes(ctx, who.CompanyID, from, n, or(withArchived, false))
+	if err != nil {
+		return nil, err
+	}
+	return attributeConnection(list, more), nil
 }
 
 func (r *Resolver) Customer() generated.CustomerResolver { return &customerResolver{r} }

@@ -1,9 +1,14 @@
 package graph
 
 import (
+	"reflect"
+	"strings"
+
 	"github.com/99designs/gqlgen/graphql"
 
 	"sello/graph/generated"
+	"sello/graph/model"
+	"sello/loyalty/ledger"
 	"sello/loyalty/queue"
 )
 
@@ -17,19 +22,55 @@ func NewSchema(r *Resolver) graphql.ExecutableSchema {
 	paged := func(child int, first *int, _ *string) int { return list(child, first) }
 
 	c.Query.APIKeys = paged
-	c.Query.Cards = paged
+	c.Query.Cards = func(child int, first *int, _ *string, _ *ledger.Status, _, _ *string) int { return list(child, first) }
 	c.Query.Imports = paged
 	c.Query.Notifications = paged
 	c.Query.StaffMembers = paged
 	c.Query.Stores = paged
 	c.Query.CardTypes = func(child int, first *int, _ *string, _, _ *bool) int { return list(child, first) }
-	c.Query.Customers = func(child int, _ *string, first *int, _ *string) int { return list(child, first) }
+	c.Query.Customers = func(child int, _ *string, _ *model.CustomerAttributeFilter, first *int, _ *string) int {
+		return list(child, first)
+	}
+	c.Query.CustomerAttributes = func(child int, _ *bool, first *int, _ *string) int { return list(child, first) }
+	c.Query.Segments = func(child int, _ *bool, first *int, _ *string) int { return list(child, first) }
 	c.Query.Jobs = func(child int, _ *queue.State, _ *string, first *int, _ *string) int { return list(child, first) }
 	c.Customer.Cards = paged
+	c.Customer.Segments = paged
+	c.Segment.Members = paged
 	c.Card.Movements = paged
 	c.CardType.Cards = func(child int, first *int, _ *string, _ *bool) int { return list(child, first) }
 	c.Import.Errors = paged
 	// Rights are as many as there are card types: a handful.
 	c.Staff.Rights = func(child int) int { return list(child, new(5)) }
-	return generated.NewExecutableSchema(config)
+	return schema{generated.Lean(generated.NewExecutableSchema(config)), priced(config.Complexity)}
+}
+
+// schema also knows which fields have a cost function, by their spelling.
+type schema struct {
+	graphql.ExecutableSchema
+	priced map[string]bool
+}
+
+// PricedByArguments implements gqlhttp.ArgumentPricer: only a cost function sees
+// arguments.
+func (s schema) PricedByArguments(object, field string) bool {
+	return s.priced[spelling(object, field)]
+}
+
+func spelling(object, field string) string {
+	return strings.ToLower(strings.ReplaceAll(object+"."+field, "_", ""))
+}
+
+// priced lists the fields with a cost function. The generated structs spell names
+// in Go's way, which differs from GraphQL's in case and underscores only.
+func priced(costs generated.ComplexityRoot) map[string]bool {
+	found := map[string]bool{}
+	for object, fields := range reflect.ValueOf(costs).Fields() {
+		for field, function := range fields.Fields() {
+			if !function.IsNil() {
+				found[spelling(object.Name, field.Name)] = true
+			}
+		}
+	}
+	return found
 }

@@ -53,13 +53,13 @@ func TestMovementPosted(t *testing.T) {
 	beta.Fill(t, 1)
 	var all, first []string
 	for i, c := range alpha.Names.Cards {
-		for seq := range 3 {
+		for seq := range 4 {
 			for _, code := range []string{c.Code, alpha.Names.Contacts[i].Code} {
 				all = append(all, fmt.Sprintf("%s %d", code, seq+1))
 			}
 		}
 	}
-	for seq := range 3 {
+	for seq := range 4 {
 		first = append(first, fmt.Sprintf("%s %d", alpha.Names.Cards[0].Code, seq+1))
 	}
 	for name, subscribe := range transports {
@@ -174,7 +174,7 @@ func TestMovementPostedResumes(t *testing.T) {
 		Feed: db.FeedConfig{Buffer: 8}, Limits: gqlhttp.Limits{ConnectionsPerKey: 100},
 	}).Company(t, "shop")
 	c.Fill(t, 4)
-	before := 4 * 2 * 3
+	before := 4 * 2 * 4 // activated, and three points postings
 	var posting sync.WaitGroup
 	for till := range tills {
 		posting.Go(func() {

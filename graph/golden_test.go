@@ -105,17 +105,33 @@ type story struct {
 
 // stories are the golden files and what each starts from.
 var stories = map[string]func(*story){
-	"access":    nil,
-	"company":   nil,
-	"staff":     func(s *story) { s.Fill(s.t, 0) },
-	"cards":     nil,
-	"customers": nil,
-	"contacts":  func(s *story) { s.Fill(s.t, 0) },
-	"movements": func(s *story) { s.Fill(s.t, 1) },
-	"imports":   prepareImports,
-	"jobs":      prepareJobs,
-	"nodes":     prepareNodes,
-	"follow":    prepareFollow,
+	"access":     nil,
+	"company":    nil,
+	"staff":      func(s *story) { s.Fill(s.t, 0) },
+	"cards":      nil,
+	"customers":  nil,
+	"contacts":   func(s *story) { s.Fill(s.t, 0) },
+	"movements":  func(s *story) { s.Fill(s.t, 1) },
+	"imports":    prepareImports,
+	"jobs":       prepareJobs,
+	"nodes":      prepareNodes,
+	"follow":     prepareFollow,
+	"reports":    prepareReports,
+	"webhooks":   prepareWebhooks,
+	"attributes": nil,
+	"segments":   nil,
+	"persons":    func(s *story) { s.Fill(s.t, 2) },
+	"coupons":    prepareCoupons,
+	"rewards":    func(s *story) { s.Fill(s.t, 1) },
+	"holds":      prepareLots,
+	"lots":       prepareLots,
+	"returns":    prepareLots,
+	"transfers":  prepareLots,
+	"life":       nil,
+	"expiry": func(s *story) {
+		s.Fill(s.t, 1)
+		s.hooks["work"] = func(s *story) { s.Work(s.t) }
+	},
 }
 
 func TestGolden(t *testing.T) {
@@ -314,6 +330,8 @@ func randomID(kind string) string {
 	case "Job":
 		return loyalty.GlobalID(kind, "987654321")
 	case "Movement":
+		return loyalty.GlobalID(kind, uuid.NewString()+"/1")
+	case "WebhookDelivery":
 		return loyalty.GlobalID(kind, uuid.NewString()+"/1")
 	}
 	return loyalty.GlobalID(kind, uuid.NewString())

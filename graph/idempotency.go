@@ -5,6 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -42,10 +45,13 @@ func postingKey(ctx context.Context, who auth.Principal, operation string, key *
 	if lifetime < 1 || lifetime > maxKeyHours {
 		return nil, loyalty.Refuse(loyalty.CodeInvalid, "idempotencyHours")
 	}
-	request, err := json.Marshal(map[string]any{fmt.Sprintf("%T", input): input})
+	request, err := json.Marshal(input)
 	if err != nil {
 		return nil, fmt.Errorf("encode a request for its fingerprint: %w", err)
 	}
+	// As an object with the input's type for its name: what a key stands for lasts
+	// longer than a release.
+	request = slices.Concat([]byte(`{"`), []byte(reflect.TypeOf(input).String()), []byte(`":`), request, []byte(`}`))
 	return &ledger.Key{
 		ID:          digest([]byte(operation), who.Subject[:], []byte(name)),
 		Fingerprint: digest([]byte(operation), request),
@@ -56,8 +62,9 @@ func postingKey(ctx context.Context, who auth.Principal, operation string, key *
 // digest is the first 16 bytes of SHA-256 over the parts with their lengths.
 func digest(parts ...[]byte) uuid.UUID {
 	h := sha256.New()
+	var length [20]byte
 	for _, p := range parts {
-		fmt.Fprintf(h, "%d:", len(p))
+		h.Write(append(strconv.AppendInt(length[:0], int64(len(p)), 10), ':'))
 		h.Write(p)
 	}
 	return uuid.UUID(h.Sum(nil)[:16])

@@ -16,6 +16,10 @@ func (r *Resolver) steerJob(ctx context.Context, who auth.Principal, id string, 
 	if n, ok := jobNumber(id); ok {
 		job, err = steer(ctx, who, n)
 	}
+	return jobPayload(ctx, job, err)
+}
+
+func jobPayload(ctx context.Context, job *queue.Job, err error) (*model.JobPayload, error) {
 	refused, err := userErrors(ctx, err)
 	if err != nil {
 		return nil, err

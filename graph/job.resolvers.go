@@ -22,6 +22,16 @@ func (r *mutationResolver) JobRetry(ctx context.Context, input model.JobRetryInp
 	return r.steerJob(ctx, who, input.ID, r.Queue.Retry)
 }
 
+// JobRun is the resolver for the jobRun field.
+func (r *mutationResolver) JobRun(ctx context.Context, input model.JobRunInput) (*model.JobPayload, error) {
+	who, err := auth.Require(ctx, auth.JobsWrite)
+	if err != nil {
+		return nil, err
+	}
+	job, err := r.Queue.Run(ctx, who, input.Kind)
+	return jobPayload(ctx, job, err)
+}
+
 // JobCancel is the resolver for the jobCancel field.
 func (r *mutationResolver) JobCancel(ctx context.Context, input model.JobCancelInput) (*model.JobPayload, error) {
 	who, err := auth.Require(ctx, auth.JobsWrite)

@@ -12,6 +12,8 @@ import (
 	"sello/loyalty/auth"
 	"sello/loyalty/company"
 	"sello/loyalty/ledger"
+
+	"github.com/govalues/decimal"
 )
 
 // Card is the resolver for the card field.
@@ -41,9 +43,50 @@ func (r *movementResolver) StaffMember(ctx context.Context, obj *ledger.Movement
 	return r.movementStaff(ctx, who.CompanyID, obj)
 }
 
+// Related is the resolver for the related field.
+func (r *movementResolver) Related(ctx context.Context, obj *ledger.Movement) (*ledger.Movement, error) {
+	who, err := auth.Require(ctx, auth.CardsRead)
+	if err != nil {
+		return nil, err
+	}
+	return r.Ledger.RelatedOf(ctx, who.CompanyID, obj)
+}
+
+// Lines is the resolver for the lines field.
+func (r *movementResolver) Lines(ctx context.Context, obj *ledger.Movement) ([]*ledger.MovementLine, error) {
+	who, err := auth.Require(ctx, auth.CardsRead)
+	if err != nil {
+		return nil, err
+	}
+	return r.Ledger.LinesOf(ctx, who.CompanyID, obj)
+}
+
+// Reversals is the resolver for the reversals field.
+func (r *movementResolver) Reversals(ctx context.Context, obj *ledger.Movement) ([]*ledger.Movement, error) {
+	who, err := auth.Require(ctx, auth.CardsRead)
+	if err != nil {
+		return nil, err
+	}
+	return r.Ledger.ReversalsOf(ctx, who.CompanyID, obj)
+}
+
+// ReversedAmount is the resolver for the reversedAmount field.
+func (r *movementResolver) ReversedAmount(ctx context.Context, obj *ledger.Movement) (*decimal.Decimal, error) {
+	who, err := auth.Require(ctx, auth.CardsRead)
+	if err != nil {
+		return nil, err
+	}
+	reversed, err := r.Ledger.ReversedOf(ctx, who.CompanyID, obj)
+	return &reversed, err
+}
+
 // MovementAccrue is the resolver for the movementAccrue field.
 func (r *mutationResolver) MovementAccrue(ctx context.Context, input model.MovementAccrueInput) (*model.MovementPayload, error) {
 	who, err := auth.Require(ctx, auth.CardsWrite)
+	if err != nil {
+		return nil, err
+	}
+	terms, err := lotTerms(input.Lot)
 	if err != nil {
 		return nil, err
 	}
@@ -51,6 +94,7 @@ func (r *mutationResolver) MovementAccrue(ctx context.Context, input model.Movem
 		Card: *input.Card, Action: ledger.Accrue, Amount: input.Points, Spent: input.Spent,
 		Reference: or(input.Reference, ""), Description: or(input.Description, ""),
 		StaffNumber: number(input.StaffNumber), StoreCode: or(input.StoreCode, ""), At: or(input.PostedAt, noTime),
+		Lines: lines(input.Lines), Lot: terms,
 	})
 }
 
@@ -64,6 +108,7 @@ func (r *mutationResolver) MovementRedeem(ctx context.Context, input model.Movem
 		Card: *input.Card, Action: ledger.Redeem, Amount: new(input.Points.Neg()), Spent: input.Spent,
 		Reference: or(input.Reference, ""), Description: or(input.Description, ""),
 		StaffNumber: number(input.StaffNumber), StoreCode: or(input.StoreCode, ""), At: or(input.PostedAt, noTime),
+		CVV: or(input.Cvv, ""), Lines: lines(input.Lines),
 	})
 }
 
@@ -90,6 +135,36 @@ func (r *mutationResolver) MovementRecharge(ctx context.Context, input model.Mov
 		Card: *input.Card, Action: ledger.Recharge, Amount: &input.Amount,
 		Reference: or(input.Reference, ""), Description: or(input.Description, ""),
 		StaffNumber: number(input.StaffNumber), StoreCode: or(input.StoreCode, ""), At: or(input.PostedAt, noTime),
+	})
+}
+
+// MovementReverse is the resolver for the movementReverse field.
+func (r *mutationResolver) MovementReverse(ctx context.Context, input model.MovementReverseInput) (*model.MovementPayload, error) {
+	who, err := auth.Require(ctx, auth.CardsWrite)
+	if err != nil {
+		return nil, err
+	}
+	in := ledger.Return{
+		Movement: movementKey(input.MovementID), Amount: input.Amount, Spent: input.Spent, Lines: returnLines(input.Lines),
+		Source: source(who), Reference: or(input.Reference, ""), Description: or(input.Description, ""),
+	}
+	return r.moved(ctx, who, opReverse, input.IdempotencyKey, input.IdempotencyHours, input, func(key *ledger.Key) (ledger.Posted, error) {
+		in.Key = key
+		returned, err := r.Ledger.Reverse(ctx, who, in)
+		return ledger.Posted(returned), err
+	})
+}
+
+// MovementVest is the resolver for the movementVest field.
+func (r *mutationResolver) MovementVest(ctx context.Context, input model.MovementVestInput) (*model.MovementPayload, error) {
+	who, err := auth.Require(ctx, auth.CardsWrite)
+	if err != nil {
+		return nil, err
+	}
+	return r.moved(ctx, who, opVest, input.IdempotencyKey, input.IdempotencyHours, input, func(key *ledger.Key) (ledger.Posted, error) {
+		return r.Ledger.Vest(ctx, who, ledger.Vesting{
+			Movement: movementKey(input.MovementID), Source: source(who), Description: or(input.Description, ""), Key: key,
+		})
 	})
 }
 

@@ -8,12 +8,17 @@ import (
 	"sello/graph/model"
 	"sello/loyalty"
 	"sello/loyalty/auth"
+	"sello/loyalty/catalog"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/report"
+	"sello/loyalty/reward"
+	"sello/loyalty/webhook"
 )
 
 // node reads any object by its opaque id. Each type asks for the scope that its
@@ -28,6 +33,8 @@ func (r *Resolver) node(ctx context.Context, id string) (model.Node, error) {
 		return r.movementNode(ctx, key)
 	case "Job":
 		return r.jobNode(ctx, id)
+	case "WebhookDelivery":
+		return r.deliveryNode(ctx, key)
 	}
 	n, err := uuid.Parse(key)
 	if err != nil {
@@ -47,19 +54,62 @@ func (r *Resolver) node(ctx context.Context, id string) (model.Node, error) {
 		return found(ctx, auth.StaffRead, func(who auth.Principal) (*company.Staff, error) { return r.Companies.StaffByID(ctx, who.CompanyID, n) })
 	case "Customer":
 		return found(ctx, auth.CustomersRead, func(who auth.Principal) (*customer.Customer, error) { return r.Customers.ByID(ctx, who.CompanyID, n) })
+	case "CustomerAttribute":
+		return found(ctx, auth.CustomersRead, func(who auth.Principal) (*customer.Attribute, error) {
+			return r.Customers.AttributeByID(ctx, who.CompanyID, n)
+		})
+	case "Segment":
+		return found(ctx, auth.CustomersRead, func(who auth.Principal) (*customer.Segment, error) {
+			return r.Customers.SegmentByID(ctx, who.CompanyID, n)
+		})
 	case "CardType":
 		return found(ctx, auth.CardsRead, func(who auth.Principal) (*ledger.CardType, error) {
 			return r.Ledger.CardTypeByID(ctx, who.CompanyID, n)
 		})
 	case "Card":
 		return found(ctx, auth.CardsRead, func(who auth.Principal) (*ledger.Card, error) { return r.Ledger.CardByID(ctx, who.CompanyID, n) })
+	case "Hold":
+		return found(ctx, auth.CardsRead, func(who auth.Principal) (*ledger.Hold, error) { return r.Ledger.HoldByID(ctx, who.CompanyID, n) })
 	case "ApiKey":
 		return found(ctx, auth.KeysManage, func(who auth.Principal) (*auth.Key, error) { return known(r.Auth.KeyByID(ctx, who.CompanyID, n)) })
 	case "Import":
 		return found(ctx, auth.ImportsRead, func(who auth.Principal) (*imports.Import, error) { return known(r.Imports.Get(ctx, who.CompanyID, n)) })
+	case "Webhook":
+		return found(ctx, auth.WebhooksRead, func(who auth.Principal) (*webhook.Webhook, error) {
+			return r.Webhooks.ByID(ctx, who.CompanyID, n)
+		})
 	case "Notification":
 		return found(ctx, auth.NotificationsRead, func(who auth.Principal) (*notify.Notification, error) {
 			return known(r.Notify.Get(ctx, who.CompanyID, n))
+		})
+	case "LedgerCheck":
+		return found(ctx, auth.ReportsRead, func(who auth.Principal) (*report.LedgerCheck, error) { return r.Reports.Check(ctx, who.CompanyID, n) })
+	}
+	return r.rewardNode(ctx, kind, n)
+}
+
+// rewardNode reads what belongs to coupons, products and rewards.
+func (r *Resolver) rewardNode(ctx context.Context, kind string, n uuid.UUID) (model.Node, error) {
+	switch kind {
+	case "CouponType":
+		return found(ctx, auth.CouponsRead, func(who auth.Principal) (*coupon.Type, error) { return r.Coupons.TypeByID(ctx, who.CompanyID, n) })
+	case "Coupon":
+		return found(ctx, auth.CouponsRead, func(who auth.Principal) (*coupon.Coupon, error) { return r.Coupons.ByID(ctx, who.CompanyID, n) })
+	case "CouponBatch":
+		return found(ctx, auth.CouponsRead, func(who auth.Principal) (*coupon.Batch, error) {
+			return known(r.Coupons.BatchByID(ctx, who.CompanyID, n))
+		})
+	case "Product":
+		return found(ctx, auth.ProductsRead, func(who auth.Principal) (*catalog.Product, error) {
+			return r.Catalog.ProductByID(ctx, who.CompanyID, n)
+		})
+	case "ProductCode":
+		return found(ctx, auth.ProductsRead, func(who auth.Principal) (*catalog.Code, error) { return r.Catalog.CodeByID(ctx, who.CompanyID, n) })
+	case "Reward":
+		return found(ctx, auth.RewardsRead, func(who auth.Principal) (*reward.Reward, error) { return r.Rewards.ByID(ctx, who.CompanyID, n) })
+	case "RewardClaim":
+		return found(ctx, auth.RewardsRead, func(who auth.Principal) (*reward.Claim, error) {
+			return known(r.Rewards.ClaimByID(ctx, who.CompanyID, n))
 		})
 	}
 	return nil, nil

@@ -67,6 +67,9 @@ func (p *plain) text(key, text string) string {
 	case "accessToken", "refreshToken", "secret", "hint", "requestId":
 		return "<" + key + ">"
 	}
+	if strings.HasPrefix(text, "http://127.0.0.1:") {
+		return "<receiver>"
+	}
 	if strings.HasPrefix(text, "PRT-") {
 		return p.name("qr", text)
 	}

@@ -5,12 +5,17 @@ package graph
 import (
 	"sello/db"
 	"sello/loyalty/auth"
+	"sello/loyalty/catalog"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/report"
+	"sello/loyalty/reward"
+	"sello/loyalty/webhook"
 )
 
 // Resolver holds the domain that the resolvers call; main.go fills it once.
@@ -20,7 +25,12 @@ type Resolver struct {
 	Customers *customer.Service
 	Ledger    *ledger.Service
 	Imports   *imports.Service
+	Coupons   *coupon.Service
+	Catalog   *catalog.Service
+	Rewards   *reward.Service
 	Notify    *notify.Service
 	Queue     *queue.Service
+	Reports   *report.Service
 	Feed      *db.Feed
+	Webhooks  *webhook.Service
 }

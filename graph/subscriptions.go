@@ -12,6 +12,7 @@ import (
 
 	"sello/db"
 	"sello/graph/model"
+	"sello/loyalty"
 	"sello/loyalty/auth"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
@@ -26,7 +27,7 @@ const eventsTogether = 100
 const queuesEvery = time.Second
 
 func eventCursor(p db.Place) string {
-	return cursor("events", strconv.FormatInt(p.ID, 10))
+	return loyalty.EventCursor(p.ID)
 }
 
 func afterEvent(after *string) (*db.Place, error) {

@@ -22,6 +22,11 @@ var foreignNames = names{
 	Card: "zzzz-card-0", Store: "zzzz-centro", CardType: "zzzz-wallet", WalletKey: "mk_zzzz_0001", Phone: "5529999999",
 	Email: "maria0@zzzz.example", Document: "zzzz-0000", QR: "PRT-00000000000000000000", Operator: "boss@zzzz.example", Staff: 8999,
 	Customer: randomID("Customer"), Key: randomID("ApiKey"), Import: randomID("Import"), Job: randomID("Job"),
+	Webhook: randomID("Webhook"), Delivery: randomID("WebhookDelivery"),
+	CustomerCode: "zzzz-customer-0", Segment: "zzzz-segment", Attribute: "zzzz-size",
+	CouponType: "zzzz-coupon", Coupon: "ZZZZ-COUPON", CouponBatch: randomID("CouponBatch"), Product: "zzzz-product", ProductCode: "ZZZZserial",
+	Reward: "zzzz-reward", Claim: randomID("RewardClaim"), Lot: randomID("ProductCodeLot"),
+	Hold: randomID("Hold"), Movement: randomID("Movement"),
 }
 
 // namesOf are those of a filled company.
@@ -30,6 +35,11 @@ func namesOf(c *graphtest.Company, ids map[string]string) names {
 		Card: c.Names.Cards[0].Code, Store: c.Names.Store, CardType: c.Names.Wallet, WalletKey: c.Names.WalletKey, Phone: c.Names.Phones[0],
 		Email: *c.Names.Customers[0].Email, Document: *c.Names.Customers[0].Document, QR: c.Names.Customers[0].QrCode, Operator: c.Email,
 		Staff: c.Names.Staff[1], Customer: ids["Customer"], Key: ids["ApiKey"], Import: ids["Import"], Job: ids["Job"],
+		Webhook: ids["Webhook"], Delivery: ids["WebhookDelivery"],
+		CustomerCode: *c.Names.Customers[0].Code, Segment: c.Code + "-segment", Attribute: c.Code + "-size",
+		CouponType: c.Code + "-coupon", Coupon: strings.ToUpper(c.Code) + "-COUPON", CouponBatch: ids["CouponBatch"], Product: c.Code + "-product",
+		ProductCode: strings.ToUpper(c.Code) + "serial", Reward: c.Code + "-reward", Claim: ids["RewardClaim"], Lot: c.Names.Lot,
+		Hold: ids["Hold"], Movement: ids["Movement"],
 	}
 }
 
@@ -201,8 +211,13 @@ func rowsOf(t *testing.T, c *graphtest.Company) map[string]string {
 // nodeScopes says what each type takes to be read by its id.
 var nodeScopes = map[string]auth.Scope{
 	"Company": auth.CompanyRead, "Store": auth.StaffRead, "Staff": auth.StaffRead, "Customer": auth.CustomersRead,
-	"CardType": auth.CardsRead, "Card": auth.CardsRead, "Movement": auth.CardsRead, "ApiKey": auth.KeysManage,
+	"CustomerAttribute": auth.CustomersRead, "Segment": auth.CustomersRead,
+	"CardType": auth.CardsRead, "Card": auth.CardsRead, "Movement": auth.CardsRead, "Hold": auth.CardsRead, "ApiKey": auth.KeysManage,
 	"Import": auth.ImportsRead, "Notification": auth.NotificationsRead, "Job": auth.JobsRead,
+	"LedgerCheck": auth.ReportsRead,
+	"Webhook":     auth.WebhooksRead, "WebhookDelivery": auth.WebhooksRead,
+	"CouponType": auth.CouponsRead, "Coupon": auth.CouponsRead, "CouponBatch": auth.CouponsRead, "Product": auth.ProductsRead,
+	"ProductCode": auth.ProductsRead, "Reward": auth.RewardsRead, "RewardClaim": auth.RewardsRead,
 }
 
 func TestNodeOfAnotherCompany(t *testing.T) {
@@ -287,9 +302,17 @@ func TestScopesBelow(t *testing.T) {
 		{"Customer.cards", `query { customer(email: "maria0@beta.example") { cards { edges { node { id } } } } }`, auth.CardsRead},
 		{"Staff.rights of a mutation", `mutation { staffRightSet(input: { staffNumber: 8101, cardTypeCode: "beta-points", accrue: true, redeem: true, adjust: true }) { staffMember { rights { accrue } } userErrors { code } } }`, auth.StaffRead},
 		{"Card.movements of a mutation", `mutation { cardStatusSet(input: { code: "beta-card-0", status: ENABLED }) { card { movements { edges { node { seq } } } } userErrors { code } } }`, auth.CardsRead},
+		{"Card.balanceAsOf of a mutation", `mutation { cardStatusSet(input: { code: "beta-card-0", status: ENABLED }) { card { balanceAsOf(at: "2026-03-02T18:00:00Z") } userErrors { code } } }`, auth.CardsRead},
+		{"LedgerCheck.findings of a mutation", `mutation { ledgerCheckStart(input: {}) { ledgerCheck { findings { edges { node { rule } } } } userErrors { code } } }`, auth.ReportsRead},
 		{"Import.errors of a mutation", `mutation { importCancel(input: { id: "{{import}}" }) { import { errors { edges { node { value } } } } userErrors { code } } }`, auth.ImportsRead},
+		{"Webhook.deliveries of a mutation", `mutation { webhookPause(input: { id: "{{webhook}}" }) { webhook { deliveries { edges { node { kind } } } } userErrors { code } } }`, auth.WebhooksRead},
+		{"WebhookDelivery.attempts of a mutation", `mutation { webhookTest(input: { id: "{{webhook}}" }) { delivery { attempts { number } } userErrors { code } } }`, auth.WebhooksRead},
 	} {
 		document := tt.document
+		if strings.Contains(document, "{{webhook}}") {
+			hook, _ := c.Webhook(t)
+			document = strings.ReplaceAll(document, "{{webhook}}", hook.GlobalID())
+		}
 		if strings.Contains(document, "{{import}}") {
 			imp := c.Import(t, "scopes.csv", badRow)
 			document = strings.ReplaceAll(document, "{{import}}", imp.GlobalID())

@@ -11,16 +11,6 @@ import (
 	"sello/loyalty/imports"
 )
 
-const (
-	// importSlice is how long one run of the job works before it goes to the end
-	// of its queue: shorter than the job's time-out by more than one chunk takes,
-	// so that a killed worker's job is known as stuck within a minute.
-	importSlice = 20 * time.Second
-	// importBackoffMax keeps the attempts of a failing import minutes apart from its
-	// end, and a killed worker's import from waiting.
-	importBackoffMax = 20 * time.Second
-)
-
 // ImportApply works [imports.Apply]: chunk after chunk, for a slice of time.
 type ImportApply struct {
 	river.WorkerDefaults[imports.Apply]
@@ -29,50 +19,26 @@ type ImportApply struct {
 	// Stopping is closed when the process is about to stop: the import then
 	// gives way after its chunk instead of being cut off. Nil: never.
 	Stopping <-chan struct{}
-	// Slice is importSlice if zero.
+	// Slice is workSlice if zero.
 	Slice time.Duration
 }
 
-// NextRetry waits 1, 2, 4 … s, at most importBackoffMax. It stays short, since a
-// job whose worker was killed comes this way too and has done nothing wrong.
-func (*ImportApply) NextRetry(job *river.Job[imports.Apply]) time.Time {
-	wait := time.Second << min(max(job.Attempt, 1)-1, 10)
-	return time.Now().Add(min(wait, importBackoffMax))
-}
+// NextRetry waits a little.
+func (*ImportApply) NextRetry(job *river.Job[imports.Apply]) time.Time { return soon(job.Attempt) }
 
 // Work takes the import further. A run that is not the last one ends asleep for
 // no time at all, which River counts as no attempt.
 func (w *ImportApply) Work(ctx context.Context, job *river.Job[imports.Apply]) error {
-	slice := w.Slice
-	if slice == 0 {
-		slice = importSlice
+	done, err := inSteps(ctx, w.Slice, w.Stopping, func() (bool, error) {
+		return w.Imports.ApplyStep(ctx, job.Args.CompanyID, job.Args.ImportID)
+	})
+	if err != nil {
+		return w.interrupted(ctx, job, err)
 	}
-	until := time.Now().Add(slice)
-	for {
-		done, err := w.Imports.ApplyStep(ctx, job.Args.CompanyID, job.Args.ImportID)
-		switch {
-		case err != nil:
-			return w.interrupted(ctx, job, err)
-		case done:
-			return w.record(ctx, job)
-		case ctx.Err() != nil:
-			return w.interrupted(ctx, job, ctx.Err())
-		case w.stopping() || time.Now().After(until):
-			if err := w.record(ctx, job); err != nil {
-				return err
-			}
-			return river.JobSnooze(0)
-		}
+	if err := w.record(ctx, job); err != nil || done {
+		return err
 	}
-}
-
-func (w *ImportApply) stopping() bool {
-	select {
-	case <-w.Stopping:
-		return true
-	default:
-		return false
-	}
+	return river.JobSnooze(0)
 }
 
 // interrupted tells the ends of a run apart: an operator cancelled the job, the

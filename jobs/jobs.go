@@ -14,14 +14,18 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
+	"sello/loyalty/coupon"
+	"sello/loyalty/customer"
 	"sello/loyalty/imports"
+	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 )
 
-// The queues, besides imports.Queue, notify.JobQueue and upkeep.Queue.
+// The queues, besides those that the packages of loyalty name.
 const (
-	queueExpiry  = "expiry"
 	queueLimits  = "limits"
 	queueFlatten = "flatten"
 )
@@ -37,12 +41,18 @@ const (
 	DefaultSoftStop = 20 * time.Second
 )
 
-// Config is what New needs. Pool, Imports, Notify and Upkeep are required.
+// Config is what New needs. Pool and the services are required.
 type Config struct {
-	Pool    *pgxpool.Pool
-	Imports *imports.Service
-	Notify  *notify.Service
-	Upkeep  *upkeep.Service
+	Pool      *pgxpool.Pool
+	Imports   *imports.Service
+	Ledger    *ledger.Service
+	Coupons   *coupon.Service
+	Notify    *notify.Service
+	Upkeep    *upkeep.Service
+	Customers *customer.Service
+	Reports   *report.Service
+	// Webhooks tell other systems what happened.
+	Webhooks *webhook.Service
 
 	// Work makes a client that can be started. Without it the client inserts,
 	// retries, cancels and pauses, for processes that only serve.
@@ -66,10 +76,12 @@ type Config struct {
 }
 
 // sizes are the most jobs that run at the same time in one process, by queue.
-// Imports and expiry are few and heavy; messages wait on somebody else's server.
+// Imports, batches of coupons and expiry are few and heavy; messages wait on somebody else's server.
 // The database carries two or three statements a core, so none is large.
 var sizes = map[string]int{
-	imports.Queue: 2, queueExpiry: 2, queueLimits: 1, queueFlatten: 4, notify.JobQueue: 10, upkeep.Queue: 4,
+	imports.Queue: 2, coupon.Queue: 1, ledger.ExpiryQueue: 2, queueLimits: 1, queueFlatten: 4, notify.JobQueue: 10, upkeep.Queue: 4,
+	// One serves a webhook for as long as it has work, mostly waiting for receivers.
+	webhook.Queue: 16,
 }
 
 // New makes the River client of a process and hands it to the services of Config
@@ -84,8 +96,13 @@ var sizes = map[string]int{
 // Every process registers every kind: the one that leads discards stuck jobs of
 // kinds that it does not know.
 func New(c Config) (*river.Client[pgx.Tx], error) {
-	if c.Pool == nil || c.Imports == nil || c.Notify == nil || c.Upkeep == nil {
-		return nil, errors.New("jobs: Pool, Imports, Notify and Upkeep are required")
+	for _, required := range []bool{
+		c.Pool != nil, c.Imports != nil, c.Ledger != nil, c.Coupons != nil, c.Notify != nil, c.Upkeep != nil, c.Customers != nil,
+		c.Reports != nil, c.Webhooks != nil,
+	} {
+		if !required {
+			return nil, errors.New("jobs: Pool and the services are required")
+		}
 	}
 	log := c.Log
 	if log == nil {
@@ -116,7 +133,8 @@ func New(c Config) (*river.Client[pgx.Tx], error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the client of the job queue: %w", err)
 	}
-	c.Imports.Jobs, c.Notify.Jobs, c.Upkeep.Jobs = client, client, client
+	c.Imports.Jobs, c.Ledger.Jobs, c.Coupons.Jobs, c.Notify.Jobs, c.Upkeep.Jobs = client, client, client, client, client
+	c.Customers.Jobs, c.Reports.Jobs, c.Webhooks.Jobs = client, client, client
 	return client, nil
 }
 
@@ -124,17 +142,32 @@ func New(c Config) (*river.Client[pgx.Tx], error) {
 func workers(c Config) *river.Workers {
 	all := river.NewWorkers()
 	river.AddWorker(all, &ImportApply{Imports: c.Imports, Stopping: c.Stopping, Slice: slice(c)})
+	river.AddWorker(all, &CouponBatchMake{Coupons: c.Coupons, Stopping: c.Stopping, Slice: slice(c)})
+	river.AddWorker(all, &CouponExpire{Coupons: c.Coupons, Stopping: c.Stopping, Slice: slice(c)})
 	river.AddWorker(all, &NotifyEmail{Notify: c.Notify})
 	river.AddWorker(all, &Prune{Upkeep: c.Upkeep})
 	river.AddWorker(all, &UpkeepPlan{Upkeep: c.Upkeep})
 	river.AddWorker(all, &UpkeepSweep{Upkeep: c.Upkeep})
+	river.AddWorker(all, &ReportCount{Reports: c.Reports, Slice: slice(c)})
+	river.AddWorker(all, &ReportPlan{Reports: c.Reports})
+	river.AddWorker(all, &LedgerCheck{Reports: c.Reports})
+	river.AddWorker(all, &WebhookDeliver{Webhooks: c.Webhooks, Stopping: c.Stopping, Slice: slice(c)})
+	river.AddWorker(all, &WebhookPlan{Webhooks: c.Webhooks})
+	river.AddWorker(all, &CustomerAttributeIndex{Customers: c.Customers})
+	river.AddWorker(all, &CustomerTraceErase{Customers: c.Customers})
+	many := sliced{Ledger: c.Ledger, Stopping: c.Stopping, Slice: slice(c)}
+	river.AddWorker(all, &PointsExpire{sliced: many})
+	river.AddWorker(all, &CardExpire{sliced: many})
+	river.AddWorker(all, &HoldExpire{sliced: many})
+	river.AddWorker(all, &ExpiryNotice{sliced: many})
+	river.AddWorker(all, &PolicyApply{sliced: many})
 	return all
 }
 
-// slice keeps an import's run well within a time-out that was lowered; zero is
+// slice keeps a long job's run well within a time-out that was lowered; zero is
 // the worker's own.
 func slice(c Config) time.Duration {
-	if c.JobTimeout > 0 && c.JobTimeout/2 < importSlice {
+	if c.JobTimeout > 0 && c.JobTimeout/2 < min(workSlice, reportSlice) {
 		return c.JobTimeout / 2
 	}
 	return 0
@@ -162,6 +195,15 @@ func periodic() []*river.PeriodicJob {
 		river.NewPeriodicJob(river.PeriodicInterval(time.Hour),
 			func() (river.JobArgs, *river.InsertOpts) { return upkeep.Plan{}, nil },
 			&river.PeriodicJobOpts{ID: "upkeep_plan", RunOnStart: true}),
+		river.NewPeriodicJob(river.PeriodicInterval(time.Minute),
+			func() (river.JobArgs, *river.InsertOpts) { return report.Plan{}, nil },
+			&river.PeriodicJobOpts{ID: "report_plan", RunOnStart: true}),
+		river.NewPeriodicJob(river.PeriodicInterval(time.Minute),
+			func() (river.JobArgs, *river.InsertOpts) { return webhook.Plan{}, nil },
+			&river.PeriodicJobOpts{ID: "webhook_plan", RunOnStart: true}),
+		river.NewPeriodicJob(river.PeriodicInterval(time.Minute),
+			func() (river.JobArgs, *river.InsertOpts) { return ledger.HoldExpire{}, nil },
+			&river.PeriodicJobOpts{ID: "hold_expire", RunOnStart: true}),
 	}
 }
 

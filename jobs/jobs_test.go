@@ -19,9 +19,14 @@ import (
 	"sello/db/dbtest"
 	"sello/jobs"
 	"sello/loyalty/auth"
+	"sello/loyalty/coupon"
+	"sello/loyalty/customer"
 	"sello/loyalty/imports"
+	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 )
 
 // buffer is a log that several goroutines write.
@@ -43,12 +48,20 @@ func config(t *testing.T, pool *pgxpool.Pool, log *buffer) jobs.Config {
 		t.Fatal(err)
 	}
 	in := &imports.Service{DB: store, Now: time.Now, SpoolDir: t.TempDir()}
+	hooks, err := webhook.New(webhook.Config{DB: store, Now: time.Now, Secret: []byte("a secret of this test only"), AllowPrivate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	coupons := coupon.New(store, time.Now)
 	return jobs.Config{
-		Pool: pool, Imports: in, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now},
+		Webhooks: hooks, Customers: customer.New(store, time.Now), Ledger: ledger.New(store, time.Now),
+		Pool: pool, Imports: in, Coupons: coupons, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now},
 		Upkeep: &upkeep.Service{
-			DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: time.Now, Issuer: "http://sello.test"}), Imports: in, Now: time.Now,
+			DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: time.Now, Issuer: "http://sello.test"}), Imports: in, Coupons: coupons,
+			Now: time.Now, Webhooks: hooks,
 		},
-		Work: true, Fast: true, Log: slog.New(slog.NewJSONHandler(log, nil)),
+		Reports: &report.Service{DB: store, Ledger: ledger.New(store, time.Now), Now: time.Now},
+		Work:    true, Fast: true, Log: slog.New(slog.NewJSONHandler(log, nil)),
 	}
 }
 
@@ -97,6 +110,7 @@ func TestNewRefuses(t *testing.T) {
 	for name, change := range map[string]func(*jobs.Config){
 		"no pool":                           func(c *jobs.Config) { c.Pool = nil },
 		"no service":                        func(c *jobs.Config) { c.Upkeep = nil },
+		"no reports":                        func(c *jobs.Config) { c.Reports = nil },
 		"rescue while a job may still run":  func(c *jobs.Config) { c.RescueAfter = 40 * time.Second },
 		"a time-out longer than the rescue": func(c *jobs.Config) { c.JobTimeout = 2 * time.Minute },
 	} {
@@ -112,12 +126,13 @@ func TestNewRefuses(t *testing.T) {
 	if err := client.Start(t.Context()); err == nil {
 		t.Error("a client that only inserts could be started")
 	}
-	if c.Imports.Jobs != client || c.Notify.Jobs != client || c.Upkeep.Jobs != client {
+	if c.Imports.Jobs != client || c.Ledger.Jobs != client || c.Notify.Jobs != client || c.Upkeep.Jobs != client || c.Reports.Jobs != client {
 		t.Error("the services did not get the client")
 	}
 }
 
-// TestSchedule: a worker that starts plans the day of each company and sweeps,
+// TestSchedule: a worker that starts plans the day of each company, counts its
+// figures and sweeps,
 // with nobody asking.
 func TestSchedule(t *testing.T) {
 	t.Parallel()
@@ -129,13 +144,16 @@ func TestSchedule(t *testing.T) {
 		}
 	}
 	log := &buffer{}
-	work(t, newClient(t, config(t, pool, log)), map[string]int{"upkeep": 1, "upkeep_plan": 1, "prune": 2})
+	work(t, newClient(t, config(t, pool, log)), map[string]int{
+		"upkeep": 1, "upkeep_plan": 1, "prune": 2, "report_plan": 1, "report_count": 2, "points_expire": 2, "card_expire": 2,
+		"expiry_notice": 2, "hold_expire": 1, "coupon_expire": 2,
+	})
 	var outputs int
 	if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM river_job WHERE state = 'completed' AND metadata ? 'output'`).Scan(&outputs); err != nil {
 		t.Fatal(err)
 	}
-	if outputs < 4 {
-		t.Errorf("%d jobs say what they did, want 4", outputs)
+	if outputs < 14 {
+		t.Errorf("%d jobs say what they did, want 14", outputs)
 	}
 	if log.String() != "" {
 		t.Errorf("a quiet day is logged:\n%s", log)

@@ -85,6 +85,126 @@ const (
 	CodeNothingToReprocess Code = "NOTHING_TO_REPROCESS"
 	CodeJobNotFound        Code = "JOB_NOT_FOUND"
 	CodeQueueNotFound      Code = "QUEUE_NOT_FOUND"
+
+	// Ledger: limits, holds, transfers, returns, lots and the life of cards.
+
+	// CodeAmountOverLimit: more than the card type lets one posting move.
+	CodeAmountOverLimit Code = "AMOUNT_OVER_LIMIT"
+	// CodeCardNotValid: today is outside the card's validity.
+	CodeCardNotValid Code = "CARD_NOT_VALID"
+	// CodeCVVWrong: the card type asks for the card's CVV, and it is missing or another.
+	CodeCVVWrong     Code = "CVV_WRONG"
+	CodeHoldNotFound Code = "HOLD_NOT_FOUND"
+	// CodeHoldEnded: the hold was captured or released, or its time was up.
+	CodeHoldEnded Code = "HOLD_ENDED"
+	// CodeHoldOpen: a hold is open on the card.
+	CodeHoldOpen Code = "HOLD_OPEN"
+	// CodeTransferNotAllowed: the card type's transfer policy forbids it.
+	CodeTransferNotAllowed Code = "TRANSFER_NOT_ALLOWED"
+	CodeMovementNotFound   Code = "MOVEMENT_NOT_FOUND"
+	// CodeNotReversible: a movement of this kind is not taken back.
+	CodeNotReversible Code = "NOT_REVERSIBLE"
+	// CodeReturnTooLarge: more than is left of the movement or the line.
+	CodeReturnTooLarge Code = "RETURN_TOO_LARGE"
+	// CodeLinesMismatch: the lines do not add up, or name one that is not there.
+	CodeLinesMismatch Code = "LINES_MISMATCH"
+	CodeLotNotFound   Code = "LOT_NOT_FOUND"
+	// CodeLotsNotKept: the card type's points do not end, so there are no lots.
+	CodeLotsNotKept Code = "LOTS_NOT_KEPT"
+	// CodeNotPending: the points are usable already, or taken back.
+	CodeNotPending Code = "NOT_PENDING"
+	// CodePolicyApplying: an earlier change of the expiry policy still runs.
+	CodePolicyApplying Code = "POLICY_APPLYING"
+	// CodeCustomerRequired: enabled cards of this type belong to a customer.
+	CodeCustomerRequired Code = "CUSTOMER_REQUIRED"
+	// CodeActiveCardExists: the customer has an enabled card of this type.
+	CodeActiveCardExists Code = "ACTIVE_CARD_EXISTS"
+	// CodeCardHasCustomer: the card is another customer's.
+	CodeCardHasCustomer Code = "CARD_HAS_CUSTOMER"
+	// CodeNumbersUsedUp: no number is left in the card type's ranges.
+	CodeNumbersUsedUp Code = "NUMBERS_USED_UP"
+
+	// report
+	// CodeRangeTooLong: more days are asked for than one answer holds.
+	CodeRangeTooLong Code = "RANGE_TOO_LONG"
+	// CodeReportRebuilding: the figures are being counted anew already.
+	CodeReportRebuilding Code = "REPORT_REBUILDING"
+	// CodeLedgerCheckRunning: the books are being checked already.
+	CodeLedgerCheckRunning Code = "LEDGER_CHECK_RUNNING"
+	// Webhooks.
+
+	// CodeWebhookURLRefused: the address is not https, or not on the public internet.
+	CodeWebhookURLRefused Code = "WEBHOOK_URL_REFUSED"
+	// CodeWebhookLimitReached: the company has as many webhooks as it may have.
+	CodeWebhookLimitReached Code = "WEBHOOK_LIMIT_REACHED"
+	// CodeEventsGone: events behind the place may no longer be kept.
+	CodeEventsGone Code = "EVENTS_GONE"
+	// CodeReplayRunning: the webhook's last replay is still being queued.
+	CodeReplayRunning Code = "REPLAY_RUNNING"
+	// Customers, their attributes and segments.
+
+	// CodeCustomerMerged: the customer is another one now, "intoId".
+	CodeCustomerMerged Code = "CUSTOMER_MERGED"
+	// CodeCustomerErased: the customer's personal data was erased.
+	CodeCustomerErased Code = "CUSTOMER_ERASED"
+	// CodeAttributeUnknown: the company has not defined this attribute, or has
+	// archived it.
+	CodeAttributeUnknown Code = "ATTRIBUTE_UNKNOWN"
+	// CodeAttributeInvalid: the value is not of the attribute's type.
+	CodeAttributeInvalid Code = "ATTRIBUTE_INVALID"
+	// CodeAttributeRequired: the attribute has to have a value.
+	CodeAttributeRequired Code = "ATTRIBUTE_REQUIRED"
+	// CodeAttributeNotReady: earlier customers' values are still being indexed.
+	CodeAttributeNotReady Code = "ATTRIBUTE_NOT_READY"
+	// CodeAttributeLimit: a company has so many attributes at most.
+	CodeAttributeLimit  Code = "ATTRIBUTE_LIMIT"
+	CodeSegmentNotFound Code = "SEGMENT_NOT_FOUND"
+	CodeSegmentArchived Code = "SEGMENT_ARCHIVED"
+	// Coupons.
+	CodeCouponNotFound     Code = "COUPON_NOT_FOUND"
+	CodeCouponTypeNotFound Code = "COUPON_TYPE_NOT_FOUND"
+	CodeCouponTypeArchived Code = "COUPON_TYPE_ARCHIVED"
+	// CodeCouponConsumed: all uses of the coupon are used up.
+	CodeCouponConsumed Code = "COUPON_CONSUMED"
+	CodeCouponVoided   Code = "COUPON_VOIDED"
+	// CodeCouponNotYetValid: its first day is still to come.
+	CodeCouponNotYetValid Code = "COUPON_NOT_YET_VALID"
+	// CodeCouponExpired: its last day has passed.
+	CodeCouponExpired Code = "COUPON_EXPIRED"
+	// CodeCouponCustomerRequired: coupons of the type are somebody's, and nobody was
+	// named.
+	CodeCouponCustomerRequired Code = "COUPON_CUSTOMER_REQUIRED"
+	// CodeCouponOfAnother: the coupon is another customer's.
+	CodeCouponOfAnother Code = "COUPON_OF_ANOTHER_CUSTOMER"
+	// CodeCouponNotRedeemed: the coupon has no redemption with the reference.
+	CodeCouponNotRedeemed   Code = "COUPON_NOT_REDEEMED"
+	CodeCouponBatchNotFound Code = "COUPON_BATCH_NOT_FOUND"
+
+	// Products and rewards.
+	CodeProductNotFound     Code = "PRODUCT_NOT_FOUND"
+	CodeProductCodeNotFound Code = "PRODUCT_CODE_NOT_FOUND"
+	// CodeProductCodeUsed: somebody has used the serial code.
+	CodeProductCodeUsed Code = "PRODUCT_CODE_USED"
+	// CodeProductCodeInactive: the serial code is blocked or past its last day, or
+	// its product is inactive.
+	CodeProductCodeInactive Code = "PRODUCT_CODE_INACTIVE"
+	CodeRewardNotFound      Code = "REWARD_NOT_FOUND"
+	// CodeRewardInactive: the reward is disabled or outside its days.
+	CodeRewardInactive   Code = "REWARD_INACTIVE"
+	CodeRewardOutOfStock Code = "REWARD_OUT_OF_STOCK"
+	// CodeRewardCardTypeMismatch: the reward is paid from cards of another type.
+	CodeRewardCardTypeMismatch Code = "REWARD_CARD_TYPE_MISMATCH"
+	CodeRewardClaimNotFound    Code = "REWARD_CLAIM_NOT_FOUND"
+	// Cards: what their life refuses.
+
+	// CodeBalanceLeft: something is on the card, or still to come.
+	CodeBalanceLeft Code = "BALANCE_LEFT"
+	// CodeCVVLocked: too many CVVs were wrong; the card takes none for a while.
+	CodeCVVLocked Code = "CVV_LOCKED"
+	// Jobs.
+
+	// CodeJobKindNotFound: no job of that kind can be asked for.
+	CodeJobKindNotFound Code = "JOB_KIND_NOT_FOUND"
 )
 
 // Codes lists every code: tests hold the GraphQL enum, the messages in all
@@ -99,6 +219,27 @@ func Codes() []Code {
 		CodeBirthdateRequired, CodePasswordTaken, CodeIdempotencyKeyRequired, CodeIdempotencyMismatch,
 		CodeIdempotencyInProgress, CodeSignInFailed, CodeSessionEnded, CodeScopeExceeded, CodeImportNotFound,
 		CodeImportNotFinished, CodeNothingToReprocess, CodeJobNotFound, CodeQueueNotFound,
+		// Ledger.
+		CodeAmountOverLimit, CodeCardNotValid, CodeCVVWrong, CodeHoldNotFound, CodeHoldEnded, CodeHoldOpen, CodeTransferNotAllowed,
+		CodeMovementNotFound, CodeNotReversible, CodeReturnTooLarge, CodeLinesMismatch, CodeLotNotFound, CodeLotsNotKept,
+		CodeNotPending, CodePolicyApplying, CodeCustomerRequired, CodeActiveCardExists, CodeCardHasCustomer, CodeNumbersUsedUp,
+		CodeRangeTooLong, CodeReportRebuilding, CodeLedgerCheckRunning, // report
+		// Webhooks.
+		CodeWebhookURLRefused, CodeWebhookLimitReached, CodeEventsGone, CodeReplayRunning,
+		// Customers, their attributes and segments.
+		CodeCustomerMerged, CodeCustomerErased, CodeAttributeUnknown, CodeAttributeInvalid, CodeAttributeRequired,
+		CodeAttributeNotReady, CodeAttributeLimit, CodeSegmentNotFound, CodeSegmentArchived,
+		// Coupons.
+		CodeCouponNotFound, CodeCouponTypeNotFound, CodeCouponTypeArchived, CodeCouponConsumed, CodeCouponVoided,
+		CodeCouponNotYetValid, CodeCouponExpired, CodeCouponCustomerRequired, CodeCouponOfAnother, CodeCouponNotRedeemed,
+		CodeCouponBatchNotFound,
+		// Products and rewards.
+		CodeProductNotFound, CodeProductCodeNotFound, CodeProductCodeUsed, CodeProductCodeInactive, CodeRewardNotFound,
+		CodeRewardInactive, CodeRewardOutOfStock, CodeRewardCardTypeMismatch, CodeRewardClaimNotFound,
+		// Cards.
+		CodeBalanceLeft, CodeCVVLocked,
+		// Jobs.
+		CodeJobKindNotFound,
 	}
 }
 

@@ -4,8 +4,9 @@
 -- trip, seq has no gap, and all rows appear together. The card is named by its
 -- code, or by a wallet's key and the contact's phone. Without an amount the
 -- points come from what was spent by the card type's rule, in exact numerics.
--- No row means that something refused it; CardPostRefusal tells what. A key that
--- was used at the same moment breaks idempotency_key_pkey. The look-ups are
+-- No row means that something refused it, or that it takes more than the card's row
+-- (lots, limits, holds that may be due): a book tells, and does. A key that was used
+-- at the same moment breaks idempotency_key_pkey. The look-ups are
 -- materialized: who waits for the card's lock checks the card again after it, and
 -- not all that led to it.
 WITH found AS MATERIALIZED (
@@ -19,7 +20,7 @@ WITH found AS MATERIALIZED (
     WHERE card_type.company_id = @company_id AND card_type.wallet_key = sqlc.narg('wallet_key')::text
       AND card.holder_phone = sqlc.narg('phone')::text
 ), priced AS MATERIALIZED (
-    SELECT found.id AS card_id, staff.id AS staff_id,
+    SELECT found.id AS card_id, staff.id AS staff_id, card_type.expiry_version,
            coalesce(store.id, staff.store_id) AS store_id,
            CASE WHEN sqlc.narg('amount')::numeric IS NOT NULL THEN sqlc.narg('amount')::numeric
                 WHEN card_type.accrual_percentage IS NOT NULL
@@ -36,7 +37,7 @@ WITH found AS MATERIALIZED (
     LEFT JOIN staff_right ON staff_right.company_id = @company_id AND staff_right.staff_id = staff.id
                          AND staff_right.card_type_id = found.card_type_id
     LEFT JOIN store ON store.company_id = @company_id AND store.code = sqlc.narg('store_code')::text
-    WHERE card_type.archived_at IS NULL
+    WHERE card_type.archived_at IS NULL AND card_type.plain
       AND (sqlc.narg('amount')::numeric IS NULL OR scale(trim_scale(sqlc.narg('amount')::numeric)) <= card_type.scale)
       AND (@action::text <> 'recharge' OR card_type.rechargeable)
       AND (NOT card_type.ticket_required OR NOT @is_sale::boolean OR sqlc.narg('reference')::text <> '')
@@ -51,8 +52,9 @@ WITH found AS MATERIALIZED (
     SET balance = card.balance + priced.amount, seq = card.seq + 1, updated_at = @now
     FROM priced
     WHERE card.company_id = @company_id AND card.id = priced.card_id
-      AND card.status = 'enabled'
-      AND priced.amount IS NOT NULL
+      AND card.status = 'enabled' AND card.valid_from IS NULL AND card.valid_to IS NULL AND card.hidden_at IS NULL
+      AND card.expiry_version <= priced.expiry_version -- else the type is another one than it was before the wait
+      AND priced.amount IS NOT NULL AND (priced.amount > 0 OR card.held = 0) AND card.debt = 0
       AND card.balance + priced.amount - card.held >= card.floor
       AND NOT EXISTS (SELECT 1 FROM idempotency_key
                       WHERE idempotency_key.company_id = @company_id AND idempotency_key.id = sqlc.narg('key_id')::uuid)
@@ -74,41 +76,6 @@ SELECT @company_id, moved.id, moved.seq, @action::text, moved.amount, moved.bala
        moved.store_id, moved.staff_id, sqlc.narg('actor_id')
 FROM moved
 RETURNING *;
-
--- name: CardPostRefusal :one
--- CardPostRefusal tells what stood in the way of a CardPost with the same
--- arguments: one row always, each column one of its conditions.
-SELECT card.id AS card_id,
-       card.status AS card_status,
-       card.balance AS card_balance, card.held AS card_held, card.floor AS card_floor,
-       card_type.id AS card_type_id,
-       card_type.archived_at AS card_type_archived_at,
-       card_type.scale AS card_type_scale,
-       card_type.rechargeable,
-       card_type.ticket_required,
-       card_type.accrual_percentage,
-       card_type.ratio_points,
-       store.id AS store_id,
-       staff.id AS staff_id,
-       staff.archived_at AS staff_archived_at,
-       staff_right.accrue, staff_right.redeem, staff_right.adjust,
-       idempotency_key.fingerprint, idempotency_key.card_id AS key_card_id, idempotency_key.seq AS key_seq,
-       idempotency_key.expires_at AS key_expires_at
-FROM company
-LEFT JOIN card_type ON card_type.company_id = company.id
-    AND card_type.id = coalesce(
-        (SELECT c.card_type_id FROM card c WHERE c.company_id = @company_id AND c.code = sqlc.narg('card_code')::text),
-        (SELECT t.id FROM card_type t WHERE t.company_id = @company_id AND t.wallet_key = sqlc.narg('wallet_key')::text))
-LEFT JOIN card ON card.company_id = company.id AND card.id = coalesce(
-        (SELECT c.id FROM card c WHERE c.company_id = @company_id AND c.code = sqlc.narg('card_code')::text),
-        (SELECT c.id FROM card c WHERE c.company_id = @company_id AND c.card_type_id = card_type.id
-                                   AND c.holder_phone = sqlc.narg('phone')::text))
-LEFT JOIN store ON store.company_id = company.id AND store.code = sqlc.narg('store_code')::text
-LEFT JOIN staff ON staff.company_id = company.id AND staff.number = sqlc.narg('staff_number')::bigint
-LEFT JOIN staff_right ON staff_right.company_id = company.id AND staff_right.staff_id = staff.id
-    AND staff_right.card_type_id = card_type.id
-LEFT JOIN idempotency_key ON idempotency_key.company_id = company.id AND idempotency_key.id = sqlc.narg('key_id')::uuid
-WHERE company.id = @company_id;
 
 -- name: IdempotencyKeyDeleteExpired :execrows
 -- IdempotencyKeyDeleteExpired frees one key whose time has passed.

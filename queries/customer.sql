@@ -1,37 +1,52 @@
 -- name: CustomerCreate :one
-INSERT INTO customer (company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate,
+INSERT INTO customer (company_id, id, code, active, first_name, last_name, email, phone, document, document_key, qr_code, birthdate,
                       attributes, name_key, created_at, updated_at)
-VALUES (@company_id, @id, @first_name, @last_name, @email, @phone, @document, @document_key, @qr_code, @birthdate,
+VALUES (@company_id, @id, @code, @active, @first_name, @last_name, @email, @phone, @document, @document_key, @qr_code, @birthdate,
         @attributes, @name_key, @now, @now)
 RETURNING *;
 
 -- name: CustomerUpdate :one
 -- CustomerUpdate changes what is given: the caller merges, under CustomerLock.
 UPDATE customer
-SET first_name = @first_name, last_name = @last_name, email = @email, phone = @phone, document = @document,
+SET code = @code, active = @active, first_name = @first_name, last_name = @last_name, email = @email, phone = @phone, document = @document,
     document_key = @document_key, birthdate = @birthdate, attributes = @attributes,
     name_key = @name_key, updated_at = @now
 WHERE company_id = @company_id AND id = @id
 RETURNING *;
 
--- name: CustomerLock :one
-SELECT * FROM customer WHERE company_id = @company_id AND id = @id FOR UPDATE;
+-- name: CustomersLock :many
+-- CustomersLock takes customers in the order of their ids, so that two who take the
+-- same ones do not wait for each other; hidden ones too.
+SELECT * FROM customer WHERE company_id = @company_id AND id = ANY(@ids::uuid[]) ORDER BY id FOR UPDATE;
 
 -- name: CustomerByID :one
-SELECT * FROM customer WHERE company_id = @company_id AND id = @id;
+-- Look-ups of one customer answer a merged one too: it says who it is now.
+SELECT * FROM customer
+WHERE company_id = @company_id AND id = @id AND (hidden_at IS NULL OR merged_into_id IS NOT NULL);
+
+-- name: CustomerByCode :one
+SELECT * FROM customer
+WHERE company_id = @company_id AND code = @code::text AND (hidden_at IS NULL OR merged_into_id IS NOT NULL);
 
 -- name: CustomerByEmail :one
-SELECT * FROM customer WHERE company_id = @company_id AND email = @email;
+SELECT * FROM customer
+WHERE company_id = @company_id AND email = @email AND (hidden_at IS NULL OR merged_into_id IS NOT NULL);
 
 -- name: CustomerByDocument :one
-SELECT * FROM customer WHERE company_id = @company_id AND document_key = @document_key;
+SELECT * FROM customer
+WHERE company_id = @company_id AND document_key = @document_key AND (hidden_at IS NULL OR merged_into_id IS NOT NULL);
 
 -- name: CustomerByQRCode :one
-SELECT * FROM customer WHERE company_id = @company_id AND qr_code = @qr_code;
+SELECT * FROM customer
+WHERE company_id = @company_id AND qr_code = @qr_code AND (hidden_at IS NULL OR merged_into_id IS NOT NULL);
 
 -- name: CustomerByPhone :one
--- CustomerByPhone finds the person behind a phone; the first registered of several.
-SELECT * FROM customer WHERE company_id = @company_id AND phone = @phone ORDER BY id LIMIT 1;
+-- CustomerByPhone finds the person behind a phone: the first registered of several,
+-- and one who was merged only where there is no other.
+SELECT * FROM customer
+WHERE company_id = @company_id AND phone = @phone AND (hidden_at IS NULL OR merged_into_id IS NOT NULL)
+ORDER BY merged_into_id IS NOT NULL, id
+LIMIT 1;
 
 -- name: CustomerPhoneLock :exec
 -- CustomerPhoneLock makes registrations of one phone follow each other until the
@@ -41,16 +56,18 @@ SELECT * FROM customer WHERE company_id = @company_id AND phone = @phone ORDER B
 SELECT pg_advisory_xact_lock(hashtextextended(concat(@company_id::uuid, @phone::text), 0));
 
 -- name: CustomersByIDs :many
-SELECT * FROM customer WHERE company_id = @company_id AND id = ANY(@ids::uuid[]) ORDER BY id;
+SELECT * FROM customer
+WHERE company_id = @company_id AND id = ANY(@ids::uuid[]) AND (hidden_at IS NULL OR merged_into_id IS NOT NULL)
+ORDER BY id;
 
 -- name: CustomersPage :many
 SELECT * FROM customer
-WHERE company_id = @company_id AND (sqlc.narg('after')::uuid IS NULL OR id > sqlc.narg('after')::uuid)
+WHERE company_id = @company_id AND hidden_at IS NULL AND (sqlc.narg('after')::uuid IS NULL OR id > sqlc.narg('after')::uuid)
 ORDER BY id
 LIMIT @batch_size;
 
 -- name: CustomersCount :one
-SELECT count(*) FROM customer WHERE company_id = @company_id;
+SELECT count(*) FROM customer WHERE company_id = @company_id AND hidden_at IS NULL;
 
 -- name: CustomersSearch :many
 -- CustomersSearch finds customers as spec/pretii.md 3.3 says: each rule is an
@@ -62,6 +79,8 @@ WITH hit AS (
     SELECT id, 1 FROM customer WHERE company_id = @company_id AND document_key = sqlc.narg('text_key')::text
     UNION ALL
     SELECT id, 1 FROM customer WHERE company_id = @company_id AND qr_code = sqlc.narg('exact')::text
+    UNION ALL
+    SELECT id, 1 FROM customer WHERE company_id = @company_id AND code = sqlc.narg('exact')::text
     UNION ALL
     SELECT id, 2 FROM customer WHERE company_id = @company_id AND reverse(phone) COLLATE "C" LIKE sqlc.narg('phone_suffix')::text
     UNION ALL
@@ -76,6 +95,7 @@ WITH hit AS (
 SELECT sqlc.embed(customer), best.rank::integer AS rank
 FROM (SELECT hit.id, min(hit.rank) AS rank FROM hit GROUP BY hit.id) AS best
 JOIN customer ON customer.company_id = @company_id AND customer.id = best.id
-WHERE (best.rank, customer.name_key, customer.id) > (@after_rank::integer, @after_name_key::text, @after::uuid)
+WHERE customer.hidden_at IS NULL
+  AND (best.rank, customer.name_key, customer.id) > (@after_rank::integer, @after_name_key::text, @after::uuid)
 ORDER BY best.rank, customer.name_key, customer.id
 LIMIT @batch_size;

@@ -52,10 +52,10 @@ SELECT * FROM import WHERE company_id = @company_id AND id = @id AND status <> '
 -- The company is the lock's name; it touches no table.
 SELECT pg_advisory_xact_lock(hashtextextended(concat('import', @company_id::uuid), 0));
 
--- name: ImportPlanner :exec
--- ImportPlanner keeps ImportChunkApply on index probes for one transaction. Its
--- joins all go from a chunk of known size to an indexed table, and a hash join
--- there reads the whole table for each chunk.
+-- name: BatchPlanner :exec
+-- BatchPlanner keeps statements over a batch on index probes for one transaction.
+-- Their joins all go from a batch of known size to an indexed table, and a hash join
+-- there reads the whole table for each batch.
 -- @sqlc-vet-disable company-first
 -- It touches no table.
 SELECT set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true);
@@ -101,10 +101,12 @@ UPDATE import SET checked = true, updated_at = @now WHERE company_id = @company_
 -- name: ImportChunkApply :one
 -- ImportChunkApply applies the next rows of an import in one statement
 -- (spec/pretii.md 4.4). chunk takes them in file order; a later pass takes only
--- the rows it can mend. found looks up customer, owner of the document and card;
--- judged rejects, a document going to the earliest row that really takes it;
+-- the rows it can mend. found looks up customer (who a merged one is now), owner of
+-- the document and card;
+-- judged rejects, a document going to the earliest row that really takes it, and
+-- the second of two e-mails of one person (of before and after a merge);
 -- the rest writes. Joins go from the chunk to a table by its index only, never
--- from one part to another (ImportPlanner), so RETURNING carries what the next
+-- from one part to another (BatchPlanner), so RETURNING carries what the next
 -- part needs. Updates take company_id from the part, not from the argument:
 -- with a constant the planner, which knows nothing of a company or a file that
 -- has just arrived, may walk the table and rescan the part for each row; IS TRUE
@@ -112,6 +114,10 @@ UPDATE import SET checked = true, updated_at = @now WHERE company_id = @company_
 -- Movements go in by card: neighbouring index pages are written
 -- together. expected tells the cards that had to move: where moved differs,
 -- a card changed its state under the statement and it has to run again.
+-- Card types that keep lots get one for each posting, less what pays a debt
+-- (Account.earn says the same), and a use moves the ends of the card's other lots
+-- (used_until); the parts that do so are not begun for other types. Points of a file
+-- are usable at once, also where accruals wait.
 WITH chunk AS MATERIALIZED (
     SELECT r.company_id, r.import_id, r.line, r.row_id, r.first_name, r.last_name, r.email, r.document,
            lower(r.document COLLATE "C") AS document_key, r.points, r.first_key, r.last_key,
@@ -129,29 +135,33 @@ WITH chunk AS MATERIALIZED (
            chunk.document_key IS NOT NULL AND known.document_key IS NULL AS takes_document,
            account.id AS card_id,
            CASE WHEN owner.id IS NOT NULL THEN @document_taken::text
-                WHEN chunk.points > 0 AND account.status <> 'enabled' THEN @card_not_enabled::text
+                WHEN chunk.points > 0 AND NOT account.usable THEN @card_not_enabled::text
                 WHEN chunk.points > 0 AND account.balance + chunk.points >= 1000000000000000 THEN @balance_too_large::text
            END AS fault
     FROM chunk
-    LEFT JOIN customer AS known ON known.company_id = @company_id AND known.email = chunk.email
+    LEFT JOIN customer AS met ON met.company_id = @company_id AND met.email = chunk.email
+    LEFT JOIN customer AS known ON known.company_id = @company_id AND known.id = coalesce(met.merged_into_id, met.id)
     LEFT JOIN customer AS owner ON owner.company_id = @company_id
         AND owner.document_key = CASE WHEN known.document_key IS DISTINCT FROM chunk.document_key THEN chunk.document_key END
     LEFT JOIN LATERAL (
-        SELECT card.id, card.status, card.balance
+        SELECT card.id, card.balance,
+               card.status = 'enabled' AND coalesce(card.valid_from <= @today::date, true) AND coalesce(card.valid_to >= @today::date, true) AS usable
         FROM card
         WHERE card.company_id = @company_id AND card.customer_id = known.id AND (card.card_type_id = @card_type_id) IS TRUE
-        ORDER BY card.status = 'enabled' DESC, card.id
+        ORDER BY usable DESC, card.id
         LIMIT 1
     ) AS account ON true
     WHERE chunk.error_code IS NULL OR @pass::smallint > 1
 ), judged AS MATERIALIZED (
     SELECT claim.company_id, claim.import_id, claim.line, claim.row_id, claim.first_name, claim.last_name, claim.email, claim.document, claim.document_key,
            claim.points, claim.first_key, claim.last_key, claim.error_value, claim.customer_id, claim.qr_code,
-           claim.fills_name, claim.takes_document, claim.card_id,
-           CASE WHEN claim.document_key IS NOT NULL AND claim.line > claim.taken_line THEN @document_taken::text
+           claim.fills_name, claim.takes_document, claim.card_id, claim.first_line,
+           CASE WHEN claim.customer_id IS NOT NULL AND claim.line > claim.first_line THEN @email_repeated::text
+                WHEN claim.document_key IS NOT NULL AND claim.line > claim.taken_line THEN @document_taken::text
                 ELSE claim.fault
            END AS fault
     FROM (SELECT found.*,
+                 min(found.line) OVER (PARTITION BY found.customer_id) AS first_line,
                  min(found.line) FILTER (WHERE found.fault IS NULL AND found.takes_document)
                      OVER (PARTITION BY found.document_key) AS taken_line
           FROM found) AS claim
@@ -192,23 +202,47 @@ WITH chunk AS MATERIALIZED (
       AND (NOT accepted.takes_document OR customer.document_key IS NULL)
     RETURNING 1
 ), opened AS (
-    INSERT INTO card (company_id, id, card_type_id, customer_id, code, status, balance, floor, seq, registered_at, created_at, updated_at)
+    INSERT INTO card (company_id, id, card_type_id, customer_id, code, status, balance, floor, seq, expiry_version, registered_at, created_at, updated_at)
     SELECT @company_id, accepted.row_id, @card_type_id, coalesce(accepted.customer_id, accepted.row_id), accepted.code, 'enabled',
-           accepted.points, @floor, CASE WHEN accepted.points > 0 THEN 1 ELSE 0 END, @now, @now, @now
+           accepted.points, @floor, CASE WHEN accepted.points > 0 THEN 1 ELSE 0 END, @expiry_version, @now, @now, @now
     FROM accepted
     WHERE accepted.card_id IS NULL
 ), moved AS (
     UPDATE card
-    SET balance = card.balance + accepted.points, seq = card.seq + 1, updated_at = @now
+    SET balance = card.balance + accepted.points, seq = card.seq + 1, updated_at = @now,
+        debt = least(card.debt, greatest(card.floor - (card.balance + accepted.points - card.held), 0))
     FROM accepted
     WHERE card.company_id = accepted.company_id AND card.id = accepted.card_id AND accepted.points > 0 AND card.status = 'enabled'
-    RETURNING card.id, card.seq, card.balance, accepted.points, accepted.line
+      AND card.expiry_version >= @expiry_version
+    RETURNING card.id, card.seq, card.balance, accepted.points, accepted.line, card.registered_at,
+              least(accepted.points, greatest(card.balance - card.held, 0)) AS remaining
 ), posting AS MATERIALIZED (
-    SELECT moved.id, moved.seq, moved.balance, moved.points, moved.line FROM moved
+    SELECT moved.id, moved.seq, moved.balance, moved.points, moved.line, moved.registered_at, moved.remaining FROM moved
     UNION ALL
-    SELECT accepted.row_id, 1, accepted.points, accepted.points, accepted.line
+    SELECT accepted.row_id, 1, accepted.points, accepted.points, accepted.line, @now, accepted.points
     FROM accepted WHERE accepted.card_id IS NULL AND accepted.points > 0
     ORDER BY 1
+), earned AS (
+    INSERT INTO lot (company_id, card_id, seq, part, state, amount, remaining, earned_on, expires_on, priority)
+    SELECT @company_id, posting.id, posting.seq, 0, CASE WHEN posting.remaining > 0 THEN 'open' ELSE 'closed' END,
+           posting.points, posting.remaining, @today::date,
+           expiry_end(@expiry_policy::text, sqlc.narg('expiry_date')::date, @expiry_count::integer, @expiry_unit::text, @today::date,
+                      timezone(@time_zone::text, posting.registered_at)::date),
+           100
+    FROM posting
+    WHERE @tracks_lots::boolean
+), paid AS (
+    INSERT INTO lot_entry (company_id, card_id, seq, lot_seq, lot_part, amount)
+    SELECT @company_id, posting.id, posting.seq, posting.seq, 0, posting.remaining - posting.points
+    FROM posting
+    WHERE @tracks_lots::boolean AND posting.remaining < posting.points
+), used AS (
+    UPDATE lot
+    SET expires_on = sqlc.narg('used_until')::date
+    FROM accepted
+    WHERE sqlc.narg('used_until')::date IS NOT NULL AND accepted.points > 0
+      AND lot.company_id = accepted.company_id AND lot.card_id = accepted.card_id AND lot.state <> 'closed'
+      AND (lot.expires_on IS NULL OR lot.expires_on < sqlc.narg('used_until')::date)
 ), booked AS (
     INSERT INTO movement (company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, source, description,
                           actor_id, import_id, import_line)
@@ -224,6 +258,7 @@ WITH chunk AS MATERIALIZED (
     SET error_code = judged.fault,
         error_value = CASE judged.fault WHEN @document_taken::text THEN left(judged.document, 100)
                                         ELSE coalesce(judged.error_value, left(judged.email, 100)) END,
+        error_line = CASE WHEN judged.fault = @email_repeated::text THEN judged.first_line END,
         pass = @pass::smallint
     FROM judged
     WHERE import_row.company_id = judged.company_id AND import_row.import_id = judged.import_id AND import_row.line = judged.line
@@ -238,6 +273,21 @@ SELECT (SELECT count(*) FROM chunk)::integer AS rows_read,
        (SELECT coalesce(sum(accepted.points), 0) FROM accepted)::bigint AS points_assigned,
        (SELECT count(*) FROM accepted WHERE accepted.points > 0 AND accepted.card_id IS NOT NULL)::integer AS expected,
        (SELECT count(*) FROM moved)::integer AS moved;
+
+-- name: ImportChunkCards :many
+-- ImportChunkCards locks the cards of the type that the next rows of an import may
+-- post on, in the order of their ids, and waits for them.
+SELECT card.id
+FROM (SELECT r.company_id, r.email FROM import_row r
+      WHERE r.company_id = @company_id AND r.import_id = @import_id AND r.line > @after_line
+        AND (@pass::smallint = 1 OR (r.pass < @pass::smallint AND r.error_code = ANY(@mendable::text[])))
+      ORDER BY r.line
+      LIMIT @batch_size) AS chunk
+JOIN customer ON customer.company_id = chunk.company_id AND customer.email = chunk.email
+JOIN card ON card.company_id = customer.company_id AND card.customer_id = customer.id
+WHERE (card.card_type_id = @card_type_id) IS TRUE
+ORDER BY card.id
+FOR NO KEY UPDATE OF card;
 
 -- name: ImportAdvance :one
 -- ImportAdvance moves the cursor over a chunk, in the chunk's transaction.

@@ -8,6 +8,18 @@ SELECT @company_id, @id, @channel::text, @kind::text, @subject_id::uuid,
        @recipient, @subject, @body, @attachment, 'queued', @now
 RETURNING *;
 
+-- name: NotificationsCreate :exec
+-- NotificationsCreate queues messages, several about one subject among them. The
+-- caller holds what keeps others from telling of the same subjects meanwhile.
+INSERT INTO notification (company_id, id, channel, kind, subject_id, attempt, recipient, subject, body, status, created_at)
+SELECT @company_id, new.id, 'email', new.kind, new.subject_id,
+       row_number() OVER (PARTITION BY new.kind, new.subject_id ORDER BY new.id)
+       + coalesce((SELECT max(n.attempt) FROM notification n
+                   WHERE n.company_id = @company_id AND n.kind = new.kind AND n.subject_id = new.subject_id AND n.channel = 'email'), 0),
+       new.recipient, new.subject, new.body, 'queued', @now
+FROM (SELECT unnest(@ids::uuid[]) AS id, unnest(@kinds::text[]) AS kind, unnest(@subject_ids::uuid[]) AS subject_id,
+             unnest(@recipients::text[]) AS recipient, unnest(@subjects::text[]) AS subject, unnest(@bodies::text[]) AS body) AS new;
+
 -- name: NotificationByID :one
 SELECT * FROM notification WHERE company_id = @company_id AND id = @id;
 

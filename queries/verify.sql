@@ -15,12 +15,16 @@ SELECT chain.company_id, chain.card_id, chain.seq, chain.action, chain.amount, c
        (chain.seq <> chain.previous_seq + 1)::boolean AS gap,
        (chain.seq = chain.previous_seq + 1 AND chain.balance_after <> chain.running_sum
            AND chain.balance_after <> chain.previous_balance + chain.amount)::boolean AS balance_wrong,
-       (CASE chain.action WHEN 'accrue' THEN chain.amount < 0 OR (chain.amount = 0 AND chain.spent IS NULL)
-                          WHEN 'redeem' THEN chain.amount >= 0
-                          WHEN 'recharge' THEN chain.amount <= 0
-                          ELSE chain.amount = 0 END)::boolean AS sign_wrong
+       (CASE WHEN chain.action = 'accrue' THEN chain.amount < 0 OR (chain.amount = 0 AND chain.spent IS NULL)
+                          WHEN chain.action = 'redeem' THEN chain.amount >= 0
+                          WHEN chain.action IN ('recharge', 'transfer_in') THEN chain.amount <= 0
+                          WHEN chain.action = 'transfer_out' THEN chain.amount >= 0
+                          WHEN chain.action = 'expire' THEN chain.amount > 0 AND chain.related_seq IS NULL
+                          WHEN chain.action = 'adjust' THEN chain.amount = 0
+                          WHEN chain.action IN ('reverse', 'write_off') THEN false
+                          ELSE chain.amount <> 0 END)::boolean AS sign_wrong
 FROM (SELECT movement.company_id, movement.card_id, movement.seq, movement.action, movement.amount, movement.balance_after,
-             movement.spent,
+             movement.spent, movement.related_seq,
              coalesce(lag(movement.seq) OVER one_card, 0) AS previous_seq,
              coalesce(lag(movement.balance_after) OVER one_card, 0) AS previous_balance,
              sum(movement.amount) OVER one_card AS running_sum
@@ -29,10 +33,14 @@ FROM (SELECT movement.company_id, movement.card_id, movement.seq, movement.actio
       WINDOW one_card AS (PARTITION BY movement.company_id, movement.card_id ORDER BY movement.seq)) AS chain
 WHERE chain.seq <> chain.previous_seq + 1
    OR (chain.balance_after <> chain.running_sum AND chain.balance_after <> chain.previous_balance + chain.amount)
-   OR CASE chain.action WHEN 'accrue' THEN chain.amount < 0 OR (chain.amount = 0 AND chain.spent IS NULL)
-                        WHEN 'redeem' THEN chain.amount >= 0
-                        WHEN 'recharge' THEN chain.amount <= 0
-                        ELSE chain.amount = 0 END
+   OR CASE WHEN chain.action = 'accrue' THEN chain.amount < 0 OR (chain.amount = 0 AND chain.spent IS NULL)
+                      WHEN chain.action = 'redeem' THEN chain.amount >= 0
+                      WHEN chain.action IN ('recharge', 'transfer_in') THEN chain.amount <= 0
+                      WHEN chain.action = 'transfer_out' THEN chain.amount >= 0
+                      WHEN chain.action = 'expire' THEN chain.amount > 0 AND chain.related_seq IS NULL
+                      WHEN chain.action = 'adjust' THEN chain.amount = 0
+                      WHEN chain.action IN ('reverse', 'write_off') THEN false
+                      ELSE chain.amount <> 0 END
 ORDER BY chain.company_id, chain.card_id, chain.seq
 LIMIT @batch_size;
 
@@ -54,7 +62,7 @@ SELECT coalesce(card.company_id, chain.company_id)::uuid AS company_id,
        (card.id IS NOT NULL AND card.seq <> coalesce(chain.last_seq, 0))::boolean AS seq_wrong,
        (card.id IS NOT NULL AND card.balance <> coalesce(chain.total, 0)
            AND card.balance <> coalesce(last.balance_after, 0))::boolean AS balance_wrong,
-       (card.id IS NOT NULL AND card.balance - card.held < card.floor)::boolean AS below_floor
+       (card.id IS NOT NULL AND card.balance - card.held < card.floor - card.debt)::boolean AS below_floor
 FROM (SELECT * FROM card AS c
       WHERE sqlc.narg('company_id')::uuid IS NULL OR c.company_id = sqlc.narg('company_id')::uuid) AS card
 FULL JOIN (SELECT movement.company_id, movement.card_id, max(movement.seq) AS last_seq, sum(movement.amount) AS total
@@ -67,7 +75,7 @@ LEFT JOIN movement AS last
 WHERE card.id IS NULL
    OR card.seq <> coalesce(chain.last_seq, 0)
    OR (card.balance <> coalesce(chain.total, 0) AND card.balance <> coalesce(last.balance_after, 0))
-   OR card.balance - card.held < card.floor
+   OR card.balance - card.held < card.floor - card.debt
 ORDER BY 1, 2
 LIMIT @batch_size;
 
@@ -135,4 +143,95 @@ WHERE (sqlc.narg('company_id')::uuid IS NULL OR import.company_id = sqlc.narg('c
        OR import.rows_applied < coalesce(posted.movements, 0)
        OR (staged.kept = import.rows_total AND import.rows_applied <> coalesce(posted.movements, 0) + staged.without_points))
 ORDER BY import.company_id, import.id
+LIMIT @batch_size;
+
+-- name: VerifyLots :many
+-- VerifyLots finds lots whose remainder is not their amount and what movements
+-- took and gave, and lots without their movement.
+-- @sqlc-vet-disable company-first
+-- Operators verify all companies at once; the filter is optional.
+SELECT lot.company_id, lot.card_id, lot.seq, lot.part, lot.amount, lot.remaining,
+       coalesce(entries.total, 0)::text AS entries, (movement.seq IS NULL)::boolean AS movement_missing
+FROM (SELECT * FROM lot AS l
+      WHERE sqlc.narg('company_id')::uuid IS NULL OR l.company_id = sqlc.narg('company_id')::uuid) AS lot
+LEFT JOIN (SELECT lot_entry.company_id, lot_entry.card_id, lot_entry.lot_seq, lot_entry.lot_part, sum(lot_entry.amount) AS total
+           FROM lot_entry
+           WHERE sqlc.narg('company_id')::uuid IS NULL OR lot_entry.company_id = sqlc.narg('company_id')::uuid
+           GROUP BY lot_entry.company_id, lot_entry.card_id, lot_entry.lot_seq, lot_entry.lot_part) AS entries
+    ON entries.company_id = lot.company_id AND entries.card_id = lot.card_id AND entries.lot_seq = lot.seq AND entries.lot_part = lot.part
+LEFT JOIN movement ON movement.company_id = lot.company_id AND movement.card_id = lot.card_id AND movement.seq = lot.seq
+WHERE lot.remaining <> lot.amount + coalesce(entries.total, 0) OR movement.seq IS NULL
+ORDER BY lot.company_id, lot.card_id, lot.seq, lot.part
+LIMIT @batch_size;
+
+-- name: VerifyLotSums :many
+-- VerifyLotSums finds cards whose open lots do not come to what is available. A card
+-- that its type's policy has not reached yet has none.
+-- @sqlc-vet-disable company-first
+-- Operators verify all companies at once; the filter is optional.
+SELECT card.company_id, card.id, card.balance, card.held, coalesce(sums.total, 0)::text AS lots
+FROM card
+JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
+LEFT JOIN (SELECT lot.company_id, lot.card_id, sum(lot.remaining) AS total
+           FROM lot
+           WHERE lot.state = 'open' AND (sqlc.narg('company_id')::uuid IS NULL OR lot.company_id = sqlc.narg('company_id')::uuid)
+           GROUP BY lot.company_id, lot.card_id) AS sums ON sums.company_id = card.company_id AND sums.card_id = card.id
+WHERE (sqlc.narg('company_id')::uuid IS NULL OR card.company_id = sqlc.narg('company_id')::uuid)
+  AND coalesce(sums.total, 0) <> CASE WHEN card_type.tracks_lots AND card.expiry_version > 0
+                                      THEN greatest(card.balance - card.held, 0) ELSE 0 END
+ORDER BY card.company_id, card.id
+LIMIT @batch_size;
+
+-- name: VerifyHolds :many
+-- VerifyHolds finds cards whose held is not what their open holds and their
+-- movements come to.
+-- @sqlc-vet-disable company-first
+-- Operators verify all companies at once; the filter is optional.
+SELECT card.company_id, card.id, card.held, coalesce(open.total, 0)::text AS holds, coalesce(moved.total, 0)::text AS movements
+FROM card
+LEFT JOIN (SELECT hold.company_id, hold.card_id, sum(hold.amount) AS total
+           FROM hold
+           WHERE hold.status = 'open' AND (sqlc.narg('company_id')::uuid IS NULL OR hold.company_id = sqlc.narg('company_id')::uuid)
+           GROUP BY hold.company_id, hold.card_id) AS open ON open.company_id = card.company_id AND open.card_id = card.id
+LEFT JOIN (SELECT movement.company_id, movement.card_id, sum(movement.held) AS total
+           FROM movement
+           WHERE movement.held IS NOT NULL AND (sqlc.narg('company_id')::uuid IS NULL OR movement.company_id = sqlc.narg('company_id')::uuid)
+           GROUP BY movement.company_id, movement.card_id) AS moved ON moved.company_id = card.company_id AND moved.card_id = card.id
+WHERE (sqlc.narg('company_id')::uuid IS NULL OR card.company_id = sqlc.narg('company_id')::uuid)
+  AND (card.held <> coalesce(open.total, 0) OR card.held <> coalesce(moved.total, 0))
+ORDER BY card.company_id, card.id
+LIMIT @batch_size;
+
+-- name: VerifyPairs :many
+-- VerifyPairs finds halves of transfers whose other half is not there or of another
+-- amount, and returns that come to more than what they return.
+-- @sqlc-vet-disable company-first
+-- Operators verify all companies at once; the filter is optional.
+SELECT movement.company_id, movement.card_id, movement.seq, movement.action, movement.amount,
+       (other.seq IS NULL)::boolean AS other_missing, coalesce(other.amount, 0)::numeric AS other_amount
+FROM movement
+LEFT JOIN movement AS other
+    ON other.company_id = movement.company_id AND other.card_id = movement.related_card_id AND other.seq = movement.related_seq
+WHERE (sqlc.narg('company_id')::uuid IS NULL OR movement.company_id = sqlc.narg('company_id')::uuid)
+  AND ((movement.action IN ('transfer_out', 'transfer_in')
+        AND (other.seq IS NULL OR other.amount <> -movement.amount
+             OR other.related_card_id <> movement.card_id OR other.related_seq <> movement.seq))
+       OR (movement.action = 'reverse' AND other.seq IS NULL))
+ORDER BY movement.company_id, movement.card_id, movement.seq
+LIMIT @batch_size;
+
+-- name: VerifyReturns :many
+-- VerifyReturns finds movements of which more was taken back than they came to.
+-- @sqlc-vet-disable company-first
+-- Operators verify all companies at once; the filter is optional.
+SELECT origin.company_id, origin.card_id, origin.seq, origin.amount, taken.total::text AS returned
+FROM (SELECT movement.company_id, movement.related_card_id, movement.related_seq, sum(abs(movement.amount)) AS total
+      FROM movement
+      WHERE movement.action = 'reverse' AND (sqlc.narg('company_id')::uuid IS NULL OR movement.company_id = sqlc.narg('company_id')::uuid)
+      GROUP BY movement.company_id, movement.related_card_id, movement.related_seq) AS taken
+JOIN movement AS origin
+    ON origin.company_id = taken.company_id AND origin.card_id = taken.related_card_id AND origin.seq = taken.related_seq
+LEFT JOIN lot ON lot.company_id = origin.company_id AND lot.card_id = origin.card_id AND lot.seq = origin.seq AND lot.part = 0
+WHERE taken.total > CASE origin.action WHEN 'pend' THEN coalesce(lot.amount, 0) ELSE abs(origin.amount) END
+ORDER BY origin.company_id, origin.card_id, origin.seq
 LIMIT @batch_size;

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -32,6 +34,10 @@ type Config struct {
 	Metrics *ops.Metrics
 	Health  *ops.Health
 
+	// BatchCodes writes the file of a batch of coupons, by its opaque id; without it
+	// the path is not there.
+	BatchCodes func(ctx context.Context, id string, w io.Writer) error
+
 	// OpsElsewhere says that probes and figures have a listener of their own
 	// (OPS_ADDR): /metrics is then not here. Otherwise it takes a credential with
 	// the scope platform.
@@ -52,6 +58,8 @@ type Config struct {
 	HideSchema bool
 	// GraphiQL mounts the explorer.
 	GraphiQL bool
+	// Customers gives people's data out, as downloads; nil for none.
+	Customers Exporter
 	// Mounts are the legacy shims and whatever else signs in by itself.
 	Mounts []Mount
 	// Home is where "/" leads and a sign-in without a destination ends:

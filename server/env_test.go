@@ -25,12 +25,15 @@ import (
 	"sello/jobs"
 	"sello/loyalty/auth"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 	"sello/server"
 	"sello/server/ops"
 )
@@ -98,15 +101,24 @@ func newEnv(t *testing.T, change ...func(*server.Config)) *env {
 	t.Cleanup(e.auth.Wait)
 	in := &imports.Service{DB: store, Now: time.Now, SpoolDir: t.TempDir()}
 	mail := &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now}
+	hooks, err := webhook.New(webhook.Config{DB: store, Now: time.Now, Secret: []byte("a secret of this test only"), AllowPrivate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	people := customer.New(store, time.Now)
+	coupons := coupon.New(store, time.Now)
+	books := ledger.New(store, time.Now)
 	e.river, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Notify: mail, Upkeep: &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Now: time.Now},
+		Pool: e.pool, Imports: in, Ledger: books, Coupons: coupons, Notify: mail, Webhooks: hooks, Customers: people,
+		Upkeep:  &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Coupons: coupons, Webhooks: hooks, Now: time.Now},
+		Reports: &report.Service{DB: store, Ledger: books, Now: time.Now},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	resolver := &graph.Resolver{
-		Auth: e.auth, Companies: &company.Service{DB: store, Now: time.Now}, Customers: &customer.Service{DB: store, Now: time.Now},
-		Ledger: ledger.New(store, time.Now), Imports: in, Notify: mail, Queue: &queue.Service{DB: store, River: e.river, Now: time.Now},
+		Auth: e.auth, Companies: &company.Service{DB: store, Now: time.Now}, Customers: people,
+		Ledger: books, Imports: in, Notify: mail, Queue: &queue.Service{DB: store, River: e.river, Now: time.Now},
 	}
 	e.health = ops.NewHealth(
 		ops.Check{Name: "database", Run: e.pool.Ping},

@@ -28,12 +28,24 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			if strings.HasSuffix(route, "z") { // /livez, /readyz: every few seconds
 				level = slog.LevelDebug
 			}
-			s.cfg.Log.LogAttrs(r.Context(), level, "request",
-				slog.String("method", method(r)), slog.String("route", route), slog.Int("status", status),
-				slog.Int("bytes", recorded.BytesWritten()), slog.Float64("ms", float64(took.Microseconds())/1000))
+			s.access(r, level, route, status, recorded.BytesWritten(), took)
 		}()
 		next.ServeHTTP(recorded, r)
 	})
+}
+
+// access writes the request's line. It goes to the handler without the logger, which
+// would look up who calls it each time.
+func (s *Server) access(r *http.Request, level slog.Level, route string, status, bytes int, took time.Duration) {
+	handler := s.cfg.Log.Handler()
+	if !handler.Enabled(r.Context(), level) {
+		return
+	}
+	line := slog.NewRecord(time.Now(), level, "request", 0)
+	line.AddAttrs(
+		slog.String("method", method(r)), slog.String("route", route), slog.Int("status", status),
+		slog.Int("bytes", bytes), slog.Float64("ms", float64(took.Microseconds())/1000))
+	_ = handler.Handle(r.Context(), line) // there is nowhere to tell that it failed
 }
 
 // routeOf is the pattern of the route that served the request, "none" if no

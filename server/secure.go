@@ -1,6 +1,7 @@
 package server
 
 import (
+	"maps"
 	"net/http"
 	"time"
 )
@@ -8,18 +9,23 @@ import (
 // answersOnly is the policy of answers that are no pages; pages set their own.
 const answersOnly = "default-src 'none'; frame-ancestors 'none'"
 
-// secure sets the headers by which browsers guard an answer. Handlers replace
-// what a page of theirs needs otherwise.
+// guards are the headers by which browsers guard an answer. Their values are shared
+// by all answers: a header that is set anew gets a value of its own.
+var guards = http.Header{
+	"Content-Security-Policy":      {answersOnly},
+	"X-Content-Type-Options":       {"nosniff"},
+	"X-Frame-Options":              {"DENY"},
+	"Referrer-Policy":              {"no-referrer"},
+	"Cross-Origin-Opener-Policy":   {"same-origin"},
+	"Cross-Origin-Resource-Policy": {"same-origin"},
+	"Cache-Control":                {"no-store"},
+}
+
+// secure sets the guards. Handlers replace what a page of theirs needs otherwise.
 func (s *Server) secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", answersOnly)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
+		maps.Copy(h, guards)
 		if s.https {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}

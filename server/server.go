@@ -61,6 +61,9 @@ func (s *Server) routes() http.Handler {
 	r.Group(func(r chi.Router) {
 		r.Use(s.signIn(graphQLErrors{}), s.limitRate(graphQLErrors{}))
 		r.Handle("/graphql", s.graphqlEndpoint())
+		if s.cfg.Customers != nil {
+			r.Get(exportPath, s.exportEndpoint)
+		}
 	})
 	r.Group(func(r chi.Router) {
 		r.Use(s.signIn(textErrors{}), s.limitRate(textErrors{}))
@@ -68,6 +71,9 @@ func (s *Server) routes() http.Handler {
 		r.Handle(signin.OutPath, s.pages.SignOut())
 		r.Handle(consolePath, http.RedirectHandler(consolePath+"/", http.StatusMovedPermanently))
 		r.Handle(consolePath+"/*", s.consoleEndpoint())
+		if s.cfg.BatchCodes != nil {
+			r.Get(codesPath, s.batchCodes)
+		}
 		if !s.cfg.OpsElsewhere {
 			r.Method(http.MethodGet, "/metrics", s.forPlatform(s.cfg.Metrics.Handler()))
 		}

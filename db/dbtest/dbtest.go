@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"sello/db"
 )
 
 // poolSize is enough for a test that races a handful of workers, and lets some
@@ -22,6 +24,7 @@ func New(tb testing.TB) *pgxpool.Pool {
 		tb.Fatalf("dbtest: %v", err)
 	}
 	config.MaxConns = poolSize
+	config.AfterConnect = db.RegisterTypes
 	pool, err := pgxpool.NewWithConfig(tb.Context(), config)
 	if err != nil {
 		tb.Fatalf("dbtest: %v", err)

@@ -9,6 +9,7 @@ import (
 	"sello/graph/model"
 	"sello/loyalty/customer"
 	"sello/loyalty/ledger"
+	"sello/loyalty/report"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -21,12 +22,25 @@ import (
 // region    ************************** generated!.gotpl **************************
 
 type CardResolver interface {
+	Available(ctx context.Context, obj *ledger.Card) (*decimal.Decimal, error)
+	Pending(ctx context.Context, obj *ledger.Card) (*decimal.Decimal, error)
+
 	CardType(ctx context.Context, obj *ledger.Card) (*ledger.CardType, error)
 	Customer(ctx context.Context, obj *ledger.Card) (*customer.Customer, error)
 
 	Movements(ctx context.Context, obj *ledger.Card, first *int, after *string) (*model.MovementConnection, error)
+
+	ReplacedBy(ctx context.Context, obj *ledger.Card) (*ledger.Card, error)
+
+	ExpiryPlan(ctx context.Context, obj *ledger.Card) ([]*ledger.Expiring, error)
+	Notices(ctx context.Context, obj *ledger.Card) ([]*ledger.Notice, error)
+	Holds(ctx context.Context, obj *ledger.Card, first *int, after *string, openOnly *bool) (*model.HoldConnection, error)
+	Lots(ctx context.Context, obj *ledger.Card, first *int, after *string) (*model.LotConnection, error)
+	BalanceAsOf(ctx context.Context, obj *ledger.Card, at time.Time, by *report.By) (*decimal.Decimal, error)
 }
 type CardTypeResolver interface {
+	NumberRanges(ctx context.Context, obj *ledger.CardType) ([]*ledger.NumberRange, error)
+
 	Cards(ctx context.Context, obj *ledger.CardType, first *int, after *string, enabledOnly *bool) (*model.CardConnection, error)
 }
 
@@ -61,6 +75,80 @@ func (ec *executionContext) field_CardType_cards_args(ctx context.Context, rawAr
 		return nil, err
 	}
 	args["enabledOnly"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Card_balanceAsOf_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "at",
+		func(ctx context.Context, v any) (time.Time, error) {
+			return ec.unmarshalNDateTime2timeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["at"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "by",
+		func(ctx context.Context, v any) (*report.By, error) {
+			return ec.unmarshalOBalanceTime2ᚖselloᚋloyaltyᚋreportᚐBy(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["by"] = arg1
+	return args, nil
+}
+
+func (ec *executionContext) field_Card_holds_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "openOnly",
+		func(ctx context.Context, v any) (*bool, error) {
+			return ec.unmarshalOBoolean2ᚖbool(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["openOnly"] = arg2
+	return args, nil
+}
+
+func (ec *executionContext) field_Card_lots_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg1
 	return args, nil
 }
 
@@ -260,18 +348,41 @@ func (ec *executionContext) _Card_available(ctx context.Context, field graphql.C
 			return ec.fieldContext_Card_available(ctx, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Available()
+			return ec.Resolvers.Card().Available(ctx, obj)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
-			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
 		},
 		true,
 		true,
 	)
 }
 func (ec *executionContext) fieldContext_Card_available(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Card", field, true, false, errors.New("field of type Decimal does not have child fields"))
+	return graphql.NewScalarFieldContext("Card", field, true, true, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _Card_pending(ctx context.Context, field graphql.CollectedField, obj *ledger.Card) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Card_pending(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Card().Pending(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Card_pending(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Card", field, true, true, errors.New("field of type Decimal does not have child fields"))
 }
 
 func (ec *executionContext) _Card_seq(ctx context.Context, field graphql.CollectedField, obj *ledger.Card) (ret graphql.Marshaler) {
@@ -474,6 +585,130 @@ func (ec *executionContext) fieldContext_Card_movements(ctx context.Context, fie
 	return fc, nil
 }
 
+func (ec *executionContext) _Card_validFrom(ctx context.Context, field graphql.CollectedField, obj *ledger.Card) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Card_validFrom(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ValidFrom, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODate2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Card_validFrom(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Card", field, false, false, errors.New("field of type Date does not have child fields"))
+}
+
+func (ec *executionContext) _Card_validTo(ctx context.Context, field graphql.CollectedField, obj *ledger.Card) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Card_validTo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ValidTo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODate2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Card_validTo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Card", field, false, false, errors.New("field of type Date does not have child fields"))
+}
+
+func (ec *executionContext) _Card_statusReason(ctx context.Context, field graphql.CollectedField, obj *ledger.Card) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Card_statusReason(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StatusReason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Card_statusReason(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Card", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _Card_statusAt(ctx context.Context, field graphql.CollectedField, obj *ledger.Card) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Card_statusAt(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StatusAt, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODateTime2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Card_statusAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Card", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func (ec *executionContext) _Card_replacedBy(ctx context.Context, field graphql.CollectedField, obj *ledger.Card) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Card_replacedBy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Card().ReplacedBy(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ledger.Card) graphql.Marshaler {
+			return ec.marshalOCard2ᚖselloᚋloyaltyᚋledgerᚐCard(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Card_replacedBy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Card",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Card(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Card_registeredAt(ctx context.Context, field graphql.CollectedField, obj *ledger.Card) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -518,6 +753,202 @@ func (ec *executionContext) _Card_createdAt(ctx context.Context, field graphql.C
 }
 func (ec *executionContext) fieldContext_Card_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("Card", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func (ec *executionContext) _Card_expiryPlan(ctx context.Context, field graphql.CollectedField, obj *ledger.Card) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Card_expiryPlan(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Card().ExpiryPlan(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ledger.Expiring) graphql.Marshaler {
+			return ec.marshalNExpiringPoints2ᚕᚖselloᚋloyaltyᚋledgerᚐExpiringᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Card_expiryPlan(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Card",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExpiringPoints(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Card_notices(ctx context.Context, field graphql.CollectedField, obj *ledger.Card) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Card_notices(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Card().Notices(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ledger.Notice) graphql.Marshaler {
+			return ec.marshalNExpiryNotice2ᚕᚖselloᚋloyaltyᚋledgerᚐNoticeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Card_notices(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Card",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ExpiryNotice(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Card_holds(ctx context.Context, field graphql.CollectedField, obj *ledger.Card) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Card_holds(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Card().Holds(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string), fc.Args["openOnly"].(*bool))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.HoldConnection) graphql.Marshaler {
+			return ec.marshalNHoldConnection2ᚖselloᚋgraphᚋmodelᚐHoldConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Card_holds(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Card",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_HoldConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Card_holds_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Card_lots(ctx context.Context, field graphql.CollectedField, obj *ledger.Card) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Card_lots(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Card().Lots(ctx, obj, fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.LotConnection) graphql.Marshaler {
+			return ec.marshalNLotConnection2ᚖselloᚋgraphᚋmodelᚐLotConnection(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Card_lots(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Card",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LotConnection(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Card_lots_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Card_balanceAsOf(ctx context.Context, field graphql.CollectedField, obj *ledger.Card) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Card_balanceAsOf(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Card().BalanceAsOf(ctx, obj, fc.Args["at"].(time.Time), fc.Args["by"].(*report.By))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Card_balanceAsOf(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Card",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("field of type Decimal does not have child fields")
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Card_balanceAsOf_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _CardConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.CardConnection) (ret graphql.Marshaler) {
@@ -662,6 +1093,61 @@ func (ec *executionContext) fieldContext_CardEdge_node(_ context.Context, field 
 	return fc, nil
 }
 
+func (ec *executionContext) _CardNumberNextPayload_number(ctx context.Context, field graphql.CollectedField, obj *model.CardNumberNextPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardNumberNextPayload_number(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Number, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CardNumberNextPayload_number(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardNumberNextPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CardNumberNextPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.CardNumberNextPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardNumberNextPayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖselloᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardNumberNextPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CardNumberNextPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _CardPayload_card(ctx context.Context, field graphql.CollectedField, obj *model.CardPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -694,6 +1180,52 @@ func (ec *executionContext) fieldContext_CardPayload_card(_ context.Context, fie
 	return fc, nil
 }
 
+func (ec *executionContext) _CardPayload_cvv(ctx context.Context, field graphql.CollectedField, obj *model.CardPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardPayload_cvv(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cvv, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CardPayload_cvv(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardPayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CardPayload_replayed(ctx context.Context, field graphql.CollectedField, obj *model.CardPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardPayload_replayed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Replayed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardPayload_replayed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _CardPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.CardPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -716,6 +1248,148 @@ func (ec *executionContext) _CardPayload_userErrors(ctx context.Context, field g
 func (ec *executionContext) fieldContext_CardPayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "CardPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CardReplacePayload_card(ctx context.Context, field graphql.CollectedField, obj *model.CardReplacePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardReplacePayload_card(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Card, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ledger.Card) graphql.Marshaler {
+			return ec.marshalOCard2ᚖselloᚋloyaltyᚋledgerᚐCard(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CardReplacePayload_card(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CardReplacePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Card(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CardReplacePayload_replaced(ctx context.Context, field graphql.CollectedField, obj *model.CardReplacePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardReplacePayload_replaced(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Replaced, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ledger.Card) graphql.Marshaler {
+			return ec.marshalOCard2ᚖselloᚋloyaltyᚋledgerᚐCard(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CardReplacePayload_replaced(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CardReplacePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Card(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CardReplacePayload_cvv(ctx context.Context, field graphql.CollectedField, obj *model.CardReplacePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardReplacePayload_cvv(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cvv, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CardReplacePayload_cvv(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardReplacePayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CardReplacePayload_replayed(ctx context.Context, field graphql.CollectedField, obj *model.CardReplacePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardReplacePayload_replayed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Replayed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardReplacePayload_replayed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardReplacePayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CardReplacePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.CardReplacePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardReplacePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖselloᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardReplacePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CardReplacePayload",
 		Field:      field,
 		IsMethod:   false,
 		IsResolver: false,
@@ -1103,6 +1777,406 @@ func (ec *executionContext) fieldContext_CardType_redeemUrl(_ context.Context, f
 	return graphql.NewScalarFieldContext("CardType", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
+func (ec *executionContext) _CardType_overdraft(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_overdraft(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Overdraft(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_overdraft(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, true, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _CardType_numberRanges(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_numberRanges(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.CardType().NumberRanges(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ledger.NumberRange) graphql.Marshaler {
+			return ec.marshalNNumberRange2ᚕᚖselloᚋloyaltyᚋledgerᚐNumberRangeᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_numberRanges(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CardType",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_NumberRange(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _CardType_numberLength(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_numberLength(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.NumberLength, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int16) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint16(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_numberLength(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CardType_checkDigit(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_checkDigit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Check(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ledger.CheckDigit) graphql.Marshaler {
+			return ec.marshalNCheckDigit2selloᚋloyaltyᚋledgerᚐCheckDigit(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_checkDigit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, true, false, errors.New("field of type CheckDigit does not have child fields"))
+}
+
+func (ec *executionContext) _CardType_startingBalance(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_startingBalance(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.StartingBalance, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_startingBalance(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _CardType_nominated(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_nominated(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nominated, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_nominated(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CardType_oneActiveCard(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_oneActiveCard(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.OneActiveCard, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_oneActiveCard(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CardType_cvvRequired(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_cvvRequired(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.CvvRequired, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_cvvRequired(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CardType_loadLimit(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_loadLimit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LoadLimit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_loadLimit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _CardType_transactionLimit(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_transactionLimit(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TransactionLimit, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_transactionLimit(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _CardType_transferPolicy(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_transferPolicy(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Transfers(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ledger.TransferPolicy) graphql.Marshaler {
+			return ec.marshalNTransferPolicy2selloᚋloyaltyᚋledgerᚐTransferPolicy(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_transferPolicy(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, true, false, errors.New("field of type TransferPolicy does not have child fields"))
+}
+
+func (ec *executionContext) _CardType_validFrom(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_validFrom(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ValidFrom, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODate2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_validFrom(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, false, false, errors.New("field of type Date does not have child fields"))
+}
+
+func (ec *executionContext) _CardType_validTo(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_validTo(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ValidTo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return ec.marshalODate2ᚖtimeᚐTime(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_validTo(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, false, false, errors.New("field of type Date does not have child fields"))
+}
+
+func (ec *executionContext) _CardType_validDays(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_validDays(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ValidDays, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *int32) graphql.Marshaler {
+			return ec.marshalOInt2ᚖint32(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_validDays(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CardType_forfeitOnExpiry(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_forfeitOnExpiry(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ForfeitOnExpiry, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_forfeitOnExpiry(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func (ec *executionContext) _CardType_returnShortfall(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_returnShortfall(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Shortfall(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ledger.Shortfall) graphql.Marshaler {
+			return ec.marshalNReturnShortfall2selloᚋloyaltyᚋledgerᚐShortfall(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_returnShortfall(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, true, false, errors.New("field of type ReturnShortfall does not have child fields"))
+}
+
+func (ec *executionContext) _CardType_returnedLotDays(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_returnedLotDays(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.ReturnedLotDays, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int16) graphql.Marshaler {
+			return ec.marshalNInt2int16(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_returnedLotDays(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
 func (ec *executionContext) _CardType_cards(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1191,6 +2265,38 @@ func (ec *executionContext) _CardType_createdAt(ctx context.Context, field graph
 }
 func (ec *executionContext) fieldContext_CardType_createdAt(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("CardType", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func (ec *executionContext) _CardType_expiry(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_expiry(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Expiry(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ledger.TypeExpiry) graphql.Marshaler {
+			return ec.marshalNCardTypeExpiry2ᚖselloᚋloyaltyᚋledgerᚐTypeExpiry(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_expiry(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CardType",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CardTypeExpiry(ctx, field)
+		},
+	}
+	return fc, nil
 }
 
 func (ec *executionContext) _CardTypeConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.CardTypeConnection) (ret graphql.Marshaler) {
@@ -1376,6 +2482,176 @@ func (ec *executionContext) fieldContext_CardTypePayload_userErrors(_ context.Co
 	return fc, nil
 }
 
+func (ec *executionContext) _CardsIssuePayload_firstCode(ctx context.Context, field graphql.CollectedField, obj *model.CardsIssuePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardsIssuePayload_firstCode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.FirstCode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CardsIssuePayload_firstCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardsIssuePayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CardsIssuePayload_lastCode(ctx context.Context, field graphql.CollectedField, obj *model.CardsIssuePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardsIssuePayload_lastCode(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.LastCode, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_CardsIssuePayload_lastCode(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardsIssuePayload", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _CardsIssuePayload_count(ctx context.Context, field graphql.CollectedField, obj *model.CardsIssuePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardsIssuePayload_count(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Count, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardsIssuePayload_count(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardsIssuePayload", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _CardsIssuePayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.CardsIssuePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardsIssuePayload_userErrors(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.UserErrors, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.UserError) graphql.Marshaler {
+			return ec.marshalNUserError2ᚕᚖselloᚋgraphᚋmodelᚐUserErrorᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardsIssuePayload_userErrors(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "CardsIssuePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_UserError(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _NumberRange_prefixStart(ctx context.Context, field graphql.CollectedField, obj *ledger.NumberRange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NumberRange_prefixStart(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Start, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NumberRange_prefixStart(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NumberRange", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _NumberRange_prefixEnd(ctx context.Context, field graphql.CollectedField, obj *ledger.NumberRange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NumberRange_prefixEnd(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.End, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return ec.marshalNString2string(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NumberRange_prefixEnd(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NumberRange", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func (ec *executionContext) _NumberRange_suggested(ctx context.Context, field graphql.CollectedField, obj *ledger.NumberRange) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_NumberRange_suggested(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Suggested, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_NumberRange_suggested(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("NumberRange", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
@@ -1417,6 +2693,177 @@ func (ec *executionContext) unmarshalInputAccrualRatioInput(ctx context.Context,
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputCardActivateInput(ctx context.Context, obj any) (model.CardActivateInput, error) {
+	var it model.CardActivateInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"code", "reason", "customerId", "validFrom", "validTo", "amount", "idempotencyKey"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		case "customerId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("customerId"))
+			data, err := ec.unmarshalOID2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CustomerID = data
+		case "validFrom":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("validFrom"))
+			data, err := ec.unmarshalODate2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ValidFrom = data
+		case "validTo":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("validTo"))
+			data, err := ec.unmarshalODate2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ValidTo = data
+		case "amount":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("amount"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Amount = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCardAssignInput(ctx context.Context, obj any) (model.CardAssignInput, error) {
+	var it model.CardAssignInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"code", "reason", "customerId"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		case "customerId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("customerId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CustomerID = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCardCancelInput(ctx context.Context, obj any) (model.CardCancelInput, error) {
+	var it model.CardCancelInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["writeOff"]; !present {
+		asMap["writeOff"] = false
+	}
+
+	fieldsInOrder := [...]string{"code", "reason", "writeOff", "idempotencyKey"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		case "writeOff":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("writeOff"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.WriteOff = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputCardCreateInput(ctx context.Context, obj any) (model.CardCreateInput, error) {
 	var it model.CardCreateInput
 	if obj == nil {
@@ -1428,7 +2875,7 @@ func (ec *executionContext) unmarshalInputCardCreateInput(ctx context.Context, o
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"cardTypeCode", "code", "customerId"}
+	fieldsInOrder := [...]string{"cardTypeCode", "code", "customerId", "validFrom", "validTo", "amount", "reason", "idempotencyKey"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1456,6 +2903,233 @@ func (ec *executionContext) unmarshalInputCardCreateInput(ctx context.Context, o
 				return it, err
 			}
 			it.CustomerID = data
+		case "validFrom":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("validFrom"))
+			data, err := ec.unmarshalODate2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ValidFrom = data
+		case "validTo":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("validTo"))
+			data, err := ec.unmarshalODate2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ValidTo = data
+		case "amount":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("amount"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Amount = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCardCvvResetInput(ctx context.Context, obj any) (model.CardCvvResetInput, error) {
+	var it model.CardCvvResetInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"code", "reason"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCardDisableInput(ctx context.Context, obj any) (model.CardDisableInput, error) {
+	var it model.CardDisableInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"code", "reason"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCardEnableInput(ctx context.Context, obj any) (model.CardEnableInput, error) {
+	var it model.CardEnableInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"code", "reason"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCardNumberNextInput(ctx context.Context, obj any) (model.CardNumberNextInput, error) {
+	var it model.CardNumberNextInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"cardTypeCode"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "cardTypeCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cardTypeCode"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CardTypeCode = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCardReplaceInput(ctx context.Context, obj any) (model.CardReplaceInput, error) {
+	var it model.CardReplaceInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"code", "reason", "newCode", "idempotencyKey"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		case "newCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("newCode"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NewCode = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
 		}
 	}
 	return it, nil
@@ -1536,8 +3210,32 @@ func (ec *executionContext) unmarshalInputCardTypeCreateInput(ctx context.Contex
 	if _, present := asMap["redeemUrl"]; !present {
 		asMap["redeemUrl"] = ""
 	}
+	if _, present := asMap["checkDigit"]; !present {
+		asMap["checkDigit"] = "NONE"
+	}
+	if _, present := asMap["nominated"]; !present {
+		asMap["nominated"] = false
+	}
+	if _, present := asMap["oneActiveCard"]; !present {
+		asMap["oneActiveCard"] = false
+	}
+	if _, present := asMap["cvvRequired"]; !present {
+		asMap["cvvRequired"] = false
+	}
+	if _, present := asMap["transferPolicy"]; !present {
+		asMap["transferPolicy"] = "NONE"
+	}
+	if _, present := asMap["forfeitOnExpiry"]; !present {
+		asMap["forfeitOnExpiry"] = false
+	}
+	if _, present := asMap["returnShortfall"]; !present {
+		asMap["returnShortfall"] = "REFUSE"
+	}
+	if _, present := asMap["returnedLotDays"]; !present {
+		asMap["returnedLotDays"] = 0
+	}
 
-	fieldsInOrder := [...]string{"code", "name", "unit", "scale", "walletKey", "accrualPercentage", "accrualRatio", "overdraft", "rechargeable", "ticketRequired", "birthdateRequired", "notifyWelcome", "notifySale", "notifyAdjustment", "customerUrl", "redeemUrl"}
+	fieldsInOrder := [...]string{"code", "name", "unit", "scale", "walletKey", "accrualPercentage", "accrualRatio", "overdraft", "rechargeable", "ticketRequired", "birthdateRequired", "notifyWelcome", "notifySale", "notifyAdjustment", "customerUrl", "redeemUrl", "numberRanges", "numberLength", "checkDigit", "startingBalance", "nominated", "oneActiveCard", "cvvRequired", "loadLimit", "transactionLimit", "transferPolicy", "validFrom", "validTo", "validDays", "forfeitOnExpiry", "returnShortfall", "returnedLotDays"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1656,6 +3354,118 @@ func (ec *executionContext) unmarshalInputCardTypeCreateInput(ctx context.Contex
 				return it, err
 			}
 			it.RedeemURL = data
+		case "numberRanges":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("numberRanges"))
+			data, err := ec.unmarshalONumberRangeInput2ᚕᚖselloᚋgraphᚋmodelᚐNumberRangeInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NumberRanges = data
+		case "numberLength":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("numberLength"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NumberLength = data
+		case "checkDigit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("checkDigit"))
+			data, err := ec.unmarshalOCheckDigit2ᚖselloᚋloyaltyᚋledgerᚐCheckDigit(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CheckDigit = data
+		case "startingBalance":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startingBalance"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartingBalance = data
+		case "nominated":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nominated"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Nominated = data
+		case "oneActiveCard":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("oneActiveCard"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OneActiveCard = data
+		case "cvvRequired":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cvvRequired"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CvvRequired = data
+		case "loadLimit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("loadLimit"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.LoadLimit = data
+		case "transactionLimit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("transactionLimit"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TransactionLimit = data
+		case "transferPolicy":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("transferPolicy"))
+			data, err := ec.unmarshalOTransferPolicy2ᚖselloᚋloyaltyᚋledgerᚐTransferPolicy(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TransferPolicy = data
+		case "validFrom":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("validFrom"))
+			data, err := ec.unmarshalODate2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ValidFrom = data
+		case "validTo":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("validTo"))
+			data, err := ec.unmarshalODate2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ValidTo = data
+		case "validDays":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("validDays"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ValidDays = data
+		case "forfeitOnExpiry":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("forfeitOnExpiry"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ForfeitOnExpiry = data
+		case "returnShortfall":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("returnShortfall"))
+			data, err := ec.unmarshalOReturnShortfall2ᚖselloᚋloyaltyᚋledgerᚐShortfall(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ReturnShortfall = data
+		case "returnedLotDays":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("returnedLotDays"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ReturnedLotDays = data
 		}
 	}
 	return it, nil
@@ -1672,7 +3482,11 @@ func (ec *executionContext) unmarshalInputCardTypeUpdateInput(ctx context.Contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"code", "name", "accrualPercentage", "accrualRatio", "rechargeable", "ticketRequired", "birthdateRequired", "notifyWelcome", "notifySale", "notifyAdjustment", "customerUrl", "redeemUrl", "archived"}
+	if _, present := asMap["overdraftOfAll"]; !present {
+		asMap["overdraftOfAll"] = false
+	}
+
+	fieldsInOrder := [...]string{"code", "name", "accrualPercentage", "accrualRatio", "rechargeable", "ticketRequired", "birthdateRequired", "notifyWelcome", "notifySale", "notifyAdjustment", "customerUrl", "redeemUrl", "archived", "overdraft", "overdraftOfAll", "numberRanges", "numberLength", "checkDigit", "startingBalance", "nominated", "oneActiveCard", "cvvRequired", "loadLimit", "transactionLimit", "transferPolicy", "validFrom", "validTo", "validDays", "forfeitOnExpiry", "returnShortfall", "returnedLotDays"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1699,14 +3513,14 @@ func (ec *executionContext) unmarshalInputCardTypeUpdateInput(ctx context.Contex
 			if err != nil {
 				return it, err
 			}
-			it.AccrualPercentage = data
+			it.AccrualPercentage = graphql.OmittableOf(data)
 		case "accrualRatio":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("accrualRatio"))
 			data, err := ec.unmarshalOAccrualRatioInput2ᚖselloᚋgraphᚋmodelᚐAccrualRatioInput(ctx, v)
 			if err != nil {
 				return it, err
 			}
-			it.AccrualRatio = data
+			it.AccrualRatio = graphql.OmittableOf(data)
 		case "rechargeable":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("rechargeable"))
 			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
@@ -1770,6 +3584,254 @@ func (ec *executionContext) unmarshalInputCardTypeUpdateInput(ctx context.Contex
 				return it, err
 			}
 			it.Archived = data
+		case "overdraft":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("overdraft"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Overdraft = data
+		case "overdraftOfAll":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("overdraftOfAll"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OverdraftOfAll = data
+		case "numberRanges":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("numberRanges"))
+			data, err := ec.unmarshalONumberRangeInput2ᚕᚖselloᚋgraphᚋmodelᚐNumberRangeInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NumberRanges = data
+		case "numberLength":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("numberLength"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.NumberLength = graphql.OmittableOf(data)
+		case "checkDigit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("checkDigit"))
+			data, err := ec.unmarshalOCheckDigit2ᚖselloᚋloyaltyᚋledgerᚐCheckDigit(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CheckDigit = data
+		case "startingBalance":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("startingBalance"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.StartingBalance = data
+		case "nominated":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nominated"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Nominated = data
+		case "oneActiveCard":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("oneActiveCard"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.OneActiveCard = data
+		case "cvvRequired":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cvvRequired"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CvvRequired = data
+		case "loadLimit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("loadLimit"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.LoadLimit = graphql.OmittableOf(data)
+		case "transactionLimit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("transactionLimit"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TransactionLimit = graphql.OmittableOf(data)
+		case "transferPolicy":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("transferPolicy"))
+			data, err := ec.unmarshalOTransferPolicy2ᚖselloᚋloyaltyᚋledgerᚐTransferPolicy(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.TransferPolicy = data
+		case "validFrom":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("validFrom"))
+			data, err := ec.unmarshalODate2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ValidFrom = graphql.OmittableOf(data)
+		case "validTo":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("validTo"))
+			data, err := ec.unmarshalODate2ᚖtimeᚐTime(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ValidTo = graphql.OmittableOf(data)
+		case "validDays":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("validDays"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ValidDays = graphql.OmittableOf(data)
+		case "forfeitOnExpiry":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("forfeitOnExpiry"))
+			data, err := ec.unmarshalOBoolean2ᚖbool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ForfeitOnExpiry = data
+		case "returnShortfall":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("returnShortfall"))
+			data, err := ec.unmarshalOReturnShortfall2ᚖselloᚋloyaltyᚋledgerᚐShortfall(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ReturnShortfall = data
+		case "returnedLotDays":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("returnedLotDays"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.ReturnedLotDays = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCardUnassignInput(ctx context.Context, obj any) (model.CardUnassignInput, error) {
+	var it model.CardUnassignInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"code", "reason"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputCardsIssueInput(ctx context.Context, obj any) (model.CardsIssueInput, error) {
+	var it model.CardsIssueInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"cardTypeCode", "count"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "cardTypeCode":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cardTypeCode"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CardTypeCode = data
+		case "count":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("count"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Count = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputNumberRangeInput(ctx context.Context, obj any) (model.NumberRangeInput, error) {
+	var it model.NumberRangeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["suggested"]; !present {
+		asMap["suggested"] = false
+	}
+
+	fieldsInOrder := [...]string{"prefixStart", "prefixEnd", "suggested"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "prefixStart":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("prefixStart"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PrefixStart = data
+		case "prefixEnd":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("prefixEnd"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.PrefixEnd = data
+		case "suggested":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("suggested"))
+			data, err := ec.unmarshalNBoolean2bool(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Suggested = data
 		}
 	}
 	return it, nil
@@ -1864,10 +3926,81 @@ func (ec *executionContext) _Card(ctx context.Context, sel ast.SelectionSet, obj
 				atomic.AddUint32(&out.Invalids, 1)
 			}
 		case "available":
-			out.Values[i] = ec._Card_available(ctx, field, obj)
-			if out.Values[i] == graphql.Null {
-				atomic.AddUint32(&out.Invalids, 1)
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Card_available(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
 			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "pending":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Card_pending(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "seq":
 			out.Values[i] = ec._Card_seq(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -2002,6 +4135,64 @@ func (ec *executionContext) _Card(ctx context.Context, sel ast.SelectionSet, obj
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "validFrom":
+			out.Values[i] = ec._Card_validFrom(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "validTo":
+			out.Values[i] = ec._Card_validTo(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "statusReason":
+			out.Values[i] = ec._Card_statusReason(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "statusAt":
+			out.Values[i] = ec._Card_statusAt(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "replacedBy":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Card_replacedBy(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		case "registeredAt":
 			out.Values[i] = ec._Card_registeredAt(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
@@ -2012,6 +4203,196 @@ func (ec *executionContext) _Card(ctx context.Context, sel ast.SelectionSet, obj
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "expiryPlan":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Card_expiryPlan(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "notices":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Card_notices(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "holds":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Card_holds(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "lots":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Card_lots(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "balanceAsOf":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Card_balanceAsOf(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -2124,6 +4505,49 @@ func (ec *executionContext) _CardEdge(ctx context.Context, sel ast.SelectionSet,
 	return out
 }
 
+var cardNumberNextPayloadImplementors = []string{"CardNumberNextPayload"}
+
+func (ec *executionContext) _CardNumberNextPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CardNumberNextPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cardNumberNextPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CardNumberNextPayload")
+		case "number":
+			out.Values[i] = ec._CardNumberNextPayload_number(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._CardNumberNextPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var cardPayloadImplementors = []string{"CardPayload"}
 
 func (ec *executionContext) _CardPayload(ctx context.Context, sel ast.SelectionSet, obj *model.CardPayload) graphql.Marshaler {
@@ -2141,8 +4565,76 @@ func (ec *executionContext) _CardPayload(ctx context.Context, sel ast.SelectionS
 			if out.Values[i] == graphql.RequiredNull {
 				out.Invalids++
 			}
+		case "cvv":
+			out.Values[i] = ec._CardPayload_cvv(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "replayed":
+			out.Values[i] = ec._CardPayload_replayed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "userErrors":
 			out.Values[i] = ec._CardPayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var cardReplacePayloadImplementors = []string{"CardReplacePayload"}
+
+func (ec *executionContext) _CardReplacePayload(ctx context.Context, sel ast.SelectionSet, obj *model.CardReplacePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cardReplacePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CardReplacePayload")
+		case "card":
+			out.Values[i] = ec._CardReplacePayload_card(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "replaced":
+			out.Values[i] = ec._CardReplacePayload_replaced(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "cvv":
+			out.Values[i] = ec._CardReplacePayload_cvv(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "replayed":
+			out.Values[i] = ec._CardReplacePayload_replayed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._CardReplacePayload_userErrors(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -2259,6 +4751,124 @@ func (ec *executionContext) _CardType(ctx context.Context, sel ast.SelectionSet,
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "overdraft":
+			out.Values[i] = ec._CardType_overdraft(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "numberRanges":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._CardType_numberRanges(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "numberLength":
+			out.Values[i] = ec._CardType_numberLength(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "checkDigit":
+			out.Values[i] = ec._CardType_checkDigit(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "startingBalance":
+			out.Values[i] = ec._CardType_startingBalance(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nominated":
+			out.Values[i] = ec._CardType_nominated(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "oneActiveCard":
+			out.Values[i] = ec._CardType_oneActiveCard(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "cvvRequired":
+			out.Values[i] = ec._CardType_cvvRequired(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "loadLimit":
+			out.Values[i] = ec._CardType_loadLimit(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "transactionLimit":
+			out.Values[i] = ec._CardType_transactionLimit(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "transferPolicy":
+			out.Values[i] = ec._CardType_transferPolicy(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "validFrom":
+			out.Values[i] = ec._CardType_validFrom(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "validTo":
+			out.Values[i] = ec._CardType_validTo(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "validDays":
+			out.Values[i] = ec._CardType_validDays(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "forfeitOnExpiry":
+			out.Values[i] = ec._CardType_forfeitOnExpiry(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "returnShortfall":
+			out.Values[i] = ec._CardType_returnShortfall(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "returnedLotDays":
+			out.Values[i] = ec._CardType_returnedLotDays(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "cards":
 			field := field
 
@@ -2304,6 +4914,11 @@ func (ec *executionContext) _CardType(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "createdAt":
 			out.Values[i] = ec._CardType_createdAt(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "expiry":
+			out.Values[i] = ec._CardType_expiry(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
@@ -2457,6 +5072,107 @@ func (ec *executionContext) _CardTypePayload(ctx context.Context, sel ast.Select
 	return out
 }
 
+var cardsIssuePayloadImplementors = []string{"CardsIssuePayload"}
+
+func (ec *executionContext) _CardsIssuePayload(ctx context.Context, sel ast.SelectionSet, obj *model.CardsIssuePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, cardsIssuePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("CardsIssuePayload")
+		case "firstCode":
+			out.Values[i] = ec._CardsIssuePayload_firstCode(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "lastCode":
+			out.Values[i] = ec._CardsIssuePayload_lastCode(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "count":
+			out.Values[i] = ec._CardsIssuePayload_count(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "userErrors":
+			out.Values[i] = ec._CardsIssuePayload_userErrors(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var numberRangeImplementors = []string{"NumberRange"}
+
+func (ec *executionContext) _NumberRange(ctx context.Context, sel ast.SelectionSet, obj *ledger.NumberRange) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, numberRangeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("NumberRange")
+		case "prefixStart":
+			out.Values[i] = ec._NumberRange_prefixStart(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "prefixEnd":
+			out.Values[i] = ec._NumberRange_prefixEnd(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "suggested":
+			out.Values[i] = ec._NumberRange_suggested(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
@@ -2471,6 +5187,21 @@ func (ec *executionContext) marshalNCard2ᚖselloᚋloyaltyᚋledgerᚐCard(ctx 
 	return ec._Card(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNCardActivateInput2selloᚋgraphᚋmodelᚐCardActivateInput(ctx context.Context, v any) (model.CardActivateInput, error) {
+	res, err := ec.unmarshalInputCardActivateInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNCardAssignInput2selloᚋgraphᚋmodelᚐCardAssignInput(ctx context.Context, v any) (model.CardAssignInput, error) {
+	res, err := ec.unmarshalInputCardAssignInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNCardCancelInput2selloᚋgraphᚋmodelᚐCardCancelInput(ctx context.Context, v any) (model.CardCancelInput, error) {
+	res, err := ec.unmarshalInputCardCancelInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNCardConnection2ᚖselloᚋgraphᚋmodelᚐCardConnection(ctx context.Context, sel ast.SelectionSet, v *model.CardConnection) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -2483,6 +5214,16 @@ func (ec *executionContext) marshalNCardConnection2ᚖselloᚋgraphᚋmodelᚐCa
 
 func (ec *executionContext) unmarshalNCardCreateInput2selloᚋgraphᚋmodelᚐCardCreateInput(ctx context.Context, v any) (model.CardCreateInput, error) {
 	res, err := ec.unmarshalInputCardCreateInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNCardCvvResetInput2selloᚋgraphᚋmodelᚐCardCvvResetInput(ctx context.Context, v any) (model.CardCvvResetInput, error) {
+	res, err := ec.unmarshalInputCardCvvResetInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNCardDisableInput2selloᚋgraphᚋmodelᚐCardDisableInput(ctx context.Context, v any) (model.CardDisableInput, error) {
+	res, err := ec.unmarshalInputCardDisableInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
@@ -2512,6 +5253,26 @@ func (ec *executionContext) marshalNCardEdge2ᚖselloᚋgraphᚋmodelᚐCardEdge
 	return ec._CardEdge(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalNCardEnableInput2selloᚋgraphᚋmodelᚐCardEnableInput(ctx context.Context, v any) (model.CardEnableInput, error) {
+	res, err := ec.unmarshalInputCardEnableInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNCardNumberNextInput2selloᚋgraphᚋmodelᚐCardNumberNextInput(ctx context.Context, v any) (model.CardNumberNextInput, error) {
+	res, err := ec.unmarshalInputCardNumberNextInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCardNumberNextPayload2ᚖselloᚋgraphᚋmodelᚐCardNumberNextPayload(ctx context.Context, sel ast.SelectionSet, v *model.CardNumberNextPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CardNumberNextPayload(ctx, sel, v)
+}
+
 func (ec *executionContext) marshalNCardPayload2ᚖselloᚋgraphᚋmodelᚐCardPayload(ctx context.Context, sel ast.SelectionSet, v *model.CardPayload) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -2520,6 +5281,21 @@ func (ec *executionContext) marshalNCardPayload2ᚖselloᚋgraphᚋmodelᚐCardP
 		return graphql.Null
 	}
 	return ec._CardPayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCardReplaceInput2selloᚋgraphᚋmodelᚐCardReplaceInput(ctx context.Context, v any) (model.CardReplaceInput, error) {
+	res, err := ec.unmarshalInputCardReplaceInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCardReplacePayload2ᚖselloᚋgraphᚋmodelᚐCardReplacePayload(ctx context.Context, sel ast.SelectionSet, v *model.CardReplacePayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CardReplacePayload(ctx, sel, v)
 }
 
 func (ec *executionContext) unmarshalNCardStatus2selloᚋloyaltyᚋledgerᚐStatus(ctx context.Context, v any) (ledger.Status, error) {
@@ -2615,6 +5391,11 @@ func (ec *executionContext) unmarshalNCardTypeUpdateInput2selloᚋgraphᚋmodel�
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNCardUnassignInput2selloᚋgraphᚋmodelᚐCardUnassignInput(ctx context.Context, v any) (model.CardUnassignInput, error) {
+	res, err := ec.unmarshalInputCardUnassignInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) unmarshalNCardUnit2selloᚋloyaltyᚋledgerᚐUnit(ctx context.Context, v any) (ledger.Unit, error) {
 	tmp, err := graphql.UnmarshalString(v)
 	res := unmarshalNCardUnit2selloᚋloyaltyᚋledgerᚐUnit[tmp]
@@ -2647,6 +5428,140 @@ var (
 	}
 )
 
+func (ec *executionContext) unmarshalNCardsIssueInput2selloᚋgraphᚋmodelᚐCardsIssueInput(ctx context.Context, v any) (model.CardsIssueInput, error) {
+	res, err := ec.unmarshalInputCardsIssueInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCardsIssuePayload2ᚖselloᚋgraphᚋmodelᚐCardsIssuePayload(ctx context.Context, sel ast.SelectionSet, v *model.CardsIssuePayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._CardsIssuePayload(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNCheckDigit2selloᚋloyaltyᚋledgerᚐCheckDigit(ctx context.Context, v any) (ledger.CheckDigit, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNCheckDigit2selloᚋloyaltyᚋledgerᚐCheckDigit[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNCheckDigit2selloᚋloyaltyᚋledgerᚐCheckDigit(ctx context.Context, sel ast.SelectionSet, v ledger.CheckDigit) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNCheckDigit2selloᚋloyaltyᚋledgerᚐCheckDigit[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNCheckDigit2selloᚋloyaltyᚋledgerᚐCheckDigit = map[string]ledger.CheckDigit{
+		"NONE": ledger.NoCheckDigit,
+		"LUHN": ledger.Luhn,
+	}
+	marshalNCheckDigit2selloᚋloyaltyᚋledgerᚐCheckDigit = map[ledger.CheckDigit]string{
+		ledger.NoCheckDigit: "NONE",
+		ledger.Luhn:         "LUHN",
+	}
+)
+
+func (ec *executionContext) marshalNNumberRange2ᚕᚖselloᚋloyaltyᚋledgerᚐNumberRangeᚄ(ctx context.Context, sel ast.SelectionSet, v []*ledger.NumberRange) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNNumberRange2ᚖselloᚋloyaltyᚋledgerᚐNumberRange(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNNumberRange2ᚖselloᚋloyaltyᚋledgerᚐNumberRange(ctx context.Context, sel ast.SelectionSet, v *ledger.NumberRange) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._NumberRange(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNNumberRangeInput2ᚖselloᚋgraphᚋmodelᚐNumberRangeInput(ctx context.Context, v any) (*model.NumberRangeInput, error) {
+	res, err := ec.unmarshalInputNumberRangeInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNReturnShortfall2selloᚋloyaltyᚋledgerᚐShortfall(ctx context.Context, v any) (ledger.Shortfall, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNReturnShortfall2selloᚋloyaltyᚋledgerᚐShortfall[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNReturnShortfall2selloᚋloyaltyᚋledgerᚐShortfall(ctx context.Context, sel ast.SelectionSet, v ledger.Shortfall) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNReturnShortfall2selloᚋloyaltyᚋledgerᚐShortfall[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNReturnShortfall2selloᚋloyaltyᚋledgerᚐShortfall = map[string]ledger.Shortfall{
+		"REFUSE":         ledger.ShortfallRefuse,
+		"TAKE_AVAILABLE": ledger.ShortfallTakeAvailable,
+		"OVERDRAW":       ledger.ShortfallOverdraw,
+	}
+	marshalNReturnShortfall2selloᚋloyaltyᚋledgerᚐShortfall = map[ledger.Shortfall]string{
+		ledger.ShortfallRefuse:        "REFUSE",
+		ledger.ShortfallTakeAvailable: "TAKE_AVAILABLE",
+		ledger.ShortfallOverdraw:      "OVERDRAW",
+	}
+)
+
+func (ec *executionContext) unmarshalNTransferPolicy2selloᚋloyaltyᚋledgerᚐTransferPolicy(ctx context.Context, v any) (ledger.TransferPolicy, error) {
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalNTransferPolicy2selloᚋloyaltyᚋledgerᚐTransferPolicy[tmp]
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalNTransferPolicy2selloᚋloyaltyᚋledgerᚐTransferPolicy(ctx context.Context, sel ast.SelectionSet, v ledger.TransferPolicy) graphql.Marshaler {
+	_ = sel
+	res := graphql.MarshalString(marshalNTransferPolicy2selloᚋloyaltyᚋledgerᚐTransferPolicy[v])
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+var (
+	unmarshalNTransferPolicy2selloᚋloyaltyᚋledgerᚐTransferPolicy = map[string]ledger.TransferPolicy{
+		"NONE":    ledger.TransferNone,
+		"PARTIAL": ledger.TransferPartial,
+		"TOTAL":   ledger.TransferTotal,
+	}
+	marshalNTransferPolicy2selloᚋloyaltyᚋledgerᚐTransferPolicy = map[ledger.TransferPolicy]string{
+		ledger.TransferNone:    "NONE",
+		ledger.TransferPartial: "PARTIAL",
+		ledger.TransferTotal:   "TOTAL",
+	}
+)
+
 func (ec *executionContext) marshalOAccrualRatio2ᚖselloᚋloyaltyᚋledgerᚐRatio(ctx context.Context, sel ast.SelectionSet, v *ledger.Ratio) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -2676,6 +5591,40 @@ func (ec *executionContext) marshalOCardConnection2ᚖselloᚋgraphᚋmodelᚐCa
 	return ec._CardConnection(ctx, sel, v)
 }
 
+func (ec *executionContext) unmarshalOCardStatus2ᚖselloᚋloyaltyᚋledgerᚐStatus(ctx context.Context, v any) (*ledger.Status, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalOCardStatus2ᚖselloᚋloyaltyᚋledgerᚐStatus[tmp]
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOCardStatus2ᚖselloᚋloyaltyᚋledgerᚐStatus(ctx context.Context, sel ast.SelectionSet, v *ledger.Status) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(marshalOCardStatus2ᚖselloᚋloyaltyᚋledgerᚐStatus[*v])
+	return res
+}
+
+var (
+	unmarshalOCardStatus2ᚖselloᚋloyaltyᚋledgerᚐStatus = map[string]ledger.Status{
+		"INACTIVE":  ledger.Inactive,
+		"ENABLED":   ledger.Enabled,
+		"DISABLED":  ledger.Disabled,
+		"CANCELLED": ledger.Cancelled,
+	}
+	marshalOCardStatus2ᚖselloᚋloyaltyᚋledgerᚐStatus = map[ledger.Status]string{
+		ledger.Inactive:  "INACTIVE",
+		ledger.Enabled:   "ENABLED",
+		ledger.Disabled:  "DISABLED",
+		ledger.Cancelled: "CANCELLED",
+	}
+)
+
 func (ec *executionContext) marshalOCardType2ᚖselloᚋloyaltyᚋledgerᚐCardType(ctx context.Context, sel ast.SelectionSet, v *ledger.CardType) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -2689,5 +5638,116 @@ func (ec *executionContext) marshalOCardTypeConnection2ᚖselloᚋgraphᚋmodel�
 	}
 	return ec._CardTypeConnection(ctx, sel, v)
 }
+
+func (ec *executionContext) unmarshalOCheckDigit2ᚖselloᚋloyaltyᚋledgerᚐCheckDigit(ctx context.Context, v any) (*ledger.CheckDigit, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalOCheckDigit2ᚖselloᚋloyaltyᚋledgerᚐCheckDigit[tmp]
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOCheckDigit2ᚖselloᚋloyaltyᚋledgerᚐCheckDigit(ctx context.Context, sel ast.SelectionSet, v *ledger.CheckDigit) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(marshalOCheckDigit2ᚖselloᚋloyaltyᚋledgerᚐCheckDigit[*v])
+	return res
+}
+
+var (
+	unmarshalOCheckDigit2ᚖselloᚋloyaltyᚋledgerᚐCheckDigit = map[string]ledger.CheckDigit{
+		"NONE": ledger.NoCheckDigit,
+		"LUHN": ledger.Luhn,
+	}
+	marshalOCheckDigit2ᚖselloᚋloyaltyᚋledgerᚐCheckDigit = map[ledger.CheckDigit]string{
+		ledger.NoCheckDigit: "NONE",
+		ledger.Luhn:         "LUHN",
+	}
+)
+
+func (ec *executionContext) unmarshalONumberRangeInput2ᚕᚖselloᚋgraphᚋmodelᚐNumberRangeInputᚄ(ctx context.Context, v any) ([]*model.NumberRangeInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.NumberRangeInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNNumberRangeInput2ᚖselloᚋgraphᚋmodelᚐNumberRangeInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalOReturnShortfall2ᚖselloᚋloyaltyᚋledgerᚐShortfall(ctx context.Context, v any) (*ledger.Shortfall, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalOReturnShortfall2ᚖselloᚋloyaltyᚋledgerᚐShortfall[tmp]
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOReturnShortfall2ᚖselloᚋloyaltyᚋledgerᚐShortfall(ctx context.Context, sel ast.SelectionSet, v *ledger.Shortfall) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(marshalOReturnShortfall2ᚖselloᚋloyaltyᚋledgerᚐShortfall[*v])
+	return res
+}
+
+var (
+	unmarshalOReturnShortfall2ᚖselloᚋloyaltyᚋledgerᚐShortfall = map[string]ledger.Shortfall{
+		"REFUSE":         ledger.ShortfallRefuse,
+		"TAKE_AVAILABLE": ledger.ShortfallTakeAvailable,
+		"OVERDRAW":       ledger.ShortfallOverdraw,
+	}
+	marshalOReturnShortfall2ᚖselloᚋloyaltyᚋledgerᚐShortfall = map[ledger.Shortfall]string{
+		ledger.ShortfallRefuse:        "REFUSE",
+		ledger.ShortfallTakeAvailable: "TAKE_AVAILABLE",
+		ledger.ShortfallOverdraw:      "OVERDRAW",
+	}
+)
+
+func (ec *executionContext) unmarshalOTransferPolicy2ᚖselloᚋloyaltyᚋledgerᚐTransferPolicy(ctx context.Context, v any) (*ledger.TransferPolicy, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalOTransferPolicy2ᚖselloᚋloyaltyᚋledgerᚐTransferPolicy[tmp]
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOTransferPolicy2ᚖselloᚋloyaltyᚋledgerᚐTransferPolicy(ctx context.Context, sel ast.SelectionSet, v *ledger.TransferPolicy) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(marshalOTransferPolicy2ᚖselloᚋloyaltyᚋledgerᚐTransferPolicy[*v])
+	return res
+}
+
+var (
+	unmarshalOTransferPolicy2ᚖselloᚋloyaltyᚋledgerᚐTransferPolicy = map[string]ledger.TransferPolicy{
+		"NONE":    ledger.TransferNone,
+		"PARTIAL": ledger.TransferPartial,
+		"TOTAL":   ledger.TransferTotal,
+	}
+	marshalOTransferPolicy2ᚖselloᚋloyaltyᚋledgerᚐTransferPolicy = map[ledger.TransferPolicy]string{
+		ledger.TransferNone:    "NONE",
+		ledger.TransferPartial: "PARTIAL",
+		ledger.TransferTotal:   "TOTAL",
+	}
+)
 
 // endregion ***************************** type.gotpl *****************************

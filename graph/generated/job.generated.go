@@ -875,6 +875,36 @@ func (ec *executionContext) unmarshalInputJobRetryInput(ctx context.Context, obj
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputJobRunInput(ctx context.Context, obj any) (model.JobRunInput, error) {
+	var it model.JobRunInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"kind"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := ec.unmarshalNString2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputQueuePauseInput(ctx context.Context, obj any) (model.QueuePauseInput, error) {
 	var it model.QueuePauseInput
 	if obj == nil {
@@ -1412,6 +1442,11 @@ func (ec *executionContext) marshalNJobPayload2ᚖselloᚋgraphᚋmodelᚐJobPay
 
 func (ec *executionContext) unmarshalNJobRetryInput2selloᚋgraphᚋmodelᚐJobRetryInput(ctx context.Context, v any) (model.JobRetryInput, error) {
 	res, err := ec.unmarshalInputJobRetryInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNJobRunInput2selloᚋgraphᚋmodelᚐJobRunInput(ctx context.Context, v any) (model.JobRunInput, error) {
+	res, err := ec.unmarshalInputJobRunInput(ctx, v)
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 

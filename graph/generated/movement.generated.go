@@ -24,6 +24,12 @@ type MovementResolver interface {
 	Card(ctx context.Context, obj *ledger.Movement) (*ledger.Card, error)
 	Store(ctx context.Context, obj *ledger.Movement) (*company.Store, error)
 	StaffMember(ctx context.Context, obj *ledger.Movement) (*company.Staff, error)
+
+	Related(ctx context.Context, obj *ledger.Movement) (*ledger.Movement, error)
+	Lines(ctx context.Context, obj *ledger.Movement) ([]*ledger.MovementLine, error)
+	Reversals(ctx context.Context, obj *ledger.Movement) ([]*ledger.Movement, error)
+	ReversedAmount(ctx context.Context, obj *ledger.Movement) (*decimal.Decimal, error)
+	Lots(ctx context.Context, obj *ledger.Movement) ([]*ledger.LotEntry, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -406,6 +412,180 @@ func (ec *executionContext) fieldContext_Movement_recordedAt(_ context.Context, 
 	return graphql.NewScalarFieldContext("Movement", field, false, false, errors.New("field of type DateTime does not have child fields"))
 }
 
+func (ec *executionContext) _Movement_held(ctx context.Context, field graphql.CollectedField, obj *ledger.Movement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Movement_held(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Held, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
+			return ec.marshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Movement_held(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Movement", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _Movement_related(ctx context.Context, field graphql.CollectedField, obj *ledger.Movement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Movement_related(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Movement().Related(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *ledger.Movement) graphql.Marshaler {
+			return ec.marshalOMovement2ᚖselloᚋloyaltyᚋledgerᚐMovement(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Movement_related(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Movement",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Movement(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Movement_lines(ctx context.Context, field graphql.CollectedField, obj *ledger.Movement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Movement_lines(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Movement().Lines(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ledger.MovementLine) graphql.Marshaler {
+			return ec.marshalNMovementLine2ᚕᚖselloᚋloyaltyᚋledgerᚐMovementLineᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Movement_lines(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Movement",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_MovementLine(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Movement_reversals(ctx context.Context, field graphql.CollectedField, obj *ledger.Movement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Movement_reversals(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Movement().Reversals(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ledger.Movement) graphql.Marshaler {
+			return ec.marshalNMovement2ᚕᚖselloᚋloyaltyᚋledgerᚐMovementᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Movement_reversals(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Movement",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_Movement(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Movement_reversedAmount(ctx context.Context, field graphql.CollectedField, obj *ledger.Movement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Movement_reversedAmount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Movement().ReversedAmount(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Movement_reversedAmount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Movement", field, true, true, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _Movement_lots(ctx context.Context, field graphql.CollectedField, obj *ledger.Movement) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Movement_lots(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Movement().Lots(ctx, obj)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*ledger.LotEntry) graphql.Marshaler {
+			return ec.marshalNLotEntry2ᚕᚖselloᚋloyaltyᚋledgerᚐLotEntryᚄ(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Movement_lots(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Movement",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_LotEntry(ctx, field)
+		},
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _MovementConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.MovementConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -580,6 +760,75 @@ func (ec *executionContext) fieldContext_MovementEvent_movement(_ context.Contex
 	return fc, nil
 }
 
+func (ec *executionContext) _MovementLine_number(ctx context.Context, field graphql.CollectedField, obj *ledger.MovementLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MovementLine_number(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Number(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return ec.marshalNInt2int(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MovementLine_number(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MovementLine", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func (ec *executionContext) _MovementLine_amount(ctx context.Context, field graphql.CollectedField, obj *ledger.MovementLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MovementLine_amount(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Amount, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v decimal.Decimal) graphql.Marshaler {
+			return ec.marshalNDecimal2githubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_MovementLine_amount(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MovementLine", field, false, false, errors.New("field of type Decimal does not have child fields"))
+}
+
+func (ec *executionContext) _MovementLine_code(ctx context.Context, field graphql.CollectedField, obj *ledger.MovementLine) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_MovementLine_code(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Code, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return ec.marshalOString2ᚖstring(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_MovementLine_code(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("MovementLine", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
 func (ec *executionContext) _MovementPayload_movement(ctx context.Context, field graphql.CollectedField, obj *model.MovementPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -726,7 +975,7 @@ func (ec *executionContext) unmarshalInputMovementAccrueInput(ctx context.Contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"card", "points", "spent", "reference", "description", "staffNumber", "storeCode", "postedAt", "idempotencyKey", "idempotencyHours"}
+	fieldsInOrder := [...]string{"card", "points", "spent", "reference", "description", "staffNumber", "storeCode", "postedAt", "lines", "lot", "idempotencyKey", "idempotencyHours"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -789,6 +1038,20 @@ func (ec *executionContext) unmarshalInputMovementAccrueInput(ctx context.Contex
 				return it, err
 			}
 			it.PostedAt = data
+		case "lines":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lines"))
+			data, err := ec.unmarshalOMovementLineInput2ᚕᚖselloᚋgraphᚋmodelᚐMovementLineInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Lines = data
+		case "lot":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lot"))
+			data, err := ec.unmarshalOLotTermsInput2ᚖselloᚋgraphᚋmodelᚐLotTermsInput(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Lot = data
 		case "idempotencyKey":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -894,6 +1157,57 @@ func (ec *executionContext) unmarshalInputMovementAdjustInput(ctx context.Contex
 	return it, nil
 }
 
+func (ec *executionContext) unmarshalInputMovementLineInput(ctx context.Context, obj any) (model.MovementLineInput, error) {
+	var it model.MovementLineInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"number", "points", "spent", "code"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "number":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("number"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Number = data
+		case "points":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("points"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Points = data
+		case "spent":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("spent"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Spent = data
+		case "code":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("code"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Code = data
+		}
+	}
+	return it, nil
+}
+
 func (ec *executionContext) unmarshalInputMovementRechargeInput(ctx context.Context, obj any) (model.MovementRechargeInput, error) {
 	var it model.MovementRechargeInput
 	if obj == nil {
@@ -991,7 +1305,7 @@ func (ec *executionContext) unmarshalInputMovementRedeemInput(ctx context.Contex
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"card", "points", "spent", "reference", "description", "staffNumber", "storeCode", "postedAt", "idempotencyKey", "idempotencyHours"}
+	fieldsInOrder := [...]string{"card", "points", "spent", "reference", "description", "staffNumber", "storeCode", "postedAt", "cvv", "lines", "idempotencyKey", "idempotencyHours"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1054,6 +1368,20 @@ func (ec *executionContext) unmarshalInputMovementRedeemInput(ctx context.Contex
 				return it, err
 			}
 			it.PostedAt = data
+		case "cvv":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("cvv"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Cvv = data
+		case "lines":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lines"))
+			data, err := ec.unmarshalOMovementLineInput2ᚕᚖselloᚋgraphᚋmodelᚐMovementLineInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Lines = data
 		case "idempotencyKey":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
@@ -1068,6 +1396,173 @@ func (ec *executionContext) unmarshalInputMovementRedeemInput(ctx context.Contex
 				return it, err
 			}
 			it.IdempotencyHours = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputMovementReverseInput(ctx context.Context, obj any) (model.MovementReverseInput, error) {
+	var it model.MovementReverseInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"movementId", "amount", "spent", "lines", "reference", "description", "idempotencyKey", "idempotencyHours"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "movementId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("movementId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MovementID = data
+		case "amount":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("amount"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Amount = data
+		case "spent":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("spent"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Spent = data
+		case "lines":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lines"))
+			data, err := ec.unmarshalOReturnLineInput2ᚕᚖselloᚋgraphᚋmodelᚐReturnLineInputᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Lines = data
+		case "reference":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reference"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reference = data
+		case "description":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("description"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Description = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		case "idempotencyHours":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyHours"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyHours = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputMovementVestInput(ctx context.Context, obj any) (model.MovementVestInput, error) {
+	var it model.MovementVestInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"movementId", "description", "idempotencyKey", "idempotencyHours"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "movementId":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("movementId"))
+			data, err := ec.unmarshalNID2string(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MovementID = data
+		case "description":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("description"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Description = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		case "idempotencyHours":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyHours"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyHours = data
+		}
+	}
+	return it, nil
+}
+
+func (ec *executionContext) unmarshalInputReturnLineInput(ctx context.Context, obj any) (model.ReturnLineInput, error) {
+	var it model.ReturnLineInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"number", "amount"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "number":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("number"))
+			data, err := ec.unmarshalNInt2int(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Number = data
+		case "amount":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("amount"))
+			data, err := ec.unmarshalODecimal2ᚖgithubᚗcomᚋgovaluesᚋdecimalᚐDecimal(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.Amount = data
 		}
 	}
 	return it, nil
@@ -1267,6 +1762,201 @@ func (ec *executionContext) _Movement(ctx context.Context, sel ast.SelectionSet,
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}
+		case "held":
+			out.Values[i] = ec._Movement_held(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "related":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Movement_related(ctx, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "lines":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Movement_lines(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "reversals":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Movement_reversals(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "reversedAmount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Movement_reversedAmount(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "lots":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Movement_lots(ctx, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
 		}
@@ -1417,6 +2107,54 @@ func (ec *executionContext) _MovementEvent(ctx context.Context, sel ast.Selectio
 	return out
 }
 
+var movementLineImplementors = []string{"MovementLine"}
+
+func (ec *executionContext) _MovementLine(ctx context.Context, sel ast.SelectionSet, obj *ledger.MovementLine) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, movementLineImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("MovementLine")
+		case "number":
+			out.Values[i] = ec._MovementLine_number(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "amount":
+			out.Values[i] = ec._MovementLine_amount(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "code":
+			out.Values[i] = ec._MovementLine_code(ctx, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var movementPayloadImplementors = []string{"MovementPayload"}
 
 func (ec *executionContext) _MovementPayload(ctx context.Context, sel ast.SelectionSet, obj *model.MovementPayload) graphql.Marshaler {
@@ -1474,6 +2212,22 @@ func (ec *executionContext) unmarshalNCardRef2ᚖselloᚋloyaltyᚋledgerᚐCard
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) marshalNMovement2ᚕᚖselloᚋloyaltyᚋledgerᚐMovementᚄ(ctx context.Context, sel ast.SelectionSet, v []*ledger.Movement) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNMovement2ᚖselloᚋloyaltyᚋledgerᚐMovement(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNMovement2ᚖselloᚋloyaltyᚋledgerᚐMovement(ctx context.Context, sel ast.SelectionSet, v *ledger.Movement) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -1508,16 +2262,46 @@ func (ec *executionContext) marshalNMovementAction2selloᚋloyaltyᚋledgerᚐAc
 
 var (
 	unmarshalNMovementAction2selloᚋloyaltyᚋledgerᚐAction = map[string]ledger.Action{
-		"ACCRUE":   ledger.Accrue,
-		"REDEEM":   ledger.Redeem,
-		"ADJUST":   ledger.Adjust,
-		"RECHARGE": ledger.Recharge,
+		"ACCRUE":       ledger.Accrue,
+		"REDEEM":       ledger.Redeem,
+		"ADJUST":       ledger.Adjust,
+		"RECHARGE":     ledger.Recharge,
+		"EXPIRE":       ledger.Expire,
+		"TRANSFER_OUT": ledger.TransferOut,
+		"TRANSFER_IN":  ledger.TransferIn,
+		"REVERSE":      ledger.Reverse,
+		"WRITE_OFF":    ledger.WriteOff,
+		"HOLD":         ledger.Reserve,
+		"RELEASE":      ledger.Release,
+		"PEND":         ledger.Pend,
+		"EXTEND":       ledger.Extend,
+		"ACTIVATE":     ledger.Activate,
+		"ASSIGN":       ledger.Assign,
+		"ENABLE":       ledger.Enable,
+		"DISABLE":      ledger.Disable,
+		"CANCEL":       ledger.Cancel,
+		"REPLACE":      ledger.Replace,
 	}
 	marshalNMovementAction2selloᚋloyaltyᚋledgerᚐAction = map[ledger.Action]string{
-		ledger.Accrue:   "ACCRUE",
-		ledger.Redeem:   "REDEEM",
-		ledger.Adjust:   "ADJUST",
-		ledger.Recharge: "RECHARGE",
+		ledger.Accrue:      "ACCRUE",
+		ledger.Redeem:      "REDEEM",
+		ledger.Adjust:      "ADJUST",
+		ledger.Recharge:    "RECHARGE",
+		ledger.Expire:      "EXPIRE",
+		ledger.TransferOut: "TRANSFER_OUT",
+		ledger.TransferIn:  "TRANSFER_IN",
+		ledger.Reverse:     "REVERSE",
+		ledger.WriteOff:    "WRITE_OFF",
+		ledger.Reserve:     "HOLD",
+		ledger.Release:     "RELEASE",
+		ledger.Pend:        "PEND",
+		ledger.Extend:      "EXTEND",
+		ledger.Activate:    "ACTIVATE",
+		ledger.Assign:      "ASSIGN",
+		ledger.Enable:      "ENABLE",
+		ledger.Disable:     "DISABLE",
+		ledger.Cancel:      "CANCEL",
+		ledger.Replace:     "REPLACE",
 	}
 )
 
@@ -1572,6 +2356,37 @@ func (ec *executionContext) marshalNMovementEvent2ᚖselloᚋgraphᚋmodelᚐMov
 	return ec._MovementEvent(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNMovementLine2ᚕᚖselloᚋloyaltyᚋledgerᚐMovementLineᚄ(ctx context.Context, sel ast.SelectionSet, v []*ledger.MovementLine) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNMovementLine2ᚖselloᚋloyaltyᚋledgerᚐMovementLine(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func (ec *executionContext) marshalNMovementLine2ᚖselloᚋloyaltyᚋledgerᚐMovementLine(ctx context.Context, sel ast.SelectionSet, v *ledger.MovementLine) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return ec._MovementLine(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalNMovementLineInput2ᚖselloᚋgraphᚋmodelᚐMovementLineInput(ctx context.Context, v any) (*model.MovementLineInput, error) {
+	res, err := ec.unmarshalInputMovementLineInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalNMovementPayload2ᚖselloᚋgraphᚋmodelᚐMovementPayload(ctx context.Context, sel ast.SelectionSet, v *model.MovementPayload) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
@@ -1592,11 +2407,124 @@ func (ec *executionContext) unmarshalNMovementRedeemInput2selloᚋgraphᚋmodel�
 	return res, graphql.ErrorOnPath(ctx, err)
 }
 
+func (ec *executionContext) unmarshalNMovementReverseInput2selloᚋgraphᚋmodelᚐMovementReverseInput(ctx context.Context, v any) (model.MovementReverseInput, error) {
+	res, err := ec.unmarshalInputMovementReverseInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNMovementVestInput2selloᚋgraphᚋmodelᚐMovementVestInput(ctx context.Context, v any) (model.MovementVestInput, error) {
+	res, err := ec.unmarshalInputMovementVestInput(ctx, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) unmarshalNReturnLineInput2ᚖselloᚋgraphᚋmodelᚐReturnLineInput(ctx context.Context, v any) (*model.ReturnLineInput, error) {
+	res, err := ec.unmarshalInputReturnLineInput(ctx, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func (ec *executionContext) marshalOMovement2ᚖselloᚋloyaltyᚋledgerᚐMovement(ctx context.Context, sel ast.SelectionSet, v *ledger.Movement) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return ec._Movement(ctx, sel, v)
+}
+
+func (ec *executionContext) unmarshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction(ctx context.Context, v any) (*ledger.Action, error) {
+	if v == nil {
+		return nil, nil
+	}
+	tmp, err := graphql.UnmarshalString(v)
+	res := unmarshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction[tmp]
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func (ec *executionContext) marshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction(ctx context.Context, sel ast.SelectionSet, v *ledger.Action) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := graphql.MarshalString(marshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction[*v])
+	return res
+}
+
+var (
+	unmarshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction = map[string]ledger.Action{
+		"ACCRUE":       ledger.Accrue,
+		"REDEEM":       ledger.Redeem,
+		"ADJUST":       ledger.Adjust,
+		"RECHARGE":     ledger.Recharge,
+		"EXPIRE":       ledger.Expire,
+		"TRANSFER_OUT": ledger.TransferOut,
+		"TRANSFER_IN":  ledger.TransferIn,
+		"REVERSE":      ledger.Reverse,
+		"WRITE_OFF":    ledger.WriteOff,
+		"HOLD":         ledger.Reserve,
+		"RELEASE":      ledger.Release,
+		"PEND":         ledger.Pend,
+		"EXTEND":       ledger.Extend,
+		"ACTIVATE":     ledger.Activate,
+		"ASSIGN":       ledger.Assign,
+		"ENABLE":       ledger.Enable,
+		"DISABLE":      ledger.Disable,
+		"CANCEL":       ledger.Cancel,
+		"REPLACE":      ledger.Replace,
+	}
+	marshalOMovementAction2ᚖselloᚋloyaltyᚋledgerᚐAction = map[ledger.Action]string{
+		ledger.Accrue:      "ACCRUE",
+		ledger.Redeem:      "REDEEM",
+		ledger.Adjust:      "ADJUST",
+		ledger.Recharge:    "RECHARGE",
+		ledger.Expire:      "EXPIRE",
+		ledger.TransferOut: "TRANSFER_OUT",
+		ledger.TransferIn:  "TRANSFER_IN",
+		ledger.Reverse:     "REVERSE",
+		ledger.WriteOff:    "WRITE_OFF",
+		ledger.Reserve:     "HOLD",
+		ledger.Release:     "RELEASE",
+		ledger.Pend:        "PEND",
+		ledger.Extend:      "EXTEND",
+		ledger.Activate:    "ACTIVATE",
+		ledger.Assign:      "ASSIGN",
+		ledger.Enable:      "ENABLE",
+		ledger.Disable:     "DISABLE",
+		ledger.Cancel:      "CANCEL",
+		ledger.Replace:     "REPLACE",
+	}
+)
+
+func (ec *executionContext) unmarshalOMovementLineInput2ᚕᚖselloᚋgraphᚋmodelᚐMovementLineInputᚄ(ctx context.Context, v any) ([]*model.MovementLineInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.MovementLineInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNMovementLineInput2ᚖselloᚋgraphᚋmodelᚐMovementLineInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func (ec *executionContext) unmarshalOReturnLineInput2ᚕᚖselloᚋgraphᚋmodelᚐReturnLineInputᚄ(ctx context.Context, v any) ([]*model.ReturnLineInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.ReturnLineInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = ec.unmarshalNReturnLineInput2ᚖselloᚋgraphᚋmodelᚐReturnLineInput(ctx, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 // endregion ***************************** type.gotpl *****************************

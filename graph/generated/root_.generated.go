@@ -7,8 +7,15 @@ import (
 	"context"
 	"fmt"
 	"sello/graph/model"
+	"sello/loyalty/catalog"
+	"sello/loyalty/coupon"
+	"sello/loyalty/ledger"
 	"sello/loyalty/queue"
+	"sello/loyalty/report"
+	"sello/loyalty/reward"
+	"sello/loyalty/webhook"
 	"sync/atomic"
+	"time"
 
 	"github.com/99designs/gqlgen/graphql"
 	gqlparser "github.com/vektah/gqlparser/v2"
@@ -27,15 +34,30 @@ type ResolverRoot interface {
 	Card() CardResolver
 	CardType() CardTypeResolver
 	Company() CompanyResolver
+	Coupon() CouponResolver
+	CouponBatch() CouponBatchResolver
+	CouponMovement() CouponMovementResolver
 	Customer() CustomerResolver
+	Hold() HoldResolver
 	Import() ImportResolver
 	ImportError() ImportErrorResolver
+	LedgerCheck() LedgerCheckResolver
+	LedgerFinding() LedgerFindingResolver
+	Lot() LotResolver
 	Movement() MovementResolver
 	Mutation() MutationResolver
+	ProductCode() ProductCodeResolver
 	Query() QueryResolver
+	Reward() RewardResolver
+	RewardAttempt() RewardAttemptResolver
+	RewardClaim() RewardClaimResolver
+	RewardStoreStock() RewardStoreStockResolver
+	Segment() SegmentResolver
 	Staff() StaffResolver
 	StaffRight() StaffRightResolver
 	Subscription() SubscriptionResolver
+	Webhook() WebhookResolver
+	WebhookDelivery() WebhookDeliveryResolver
 }
 
 type DirectiveRoot struct {
@@ -83,19 +105,30 @@ type ComplexityRoot struct {
 	Card struct {
 		Available       func(childComplexity int) int
 		Balance         func(childComplexity int) int
+		BalanceAsOf     func(childComplexity int, at time.Time, by *report.By) int
 		CardType        func(childComplexity int) int
 		Code            func(childComplexity int) int
 		CreatedAt       func(childComplexity int) int
 		Customer        func(childComplexity int) int
+		ExpiryPlan      func(childComplexity int) int
 		GlobalID        func(childComplexity int) int
 		Held            func(childComplexity int) int
 		HolderBirthdate func(childComplexity int) int
 		HolderName      func(childComplexity int) int
 		HolderPhone     func(childComplexity int) int
+		Holds           func(childComplexity int, first *int, after *string, openOnly *bool) int
+		Lots            func(childComplexity int, first *int, after *string) int
 		Movements       func(childComplexity int, first *int, after *string) int
+		Notices         func(childComplexity int) int
+		Pending         func(childComplexity int) int
 		RegisteredAt    func(childComplexity int) int
+		ReplacedBy      func(childComplexity int) int
 		Seq             func(childComplexity int) int
 		State           func(childComplexity int) int
+		StatusAt        func(childComplexity int) int
+		StatusReason    func(childComplexity int) int
+		ValidFrom       func(childComplexity int) int
+		ValidTo         func(childComplexity int) int
 	}
 
 	CardConnection struct {
@@ -109,8 +142,23 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	CardNumberNextPayload struct {
+		Number     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	CardPayload struct {
 		Card       func(childComplexity int) int
+		Cvv        func(childComplexity int) int
+		Replayed   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	CardReplacePayload struct {
+		Card       func(childComplexity int) int
+		Cvv        func(childComplexity int) int
+		Replaced   func(childComplexity int) int
+		Replayed   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -121,18 +169,36 @@ type ComplexityRoot struct {
 		ArchivedAt        func(childComplexity int) int
 		BirthdateRequired func(childComplexity int) int
 		Cards             func(childComplexity int, first *int, after *string, enabledOnly *bool) int
+		Check             func(childComplexity int) int
 		Code              func(childComplexity int) int
 		CreatedAt         func(childComplexity int) int
 		CustomerUrl       func(childComplexity int) int
+		CvvRequired       func(childComplexity int) int
+		Expiry            func(childComplexity int) int
+		ForfeitOnExpiry   func(childComplexity int) int
 		GlobalID          func(childComplexity int) int
+		LoadLimit         func(childComplexity int) int
 		Name              func(childComplexity int) int
+		Nominated         func(childComplexity int) int
 		NotifyAdjustment  func(childComplexity int) int
 		NotifySale        func(childComplexity int) int
 		NotifyWelcome     func(childComplexity int) int
+		NumberLength      func(childComplexity int) int
+		NumberRanges      func(childComplexity int) int
+		OneActiveCard     func(childComplexity int) int
+		Overdraft         func(childComplexity int) int
 		Rechargeable      func(childComplexity int) int
 		RedeemUrl         func(childComplexity int) int
+		ReturnedLotDays   func(childComplexity int) int
 		Scale             func(childComplexity int) int
+		Shortfall         func(childComplexity int) int
+		StartingBalance   func(childComplexity int) int
 		TicketRequired    func(childComplexity int) int
+		TransactionLimit  func(childComplexity int) int
+		Transfers         func(childComplexity int) int
+		ValidDays         func(childComplexity int) int
+		ValidFrom         func(childComplexity int) int
+		ValidTo           func(childComplexity int) int
 		WalletKey         func(childComplexity int) int
 	}
 
@@ -146,8 +212,26 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	CardTypeExpiry struct {
+		Applying    func(childComplexity int) int
+		Count       func(childComplexity int) int
+		Date        func(childComplexity int) int
+		NoticeDays  func(childComplexity int) int
+		PendingDays func(childComplexity int) int
+		Policy      func(childComplexity int) int
+		TracksLots  func(childComplexity int) int
+		Unit        func(childComplexity int) int
+	}
+
 	CardTypePayload struct {
 		CardType   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	CardsIssuePayload struct {
+		Count      func(childComplexity int) int
+		FirstCode  func(childComplexity int) int
+		LastCode   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -174,19 +258,184 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	Coupon struct {
+		Batch     func(childComplexity int) int
+		Code      func(childComplexity int) int
+		Customer  func(childComplexity int) int
+		ExpiresOn func(childComplexity int) int
+		GlobalID  func(childComplexity int) int
+		History   func(childComplexity int, first *int, after *string) int
+		IssuedAt  func(childComplexity int) int
+		MaxUses   func(childComplexity int) int
+		State     func(childComplexity int) int
+		Type      func(childComplexity int) int
+		UpdatedAt func(childComplexity int) int
+		Used      func(childComplexity int) int
+		UsesLeft  func(childComplexity int) int
+		ValidFrom func(childComplexity int) int
+		Value     func(childComplexity int) int
+	}
+
+	CouponBatch struct {
+		CodesIssued func(childComplexity int) int
+		CodesPath   func(childComplexity int) int
+		CodesTotal  func(childComplexity int) int
+		Collisions  func(childComplexity int) int
+		CreatedAt   func(childComplexity int) int
+		ExpiresOn   func(childComplexity int) int
+		FinishedAt  func(childComplexity int) int
+		GlobalID    func(childComplexity int) int
+		Name        func(childComplexity int) int
+		StartedAt   func(childComplexity int) int
+		State       func(childComplexity int) int
+		Type        func(childComplexity int) int
+		ValidFrom   func(childComplexity int) int
+		Value       func(childComplexity int) int
+	}
+
+	CouponBatchConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CouponBatchEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	CouponBatchPayload struct {
+		CouponBatch func(childComplexity int) int
+		Replayed    func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
+	}
+
+	CouponConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CouponEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	CouponMovement struct {
+		Description func(childComplexity int) int
+		Kind        func(childComplexity int) int
+		Left        func(childComplexity int) int
+		PostedAt    func(childComplexity int) int
+		RecordedAt  func(childComplexity int) int
+		Reference   func(childComplexity int) int
+		RelatedSeq  func(childComplexity int) int
+		Seq         func(childComplexity int) int
+		Source      func(childComplexity int) int
+		Store       func(childComplexity int) int
+		UsedAfter   func(childComplexity int) int
+		Uses        func(childComplexity int) int
+	}
+
+	CouponMovementConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CouponMovementEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	CouponPayload struct {
+		Coupon     func(childComplexity int) int
+		Movement   func(childComplexity int) int
+		Replayed   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	CouponType struct {
+		Amount       func(childComplexity int) int
+		ArchivedAt   func(childComplexity int) int
+		Code         func(childComplexity int) int
+		CodeAlphabet func(childComplexity int) int
+		CodeLength   func(childComplexity int) int
+		CodePrefix   func(childComplexity int) int
+		CreatedAt    func(childComplexity int) int
+		Description  func(childComplexity int) int
+		GlobalID     func(childComplexity int) int
+		Kind         func(childComplexity int) int
+		Lasting      func(childComplexity int) int
+		MaxUses      func(childComplexity int) int
+		Name         func(childComplexity int) int
+		Nominated    func(childComplexity int) int
+		Percentage   func(childComplexity int) int
+		UpdatedAt    func(childComplexity int) int
+		ValidDays    func(childComplexity int) int
+		ValidFrom    func(childComplexity int) int
+		ValidUntil   func(childComplexity int) int
+		Worth        func(childComplexity int) int
+	}
+
+	CouponTypeConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CouponTypeEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	CouponTypePayload struct {
+		CouponType func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Customer struct {
+		Active         func(childComplexity int) int
 		AttributesJSON func(childComplexity int) int
 		Birthdate      func(childComplexity int) int
 		Cards          func(childComplexity int, first *int, after *string) int
+		Code           func(childComplexity int) int
+		Coupons        func(childComplexity int, first *int, after *string) int
 		CreatedAt      func(childComplexity int) int
 		Document       func(childComplexity int) int
 		Email          func(childComplexity int) int
+		ErasedAt       func(childComplexity int) int
 		FirstName      func(childComplexity int) int
 		GlobalID       func(childComplexity int) int
 		LastName       func(childComplexity int) int
+		MergedInto     func(childComplexity int) int
 		Phone          func(childComplexity int) int
 		QrCode         func(childComplexity int) int
+		Segments       func(childComplexity int, first *int, after *string) int
 		UpdatedAt      func(childComplexity int) int
+	}
+
+	CustomerAttribute struct {
+		ArchivedAt func(childComplexity int) int
+		Code       func(childComplexity int) int
+		CreatedAt  func(childComplexity int) int
+		GlobalID   func(childComplexity int) int
+		Kind       func(childComplexity int) int
+		Name       func(childComplexity int) int
+		Options    func(childComplexity int) int
+		Ready      func(childComplexity int) int
+		Required   func(childComplexity int) int
+		UpdatedAt  func(childComplexity int) int
+	}
+
+	CustomerAttributeConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CustomerAttributeEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	CustomerAttributePayload struct {
+		Attribute  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
 	}
 
 	CustomerConnection struct {
@@ -200,8 +449,92 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	CustomerErasePayload struct {
+		Customer   func(childComplexity int) int
+		Erased     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	CustomerMergePayload struct {
+		Customer   func(childComplexity int) int
+		Replayed   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	CustomerPayload struct {
 		Customer   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	CustomerSegmentConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	CustomerSegmentEdge struct {
+		AddedAt   func(childComplexity int) int
+		Cursor    func(childComplexity int) int
+		Node      func(childComplexity int) int
+		UpdatedAt func(childComplexity int) int
+	}
+
+	ExpiringPoints struct {
+		Amount func(childComplexity int) int
+		On     func(childComplexity int) int
+	}
+
+	ExpiryLoss struct {
+		Amount  func(childComplexity int) int
+		Cards   func(childComplexity int) int
+		Members func(childComplexity int) int
+		On      func(childComplexity int) int
+	}
+
+	ExpiryNotice struct {
+		Amount    func(childComplexity int) int
+		Days      func(childComplexity int) int
+		ExpiresOn func(childComplexity int) int
+		ToldAt    func(childComplexity int) int
+	}
+
+	ExpiryPreview struct {
+		Days   func(childComplexity int) int
+		Months func(childComplexity int) int
+		Total  func(childComplexity int) int
+	}
+
+	ExpiryPreviewPayload struct {
+		Preview    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	Hold struct {
+		Amount      func(childComplexity int) int
+		Captured    func(childComplexity int) int
+		Card        func(childComplexity int) int
+		CreatedAt   func(childComplexity int) int
+		EndMovement func(childComplexity int) int
+		EndedAt     func(childComplexity int) int
+		ExpiresAt   func(childComplexity int) int
+		GlobalID    func(childComplexity int) int
+		Movement    func(childComplexity int) int
+		State       func(childComplexity int) int
+	}
+
+	HoldConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	HoldEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	HoldPayload struct {
+		Hold       func(childComplexity int) int
+		Movement   func(childComplexity int) int
+		Replayed   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -257,6 +590,55 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	InsightDaily struct {
+		CompleteTo func(childComplexity int) int
+		Days       func(childComplexity int) int
+		TimeZone   func(childComplexity int) int
+		Total      func(childComplexity int) int
+	}
+
+	InsightDay struct {
+		Day     func(childComplexity int) int
+		Figures func(childComplexity int) int
+	}
+
+	InsightFigures struct {
+		BreakageRate   func(childComplexity int) int
+		CorrectedDown  func(childComplexity int) int
+		CorrectedUp    func(childComplexity int) int
+		Credits        func(childComplexity int) int
+		Debits         func(childComplexity int) int
+		Expired        func(childComplexity int) int
+		Issued         func(childComplexity int) int
+		Movements      func(childComplexity int) int
+		Net            func(childComplexity int) int
+		Recharged      func(childComplexity int) int
+		Redeemed       func(childComplexity int) int
+		RedemptionRate func(childComplexity int) int
+		ReturnedDown   func(childComplexity int) int
+		ReturnedUp     func(childComplexity int) int
+		Spent          func(childComplexity int) int
+		TransferredIn  func(childComplexity int) int
+		TransferredOut func(childComplexity int) int
+		WrittenOff     func(childComplexity int) int
+	}
+
+	InsightLiability struct {
+		Cards       func(childComplexity int) int
+		Held        func(childComplexity int) int
+		KnownTo     func(childComplexity int) int
+		Months      func(childComplexity int) int
+		Never       func(childComplexity int) int
+		Outstanding func(childComplexity int) int
+		Overdrawn   func(childComplexity int) int
+		Pending     func(childComplexity int) int
+	}
+
+	InsightLiabilityMonth struct {
+		Amount func(childComplexity int) int
+		Month  func(childComplexity int) int
+	}
+
 	Job struct {
 		Attempt     func(childComplexity int) int
 		AttemptedAt func(childComplexity int) int
@@ -292,22 +674,110 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	LedgerCheck struct {
+		Clean                func(childComplexity int) int
+		CreatedAt            func(childComplexity int) int
+		DurationMilliseconds func(childComplexity int) int
+		Findings             func(childComplexity int, first *int, after *string) int
+		FindingsCount        func(childComplexity int) int
+		FinishedAt           func(childComplexity int) int
+		GlobalID             func(childComplexity int) int
+		Note                 func(childComplexity int) int
+		RequestedByID        func(childComplexity int) int
+		RequestedByKind      func(childComplexity int) int
+		RowsRead             func(childComplexity int) int
+		StartedAt            func(childComplexity int) int
+		State                func(childComplexity int) int
+		StepsDone            func(childComplexity int) int
+		StepsTotal           func(childComplexity int) int
+	}
+
+	LedgerCheckConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	LedgerCheckEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	LedgerCheckStartPayload struct {
+		LedgerCheck func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
+	}
+
+	LedgerFinding struct {
+		Card           func(childComplexity int) int
+		CardGlobalID   func(childComplexity int) int
+		Detail         func(childComplexity int) int
+		ImportGlobalID func(childComplexity int) int
+		ImportLine     func(childComplexity int) int
+		KeyGlobalID    func(childComplexity int) int
+		Number         func(childComplexity int) int
+		Rule           func(childComplexity int) int
+		Seq            func(childComplexity int) int
+	}
+
+	LedgerFindingConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	LedgerFindingEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	Lot struct {
+		Amount    func(childComplexity int) int
+		EarnedOn  func(childComplexity int) int
+		ExpiresOn func(childComplexity int) int
+		Movement  func(childComplexity int) int
+		Part      func(childComplexity int) int
+		Priority  func(childComplexity int) int
+		Remaining func(childComplexity int) int
+		Standing  func(childComplexity int) int
+		VestsOn   func(childComplexity int) int
+	}
+
+	LotConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	LotEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	LotEntry struct {
+		Amount func(childComplexity int) int
+		Lot    func(childComplexity int) int
+	}
+
 	Movement struct {
-		Amount       func(childComplexity int) int
-		BalanceAfter func(childComplexity int) int
-		Card         func(childComplexity int) int
-		Description  func(childComplexity int) int
-		GlobalID     func(childComplexity int) int
-		Kind         func(childComplexity int) int
-		PostedAt     func(childComplexity int) int
-		Rate         func(childComplexity int) int
-		RecordedAt   func(childComplexity int) int
-		Reference    func(childComplexity int) int
-		Seq          func(childComplexity int) int
-		Source       func(childComplexity int) int
-		Spent        func(childComplexity int) int
-		StaffMember  func(childComplexity int) int
-		Store        func(childComplexity int) int
+		Amount         func(childComplexity int) int
+		BalanceAfter   func(childComplexity int) int
+		Card           func(childComplexity int) int
+		Description    func(childComplexity int) int
+		GlobalID       func(childComplexity int) int
+		Held           func(childComplexity int) int
+		Kind           func(childComplexity int) int
+		Lines          func(childComplexity int) int
+		Lots           func(childComplexity int) int
+		PostedAt       func(childComplexity int) int
+		Rate           func(childComplexity int) int
+		RecordedAt     func(childComplexity int) int
+		Reference      func(childComplexity int) int
+		Related        func(childComplexity int) int
+		Reversals      func(childComplexity int) int
+		ReversedAmount func(childComplexity int) int
+		Seq            func(childComplexity int) int
+		Source         func(childComplexity int) int
+		Spent          func(childComplexity int) int
+		StaffMember    func(childComplexity int) int
+		Store          func(childComplexity int) int
 	}
 
 	MovementConnection struct {
@@ -325,6 +795,12 @@ type ComplexityRoot struct {
 		Movement func(childComplexity int) int
 	}
 
+	MovementLine struct {
+		Amount func(childComplexity int) int
+		Code   func(childComplexity int) int
+		Number func(childComplexity int) int
+	}
+
 	MovementPayload struct {
 		Movement   func(childComplexity int) int
 		Replayed   func(childComplexity int) int
@@ -332,35 +808,99 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
-		APIKeyCreate     func(childComplexity int, input model.APIKeyCreateInput) int
-		APIKeyRevoke     func(childComplexity int, input model.APIKeyRevokeInput) int
-		CardCreate       func(childComplexity int, input model.CardCreateInput) int
-		CardStatusSet    func(childComplexity int, input model.CardStatusSetInput) int
-		CardTypeCreate   func(childComplexity int, input model.CardTypeCreateInput) int
-		CardTypeUpdate   func(childComplexity int, input model.CardTypeUpdateInput) int
-		CompanyUpdate    func(childComplexity int, input model.CompanyUpdateInput) int
-		ContactRegister  func(childComplexity int, input model.ContactRegisterInput) int
-		CustomerCreate   func(childComplexity int, input model.CustomerCreateInput) int
-		CustomerUpdate   func(childComplexity int, input model.CustomerUpdateInput) int
-		ImportCancel     func(childComplexity int, input model.ImportCancelInput) int
-		ImportReprocess  func(childComplexity int, input model.ImportReprocessInput) int
-		JobCancel        func(childComplexity int, input model.JobCancelInput) int
-		JobRetry         func(childComplexity int, input model.JobRetryInput) int
-		MovementAccrue   func(childComplexity int, input model.MovementAccrueInput) int
-		MovementAdjust   func(childComplexity int, input model.MovementAdjustInput) int
-		MovementRecharge func(childComplexity int, input model.MovementRechargeInput) int
-		MovementRedeem   func(childComplexity int, input model.MovementRedeemInput) int
-		OperatorCreate   func(childComplexity int, input model.OperatorCreateInput) int
-		QueuePause       func(childComplexity int, input model.QueuePauseInput) int
-		QueueResume      func(childComplexity int, input model.QueueResumeInput) int
-		SessionCreate    func(childComplexity int, input model.SessionCreateInput) int
-		SessionEnd       func(childComplexity int) int
-		SessionRefresh   func(childComplexity int, input model.SessionRefreshInput) int
-		StaffArchive     func(childComplexity int, input model.StaffArchiveInput) int
-		StaffCreate      func(childComplexity int, input model.StaffCreateInput) int
-		StaffRightSet    func(childComplexity int, input model.StaffRightSetInput) int
-		StoreCreate      func(childComplexity int, input model.StoreCreateInput) int
-		StoreUpdate      func(childComplexity int, input model.StoreUpdateInput) int
+		APIKeyCreate             func(childComplexity int, input model.APIKeyCreateInput) int
+		APIKeyRevoke             func(childComplexity int, input model.APIKeyRevokeInput) int
+		CardActivate             func(childComplexity int, input model.CardActivateInput) int
+		CardAssign               func(childComplexity int, input model.CardAssignInput) int
+		CardCancel               func(childComplexity int, input model.CardCancelInput) int
+		CardCreate               func(childComplexity int, input model.CardCreateInput) int
+		CardCvvReset             func(childComplexity int, input model.CardCvvResetInput) int
+		CardDisable              func(childComplexity int, input model.CardDisableInput) int
+		CardEnable               func(childComplexity int, input model.CardEnableInput) int
+		CardNumberNext           func(childComplexity int, input model.CardNumberNextInput) int
+		CardReplace              func(childComplexity int, input model.CardReplaceInput) int
+		CardStatusSet            func(childComplexity int, input model.CardStatusSetInput) int
+		CardTypeCreate           func(childComplexity int, input model.CardTypeCreateInput) int
+		CardTypeExpirySet        func(childComplexity int, input model.CardTypeExpirySetInput) int
+		CardTypeUpdate           func(childComplexity int, input model.CardTypeUpdateInput) int
+		CardUnassign             func(childComplexity int, input model.CardUnassignInput) int
+		CardsIssue               func(childComplexity int, input model.CardsIssueInput) int
+		CompanyUpdate            func(childComplexity int, input model.CompanyUpdateInput) int
+		ContactRegister          func(childComplexity int, input model.ContactRegisterInput) int
+		CouponBatchCancel        func(childComplexity int, input model.CouponBatchCancelInput) int
+		CouponBatchCreate        func(childComplexity int, input model.CouponBatchCreateInput) int
+		CouponBatchResume        func(childComplexity int, input model.CouponBatchResumeInput) int
+		CouponGiveBack           func(childComplexity int, input model.CouponGiveBackInput) int
+		CouponIssue              func(childComplexity int, input model.CouponIssueInput) int
+		CouponRedeem             func(childComplexity int, input model.CouponRedeemInput) int
+		CouponTypeCreate         func(childComplexity int, input model.CouponTypeCreateInput) int
+		CouponTypeUpdate         func(childComplexity int, input model.CouponTypeUpdateInput) int
+		CouponVoid               func(childComplexity int, input model.CouponVoidInput) int
+		CustomerAttributeArchive func(childComplexity int, input model.CustomerAttributeArchiveInput) int
+		CustomerAttributeCreate  func(childComplexity int, input model.CustomerAttributeCreateInput) int
+		CustomerAttributeUpdate  func(childComplexity int, input model.CustomerAttributeUpdateInput) int
+		CustomerCreate           func(childComplexity int, input model.CustomerCreateInput) int
+		CustomerErase            func(childComplexity int, input model.CustomerEraseInput) int
+		CustomerMerge            func(childComplexity int, input model.CustomerMergeInput) int
+		CustomerUpdate           func(childComplexity int, input model.CustomerUpdateInput) int
+		HoldCapture              func(childComplexity int, input model.HoldCaptureInput) int
+		HoldCreate               func(childComplexity int, input model.HoldCreateInput) int
+		HoldRelease              func(childComplexity int, input model.HoldReleaseInput) int
+		ImportCancel             func(childComplexity int, input model.ImportCancelInput) int
+		ImportReprocess          func(childComplexity int, input model.ImportReprocessInput) int
+		JobCancel                func(childComplexity int, input model.JobCancelInput) int
+		JobRetry                 func(childComplexity int, input model.JobRetryInput) int
+		JobRun                   func(childComplexity int, input model.JobRunInput) int
+		LedgerCheckStart         func(childComplexity int, input model.LedgerCheckStartInput) int
+		LotsExtend               func(childComplexity int, input model.LotsExtendInput) int
+		MovementAccrue           func(childComplexity int, input model.MovementAccrueInput) int
+		MovementAdjust           func(childComplexity int, input model.MovementAdjustInput) int
+		MovementRecharge         func(childComplexity int, input model.MovementRechargeInput) int
+		MovementRedeem           func(childComplexity int, input model.MovementRedeemInput) int
+		MovementReverse          func(childComplexity int, input model.MovementReverseInput) int
+		MovementVest             func(childComplexity int, input model.MovementVestInput) int
+		OperatorCreate           func(childComplexity int, input model.OperatorCreateInput) int
+		ProductCodeBlock         func(childComplexity int, input model.ProductCodeBlockInput) int
+		ProductCodeConsume       func(childComplexity int, input model.ProductCodeConsumeInput) int
+		ProductCodeExpire        func(childComplexity int, input model.ProductCodeExpireInput) int
+		ProductCodeUnblock       func(childComplexity int, input model.ProductCodeUnblockInput) int
+		ProductCodesAdd          func(childComplexity int, input model.ProductCodesAddInput) int
+		ProductCodesGenerate     func(childComplexity int, input model.ProductCodesGenerateInput) int
+		ProductCreate            func(childComplexity int, input model.ProductCreateInput) int
+		ProductUpdate            func(childComplexity int, input model.ProductUpdateInput) int
+		QueuePause               func(childComplexity int, input model.QueuePauseInput) int
+		QueueResume              func(childComplexity int, input model.QueueResumeInput) int
+		ReportRebuild            func(childComplexity int, input model.ReportRebuildInput) int
+		RewardClaimCancel        func(childComplexity int, input model.RewardClaimCancelInput) int
+		RewardClaimHandOver      func(childComplexity int, input model.RewardClaimHandOverInput) int
+		RewardCreate             func(childComplexity int, input model.RewardCreateInput) int
+		RewardRedeem             func(childComplexity int, input model.RewardRedeemInput) int
+		RewardStockSet           func(childComplexity int, input model.RewardStockSetInput) int
+		RewardUpdate             func(childComplexity int, input model.RewardUpdateInput) int
+		SegmentArchive           func(childComplexity int, input model.SegmentArchiveInput) int
+		SegmentCreate            func(childComplexity int, input model.SegmentCreateInput) int
+		SegmentMembersAdd        func(childComplexity int, input model.SegmentMembersAddInput) int
+		SegmentMembersClear      func(childComplexity int, input model.SegmentMembersClearInput) int
+		SegmentMembersRemove     func(childComplexity int, input model.SegmentMembersRemoveInput) int
+		SegmentUpdate            func(childComplexity int, input model.SegmentUpdateInput) int
+		SessionCreate            func(childComplexity int, input model.SessionCreateInput) int
+		SessionEnd               func(childComplexity int) int
+		SessionRefresh           func(childComplexity int, input model.SessionRefreshInput) int
+		StaffArchive             func(childComplexity int, input model.StaffArchiveInput) int
+		StaffCreate              func(childComplexity int, input model.StaffCreateInput) int
+		StaffRightSet            func(childComplexity int, input model.StaffRightSetInput) int
+		StoreCreate              func(childComplexity int, input model.StoreCreateInput) int
+		StoreUpdate              func(childComplexity int, input model.StoreUpdateInput) int
+		TransferCreate           func(childComplexity int, input model.TransferCreateInput) int
+		WebhookCreate            func(childComplexity int, input model.WebhookCreateInput) int
+		WebhookDelete            func(childComplexity int, input model.WebhookDeleteInput) int
+		WebhookDeliveryRetry     func(childComplexity int, input model.WebhookDeliveryRetryInput) int
+		WebhookPause             func(childComplexity int, input model.WebhookPauseInput) int
+		WebhookReplay            func(childComplexity int, input model.WebhookReplayInput) int
+		WebhookResume            func(childComplexity int, input model.WebhookResumeInput) int
+		WebhookSecretRotate      func(childComplexity int, input model.WebhookSecretRotateInput) int
+		WebhookTest              func(childComplexity int, input model.WebhookTestInput) int
+		WebhookUpdate            func(childComplexity int, input model.WebhookUpdateInput) int
 	}
 
 	Notification struct {
@@ -386,6 +926,12 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	NumberRange struct {
+		End       func(childComplexity int) int
+		Start     func(childComplexity int) int
+		Suggested func(childComplexity int) int
+	}
+
 	OperatorCreatePayload struct {
 		Email      func(childComplexity int) int
 		UserErrors func(childComplexity int) int
@@ -396,25 +942,127 @@ type ComplexityRoot struct {
 		HasNextPage func(childComplexity int) int
 	}
 
+	Product struct {
+		Code         func(childComplexity int) int
+		CreatedAt    func(childComplexity int) int
+		GlobalID     func(childComplexity int) int
+		Name         func(childComplexity int) int
+		Score        func(childComplexity int) int
+		SerialPrefix func(childComplexity int) int
+		State        func(childComplexity int) int
+		UpdatedAt    func(childComplexity int) int
+	}
+
+	ProductCode struct {
+		Code        func(childComplexity int) int
+		CreatedAt   func(childComplexity int) int
+		Customer    func(childComplexity int) int
+		ExpiresOn   func(childComplexity int) int
+		GlobalID    func(childComplexity int) int
+		LotGlobalID func(childComplexity int) int
+		Movement    func(childComplexity int) int
+		Product     func(childComplexity int) int
+		Score       func(childComplexity int) int
+		Serial      func(childComplexity int) int
+		State       func(childComplexity int) int
+		UsedAt      func(childComplexity int) int
+	}
+
+	ProductCodeConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	ProductCodeConsumePayload struct {
+		Movement    func(childComplexity int) int
+		ProductCode func(childComplexity int) int
+		Replayed    func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
+	}
+
+	ProductCodeEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	ProductCodePayload struct {
+		ProductCode func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
+	}
+
+	ProductCodeRejection struct {
+		Code   func(childComplexity int) int
+		Line   func(childComplexity int) int
+		Reason func(childComplexity int) int
+	}
+
+	ProductCodesPayload struct {
+		Created    func(childComplexity int) int
+		LotID      func(childComplexity int) int
+		Rejected   func(childComplexity int) int
+		Replayed   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ProductConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	ProductEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	ProductPayload struct {
+		Product    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Query struct {
-		APIKeys       func(childComplexity int, first *int, after *string) int
-		Card          func(childComplexity int, code *string, walletKey *string, phone *string) int
-		CardType      func(childComplexity int, code *string, walletKey *string) int
-		CardTypes     func(childComplexity int, first *int, after *string, walletsOnly *bool, withArchived *bool) int
-		Cards         func(childComplexity int, first *int, after *string) int
-		Company       func(childComplexity int) int
-		Customer      func(childComplexity int, email *string, document *string, qrCode *string, phone *string) int
-		Customers     func(childComplexity int, search *string, first *int, after *string) int
-		Imports       func(childComplexity int, first *int, after *string) int
-		Jobs          func(childComplexity int, state *queue.State, kind *string, first *int, after *string) int
-		Node          func(childComplexity int, id string) int
-		Notifications func(childComplexity int, first *int, after *string) int
-		Queues        func(childComplexity int) int
-		StaffMember   func(childComplexity int, number int) int
-		StaffMembers  func(childComplexity int, first *int, after *string) int
-		Store         func(childComplexity int, code string) int
-		Stores        func(childComplexity int, first *int, after *string) int
-		Viewer        func(childComplexity int) int
+		APIKeys             func(childComplexity int, first *int, after *string) int
+		Card                func(childComplexity int, code *string, walletKey *string, phone *string) int
+		CardNext            func(childComplexity int, cardTypeCode string) int
+		CardType            func(childComplexity int, code *string, walletKey *string) int
+		CardTypes           func(childComplexity int, first *int, after *string, walletsOnly *bool, withArchived *bool) int
+		Cards               func(childComplexity int, first *int, after *string, status *ledger.Status, cardTypeCode *string, customerID *string) int
+		Company             func(childComplexity int) int
+		Coupon              func(childComplexity int, code string) int
+		CouponBatches       func(childComplexity int, typeCode *string, status *coupon.BatchStatus, first *int, after *string) int
+		CouponType          func(childComplexity int, code string) int
+		CouponTypes         func(childComplexity int, first *int, after *string, withArchived *bool) int
+		Coupons             func(childComplexity int, status *coupon.Status, typeCode *string, customerID *string, batchID *string, first *int, after *string) int
+		Customer            func(childComplexity int, code *string, email *string, document *string, qrCode *string, phone *string) int
+		CustomerAttributes  func(childComplexity int, withArchived *bool, first *int, after *string) int
+		Customers           func(childComplexity int, search *string, attribute *model.CustomerAttributeFilter, first *int, after *string) int
+		ExpiryPolicyPreview func(childComplexity int, input model.CardTypeExpirySetInput) int
+		Hold                func(childComplexity int, id string) int
+		Imports             func(childComplexity int, first *int, after *string) int
+		InsightDaily        func(childComplexity int, from time.Time, to time.Time, cardTypeCode *string, storeCode *string, action *ledger.Action) int
+		InsightLiability    func(childComplexity int, cardTypeCode string) int
+		Jobs                func(childComplexity int, state *queue.State, kind *string, first *int, after *string) int
+		LedgerChecks        func(childComplexity int, first *int, after *string) int
+		Node                func(childComplexity int, id string) int
+		Notifications       func(childComplexity int, first *int, after *string) int
+		Product             func(childComplexity int, code string) int
+		ProductCode         func(childComplexity int, code string) int
+		ProductCodes        func(childComplexity int, status *catalog.CodeStatus, productCode *string, customerID *string, lotID *string, first *int, after *string) int
+		Products            func(childComplexity int, status *catalog.ProductStatus, first *int, after *string) int
+		Queues              func(childComplexity int) int
+		ReportState         func(childComplexity int) int
+		Reward              func(childComplexity int, code string) int
+		RewardAttempts      func(childComplexity int, kind *reward.AttemptKind, customerID *string, failed *bool, first *int, after *string) int
+		RewardClaims        func(childComplexity int, status *reward.ClaimStatus, rewardCode *string, customerID *string, first *int, after *string) int
+		Rewards             func(childComplexity int, status *reward.Status, first *int, after *string) int
+		Segment             func(childComplexity int, code string) int
+		Segments            func(childComplexity int, withArchived *bool, first *int, after *string) int
+		StaffMember         func(childComplexity int, number int) int
+		StaffMembers        func(childComplexity int, first *int, after *string) int
+		Store               func(childComplexity int, code string) int
+		Stores              func(childComplexity int, first *int, after *string) int
+		Viewer              func(childComplexity int) int
+		Webhook             func(childComplexity int, id string) int
+		Webhooks            func(childComplexity int, first *int, after *string) int
 	}
 
 	Queue struct {
@@ -431,6 +1079,183 @@ type ComplexityRoot struct {
 
 	QueuePayload struct {
 		Queue      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	ReportRebuildPayload struct {
+		ReportState func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
+	}
+
+	ReportState struct {
+		CompleteTo   func(childComplexity int) int
+		RebuildCards func(childComplexity int) int
+		Rebuilding   func(childComplexity int) int
+		RebuiltAt    func(childComplexity int) int
+		TimeZone     func(childComplexity int) int
+	}
+
+	Reward struct {
+		CardType    func(childComplexity int) int
+		Code        func(childComplexity int) int
+		CreatedAt   func(childComplexity int) int
+		Description func(childComplexity int) int
+		GlobalID    func(childComplexity int) int
+		Name        func(childComplexity int) int
+		Price       func(childComplexity int) int
+		State       func(childComplexity int) int
+		Stock       func(childComplexity int) int
+		StoreStocks func(childComplexity int, first *int, after *string) int
+		UpdatedAt   func(childComplexity int) int
+		ValidFrom   func(childComplexity int) int
+		ValidUntil  func(childComplexity int) int
+	}
+
+	RewardAttempt struct {
+		AttemptedAt func(childComplexity int) int
+		Card        func(childComplexity int) int
+		Claim       func(childComplexity int) int
+		Customer    func(childComplexity int) int
+		ProductCode func(childComplexity int) int
+		Refusal     func(childComplexity int) int
+		Reward      func(childComplexity int) int
+		Score       func(childComplexity int) int
+		Source      func(childComplexity int) int
+		What        func(childComplexity int) int
+	}
+
+	RewardAttemptConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	RewardAttemptEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	RewardClaim struct {
+		Card        func(childComplexity int) int
+		ClaimedAt   func(childComplexity int) int
+		Customer    func(childComplexity int) int
+		Description func(childComplexity int) int
+		EndedAt     func(childComplexity int) int
+		GlobalID    func(childComplexity int) int
+		Movement    func(childComplexity int) int
+		Price       func(childComplexity int) int
+		Reference   func(childComplexity int) int
+		Reward      func(childComplexity int) int
+		Source      func(childComplexity int) int
+		State       func(childComplexity int) int
+		Store       func(childComplexity int) int
+	}
+
+	RewardClaimConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	RewardClaimEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	RewardClaimPayload struct {
+		Claim      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	RewardConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	RewardEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	RewardPayload struct {
+		Reward     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	RewardRedeemPayload struct {
+		Claim      func(childComplexity int) int
+		Movement   func(childComplexity int) int
+		Replayed   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	RewardStoreStock struct {
+		Left  func(childComplexity int) int
+		Store func(childComplexity int) int
+		Taken func(childComplexity int) int
+	}
+
+	RewardStoreStockConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	RewardStoreStockEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	Segment struct {
+		ArchivedAt func(childComplexity int) int
+		Code       func(childComplexity int) int
+		CreatedAt  func(childComplexity int) int
+		GlobalID   func(childComplexity int) int
+		Members    func(childComplexity int, first *int, after *string) int
+		Name       func(childComplexity int) int
+		UpdatedAt  func(childComplexity int) int
+	}
+
+	SegmentConnection struct {
+		Edges      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	SegmentEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	SegmentMemberConnection struct {
+		Edges      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	SegmentMemberEdge struct {
+		AddedAt   func(childComplexity int) int
+		Cursor    func(childComplexity int) int
+		Node      func(childComplexity int) int
+		UpdatedAt func(childComplexity int) int
+	}
+
+	SegmentMemberResult struct {
+		Customer func(childComplexity int) int
+		Outcome  func(childComplexity int) int
+	}
+
+	SegmentMembersClearPayload struct {
+		Cleared    func(childComplexity int) int
+		Segment    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	SegmentMembersPayload struct {
+		Results    func(childComplexity int) int
+		Segment    func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	SegmentPayload struct {
+		Segment    func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -504,9 +1329,17 @@ type ComplexityRoot struct {
 	}
 
 	Subscription struct {
-		ImportProgressed func(childComplexity int, id string) int
-		MovementPosted   func(childComplexity int, cardCode *string, after *string) int
-		QueuesChanged    func(childComplexity int) int
+		CouponBatchProgressed func(childComplexity int, id string) int
+		ImportProgressed      func(childComplexity int, id string) int
+		MovementPosted        func(childComplexity int, cardCode *string, after *string) int
+		QueuesChanged         func(childComplexity int) int
+	}
+
+	TransferPayload struct {
+		Replayed    func(childComplexity int) int
+		TransferIn  func(childComplexity int) int
+		TransferOut func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
 	}
 
 	UserError struct {
@@ -525,6 +1358,95 @@ type ComplexityRoot struct {
 		Company func(childComplexity int) int
 		Kind    func(childComplexity int) int
 		Scopes  func(childComplexity int) int
+	}
+
+	Webhook struct {
+		CreatedAt       func(childComplexity int) int
+		Cursor          func(childComplexity int) int
+		Deliveries      func(childComplexity int, status *webhook.DeliveryState, kind *string, first *int, after *string) int
+		Description     func(childComplexity int) int
+		Failures        func(childComplexity int) int
+		GlobalID        func(childComplexity int) int
+		Kinds           func(childComplexity int) int
+		LastSuccessAt   func(childComplexity int) int
+		OldestPendingAt func(childComplexity int) int
+		PreviousUntil   func(childComplexity int) int
+		Replaying       func(childComplexity int) int
+		State           func(childComplexity int) int
+		UpdatedAt       func(childComplexity int) int
+		Url             func(childComplexity int) int
+		Why             func(childComplexity int) int
+	}
+
+	WebhookAttempt struct {
+		At         func(childComplexity int) int
+		Attempt    func(childComplexity int) int
+		DurationMs func(childComplexity int) int
+		Error      func(childComplexity int) int
+		Response   func(childComplexity int) int
+		StatusCode func(childComplexity int) int
+	}
+
+	WebhookConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	WebhookDeletePayload struct {
+		DeletedID  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	WebhookDelivery struct {
+		Attempts      func(childComplexity int) int
+		CreatedAt     func(childComplexity int) int
+		Cursor        func(childComplexity int) int
+		EndedAt       func(childComplexity int) int
+		GlobalID      func(childComplexity int) int
+		Kind          func(childComplexity int) int
+		MessageID     func(childComplexity int) int
+		NextAttemptAt func(childComplexity int) int
+		OccurredAt    func(childComplexity int) int
+		Replay        func(childComplexity int) int
+		State         func(childComplexity int) int
+	}
+
+	WebhookDeliveryConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	WebhookDeliveryEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	WebhookDeliveryPayload struct {
+		Delivery   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	WebhookEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	WebhookPayload struct {
+		UserErrors func(childComplexity int) int
+		Webhook    func(childComplexity int) int
+	}
+
+	WebhookReplay struct {
+		After     func(childComplexity int) int
+		Kinds     func(childComplexity int) int
+		StartedAt func(childComplexity int) int
+		UpTo      func(childComplexity int) int
+	}
+
+	WebhookSecretPayload struct {
+		Secret     func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+		Webhook    func(childComplexity int) int
 	}
 }
 
@@ -680,6 +1602,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Card.Balance(childComplexity), true
+	case "Card.balanceAsOf":
+		if e.ComplexityRoot.Card.BalanceAsOf == nil {
+			break
+		}
+
+		args, err := ec.field_Card_balanceAsOf_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Card.BalanceAsOf(childComplexity, args["at"].(time.Time), args["by"].(*report.By)), true
 	case "Card.cardType":
 		if e.ComplexityRoot.Card.CardType == nil {
 			break
@@ -704,6 +1637,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Card.Customer(childComplexity), true
+	case "Card.expiryPlan":
+		if e.ComplexityRoot.Card.ExpiryPlan == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Card.ExpiryPlan(childComplexity), true
 	case "Card.id":
 		if e.ComplexityRoot.Card.GlobalID == nil {
 			break
@@ -734,6 +1673,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Card.HolderPhone(childComplexity), true
+	case "Card.holds":
+		if e.ComplexityRoot.Card.Holds == nil {
+			break
+		}
+
+		args, err := ec.field_Card_holds_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Card.Holds(childComplexity, args["first"].(*int), args["after"].(*string), args["openOnly"].(*bool)), true
+	case "Card.lots":
+		if e.ComplexityRoot.Card.Lots == nil {
+			break
+		}
+
+		args, err := ec.field_Card_lots_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Card.Lots(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Card.movements":
 		if e.ComplexityRoot.Card.Movements == nil {
 			break
@@ -745,12 +1706,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Card.Movements(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Card.notices":
+		if e.ComplexityRoot.Card.Notices == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Card.Notices(childComplexity), true
+	case "Card.pending":
+		if e.ComplexityRoot.Card.Pending == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Card.Pending(childComplexity), true
 	case "Card.registeredAt":
 		if e.ComplexityRoot.Card.RegisteredAt == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Card.RegisteredAt(childComplexity), true
+	case "Card.replacedBy":
+		if e.ComplexityRoot.Card.ReplacedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Card.ReplacedBy(childComplexity), true
 	case "Card.seq":
 		if e.ComplexityRoot.Card.Seq == nil {
 			break
@@ -763,6 +1742,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Card.State(childComplexity), true
+	case "Card.statusAt":
+		if e.ComplexityRoot.Card.StatusAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Card.StatusAt(childComplexity), true
+	case "Card.statusReason":
+		if e.ComplexityRoot.Card.StatusReason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Card.StatusReason(childComplexity), true
+	case "Card.validFrom":
+		if e.ComplexityRoot.Card.ValidFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Card.ValidFrom(childComplexity), true
+	case "Card.validTo":
+		if e.ComplexityRoot.Card.ValidTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Card.ValidTo(childComplexity), true
 
 	case "CardConnection.edges":
 		if e.ComplexityRoot.CardConnection.Edges == nil {
@@ -796,18 +1799,74 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CardEdge.Node(childComplexity), true
 
+	case "CardNumberNextPayload.number":
+		if e.ComplexityRoot.CardNumberNextPayload.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardNumberNextPayload.Number(childComplexity), true
+	case "CardNumberNextPayload.userErrors":
+		if e.ComplexityRoot.CardNumberNextPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardNumberNextPayload.UserErrors(childComplexity), true
+
 	case "CardPayload.card":
 		if e.ComplexityRoot.CardPayload.Card == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CardPayload.Card(childComplexity), true
+	case "CardPayload.cvv":
+		if e.ComplexityRoot.CardPayload.Cvv == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardPayload.Cvv(childComplexity), true
+	case "CardPayload.replayed":
+		if e.ComplexityRoot.CardPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardPayload.Replayed(childComplexity), true
 	case "CardPayload.userErrors":
 		if e.ComplexityRoot.CardPayload.UserErrors == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CardPayload.UserErrors(childComplexity), true
+
+	case "CardReplacePayload.card":
+		if e.ComplexityRoot.CardReplacePayload.Card == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardReplacePayload.Card(childComplexity), true
+	case "CardReplacePayload.cvv":
+		if e.ComplexityRoot.CardReplacePayload.Cvv == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardReplacePayload.Cvv(childComplexity), true
+	case "CardReplacePayload.replaced":
+		if e.ComplexityRoot.CardReplacePayload.Replaced == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardReplacePayload.Replaced(childComplexity), true
+	case "CardReplacePayload.replayed":
+		if e.ComplexityRoot.CardReplacePayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardReplacePayload.Replayed(childComplexity), true
+	case "CardReplacePayload.userErrors":
+		if e.ComplexityRoot.CardReplacePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardReplacePayload.UserErrors(childComplexity), true
 
 	case "CardType.accrualPercentage":
 		if e.ComplexityRoot.CardType.AccrualPercentage == nil {
@@ -850,6 +1909,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CardType.Cards(childComplexity, args["first"].(*int), args["after"].(*string), args["enabledOnly"].(*bool)), true
+	case "CardType.checkDigit":
+		if e.ComplexityRoot.CardType.Check == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.Check(childComplexity), true
 	case "CardType.code":
 		if e.ComplexityRoot.CardType.Code == nil {
 			break
@@ -868,18 +1933,48 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CardType.CustomerUrl(childComplexity), true
+	case "CardType.cvvRequired":
+		if e.ComplexityRoot.CardType.CvvRequired == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.CvvRequired(childComplexity), true
+	case "CardType.expiry":
+		if e.ComplexityRoot.CardType.Expiry == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.Expiry(childComplexity), true
+	case "CardType.forfeitOnExpiry":
+		if e.ComplexityRoot.CardType.ForfeitOnExpiry == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.ForfeitOnExpiry(childComplexity), true
 	case "CardType.id":
 		if e.ComplexityRoot.CardType.GlobalID == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CardType.GlobalID(childComplexity), true
+	case "CardType.loadLimit":
+		if e.ComplexityRoot.CardType.LoadLimit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.LoadLimit(childComplexity), true
 	case "CardType.name":
 		if e.ComplexityRoot.CardType.Name == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CardType.Name(childComplexity), true
+	case "CardType.nominated":
+		if e.ComplexityRoot.CardType.Nominated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.Nominated(childComplexity), true
 	case "CardType.notifyAdjustment":
 		if e.ComplexityRoot.CardType.NotifyAdjustment == nil {
 			break
@@ -898,6 +1993,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CardType.NotifyWelcome(childComplexity), true
+	case "CardType.numberLength":
+		if e.ComplexityRoot.CardType.NumberLength == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.NumberLength(childComplexity), true
+	case "CardType.numberRanges":
+		if e.ComplexityRoot.CardType.NumberRanges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.NumberRanges(childComplexity), true
+	case "CardType.oneActiveCard":
+		if e.ComplexityRoot.CardType.OneActiveCard == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.OneActiveCard(childComplexity), true
+	case "CardType.overdraft":
+		if e.ComplexityRoot.CardType.Overdraft == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.Overdraft(childComplexity), true
 	case "CardType.rechargeable":
 		if e.ComplexityRoot.CardType.Rechargeable == nil {
 			break
@@ -910,18 +2029,66 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CardType.RedeemUrl(childComplexity), true
+	case "CardType.returnedLotDays":
+		if e.ComplexityRoot.CardType.ReturnedLotDays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.ReturnedLotDays(childComplexity), true
 	case "CardType.scale":
 		if e.ComplexityRoot.CardType.Scale == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CardType.Scale(childComplexity), true
+	case "CardType.returnShortfall":
+		if e.ComplexityRoot.CardType.Shortfall == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.Shortfall(childComplexity), true
+	case "CardType.startingBalance":
+		if e.ComplexityRoot.CardType.StartingBalance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.StartingBalance(childComplexity), true
 	case "CardType.ticketRequired":
 		if e.ComplexityRoot.CardType.TicketRequired == nil {
 			break
 		}
 
 		return e.ComplexityRoot.CardType.TicketRequired(childComplexity), true
+	case "CardType.transactionLimit":
+		if e.ComplexityRoot.CardType.TransactionLimit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.TransactionLimit(childComplexity), true
+	case "CardType.transferPolicy":
+		if e.ComplexityRoot.CardType.Transfers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.Transfers(childComplexity), true
+	case "CardType.validDays":
+		if e.ComplexityRoot.CardType.ValidDays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.ValidDays(childComplexity), true
+	case "CardType.validFrom":
+		if e.ComplexityRoot.CardType.ValidFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.ValidFrom(childComplexity), true
+	case "CardType.validTo":
+		if e.ComplexityRoot.CardType.ValidTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.ValidTo(childComplexity), true
 	case "CardType.walletKey":
 		if e.ComplexityRoot.CardType.WalletKey == nil {
 			break
@@ -955,6 +2122,55 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CardTypeEdge.Node(childComplexity), true
 
+	case "CardTypeExpiry.applying":
+		if e.ComplexityRoot.CardTypeExpiry.Applying == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardTypeExpiry.Applying(childComplexity), true
+	case "CardTypeExpiry.count":
+		if e.ComplexityRoot.CardTypeExpiry.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardTypeExpiry.Count(childComplexity), true
+	case "CardTypeExpiry.date":
+		if e.ComplexityRoot.CardTypeExpiry.Date == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardTypeExpiry.Date(childComplexity), true
+	case "CardTypeExpiry.noticeDays":
+		if e.ComplexityRoot.CardTypeExpiry.NoticeDays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardTypeExpiry.NoticeDays(childComplexity), true
+	case "CardTypeExpiry.pendingDays":
+		if e.ComplexityRoot.CardTypeExpiry.PendingDays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardTypeExpiry.PendingDays(childComplexity), true
+	case "CardTypeExpiry.policy":
+		if e.ComplexityRoot.CardTypeExpiry.Policy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardTypeExpiry.Policy(childComplexity), true
+	case "CardTypeExpiry.tracksLots":
+		if e.ComplexityRoot.CardTypeExpiry.TracksLots == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardTypeExpiry.TracksLots(childComplexity), true
+	case "CardTypeExpiry.unit":
+		if e.ComplexityRoot.CardTypeExpiry.Unit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardTypeExpiry.Unit(childComplexity), true
+
 	case "CardTypePayload.cardType":
 		if e.ComplexityRoot.CardTypePayload.CardType == nil {
 			break
@@ -967,6 +2183,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CardTypePayload.UserErrors(childComplexity), true
+
+	case "CardsIssuePayload.count":
+		if e.ComplexityRoot.CardsIssuePayload.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardsIssuePayload.Count(childComplexity), true
+	case "CardsIssuePayload.firstCode":
+		if e.ComplexityRoot.CardsIssuePayload.FirstCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardsIssuePayload.FirstCode(childComplexity), true
+	case "CardsIssuePayload.lastCode":
+		if e.ComplexityRoot.CardsIssuePayload.LastCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardsIssuePayload.LastCode(childComplexity), true
+	case "CardsIssuePayload.userErrors":
+		if e.ComplexityRoot.CardsIssuePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardsIssuePayload.UserErrors(childComplexity), true
 
 	case "Company.code":
 		if e.ComplexityRoot.Company.Code == nil {
@@ -1055,6 +2296,548 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ContactRegisterPayload.UserErrors(childComplexity), true
 
+	case "Coupon.batch":
+		if e.ComplexityRoot.Coupon.Batch == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Batch(childComplexity), true
+	case "Coupon.code":
+		if e.ComplexityRoot.Coupon.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Code(childComplexity), true
+	case "Coupon.customer":
+		if e.ComplexityRoot.Coupon.Customer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Customer(childComplexity), true
+	case "Coupon.expiresOn":
+		if e.ComplexityRoot.Coupon.ExpiresOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.ExpiresOn(childComplexity), true
+	case "Coupon.id":
+		if e.ComplexityRoot.Coupon.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.GlobalID(childComplexity), true
+	case "Coupon.history":
+		if e.ComplexityRoot.Coupon.History == nil {
+			break
+		}
+
+		args, err := ec.field_Coupon_history_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Coupon.History(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Coupon.issuedAt":
+		if e.ComplexityRoot.Coupon.IssuedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.IssuedAt(childComplexity), true
+	case "Coupon.maxUses":
+		if e.ComplexityRoot.Coupon.MaxUses == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.MaxUses(childComplexity), true
+	case "Coupon.status":
+		if e.ComplexityRoot.Coupon.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.State(childComplexity), true
+	case "Coupon.type":
+		if e.ComplexityRoot.Coupon.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Type(childComplexity), true
+	case "Coupon.updatedAt":
+		if e.ComplexityRoot.Coupon.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.UpdatedAt(childComplexity), true
+	case "Coupon.used":
+		if e.ComplexityRoot.Coupon.Used == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Used(childComplexity), true
+	case "Coupon.usesLeft":
+		if e.ComplexityRoot.Coupon.UsesLeft == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.UsesLeft(childComplexity), true
+	case "Coupon.validFrom":
+		if e.ComplexityRoot.Coupon.ValidFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.ValidFrom(childComplexity), true
+	case "Coupon.value":
+		if e.ComplexityRoot.Coupon.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Coupon.Value(childComplexity), true
+
+	case "CouponBatch.codesIssued":
+		if e.ComplexityRoot.CouponBatch.CodesIssued == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.CodesIssued(childComplexity), true
+	case "CouponBatch.codesPath":
+		if e.ComplexityRoot.CouponBatch.CodesPath == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.CodesPath(childComplexity), true
+	case "CouponBatch.codesTotal":
+		if e.ComplexityRoot.CouponBatch.CodesTotal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.CodesTotal(childComplexity), true
+	case "CouponBatch.collisions":
+		if e.ComplexityRoot.CouponBatch.Collisions == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.Collisions(childComplexity), true
+	case "CouponBatch.createdAt":
+		if e.ComplexityRoot.CouponBatch.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.CreatedAt(childComplexity), true
+	case "CouponBatch.expiresOn":
+		if e.ComplexityRoot.CouponBatch.ExpiresOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.ExpiresOn(childComplexity), true
+	case "CouponBatch.finishedAt":
+		if e.ComplexityRoot.CouponBatch.FinishedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.FinishedAt(childComplexity), true
+	case "CouponBatch.id":
+		if e.ComplexityRoot.CouponBatch.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.GlobalID(childComplexity), true
+	case "CouponBatch.name":
+		if e.ComplexityRoot.CouponBatch.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.Name(childComplexity), true
+	case "CouponBatch.startedAt":
+		if e.ComplexityRoot.CouponBatch.StartedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.StartedAt(childComplexity), true
+	case "CouponBatch.status":
+		if e.ComplexityRoot.CouponBatch.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.State(childComplexity), true
+	case "CouponBatch.type":
+		if e.ComplexityRoot.CouponBatch.Type == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.Type(childComplexity), true
+	case "CouponBatch.validFrom":
+		if e.ComplexityRoot.CouponBatch.ValidFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.ValidFrom(childComplexity), true
+	case "CouponBatch.value":
+		if e.ComplexityRoot.CouponBatch.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatch.Value(childComplexity), true
+
+	case "CouponBatchConnection.edges":
+		if e.ComplexityRoot.CouponBatchConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatchConnection.Edges(childComplexity), true
+	case "CouponBatchConnection.pageInfo":
+		if e.ComplexityRoot.CouponBatchConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatchConnection.PageInfo(childComplexity), true
+
+	case "CouponBatchEdge.cursor":
+		if e.ComplexityRoot.CouponBatchEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatchEdge.Cursor(childComplexity), true
+	case "CouponBatchEdge.node":
+		if e.ComplexityRoot.CouponBatchEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatchEdge.Node(childComplexity), true
+
+	case "CouponBatchPayload.couponBatch":
+		if e.ComplexityRoot.CouponBatchPayload.CouponBatch == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatchPayload.CouponBatch(childComplexity), true
+	case "CouponBatchPayload.replayed":
+		if e.ComplexityRoot.CouponBatchPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatchPayload.Replayed(childComplexity), true
+	case "CouponBatchPayload.userErrors":
+		if e.ComplexityRoot.CouponBatchPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponBatchPayload.UserErrors(childComplexity), true
+
+	case "CouponConnection.edges":
+		if e.ComplexityRoot.CouponConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponConnection.Edges(childComplexity), true
+	case "CouponConnection.pageInfo":
+		if e.ComplexityRoot.CouponConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponConnection.PageInfo(childComplexity), true
+
+	case "CouponEdge.cursor":
+		if e.ComplexityRoot.CouponEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponEdge.Cursor(childComplexity), true
+	case "CouponEdge.node":
+		if e.ComplexityRoot.CouponEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponEdge.Node(childComplexity), true
+
+	case "CouponMovement.description":
+		if e.ComplexityRoot.CouponMovement.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.Description(childComplexity), true
+	case "CouponMovement.action":
+		if e.ComplexityRoot.CouponMovement.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.Kind(childComplexity), true
+	case "CouponMovement.statusAfter":
+		if e.ComplexityRoot.CouponMovement.Left == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.Left(childComplexity), true
+	case "CouponMovement.postedAt":
+		if e.ComplexityRoot.CouponMovement.PostedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.PostedAt(childComplexity), true
+	case "CouponMovement.recordedAt":
+		if e.ComplexityRoot.CouponMovement.RecordedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.RecordedAt(childComplexity), true
+	case "CouponMovement.reference":
+		if e.ComplexityRoot.CouponMovement.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.Reference(childComplexity), true
+	case "CouponMovement.givesBack":
+		if e.ComplexityRoot.CouponMovement.RelatedSeq == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.RelatedSeq(childComplexity), true
+	case "CouponMovement.seq":
+		if e.ComplexityRoot.CouponMovement.Seq == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.Seq(childComplexity), true
+	case "CouponMovement.source":
+		if e.ComplexityRoot.CouponMovement.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.Source(childComplexity), true
+	case "CouponMovement.store":
+		if e.ComplexityRoot.CouponMovement.Store == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.Store(childComplexity), true
+	case "CouponMovement.usedAfter":
+		if e.ComplexityRoot.CouponMovement.UsedAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.UsedAfter(childComplexity), true
+	case "CouponMovement.uses":
+		if e.ComplexityRoot.CouponMovement.Uses == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovement.Uses(childComplexity), true
+
+	case "CouponMovementConnection.edges":
+		if e.ComplexityRoot.CouponMovementConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovementConnection.Edges(childComplexity), true
+	case "CouponMovementConnection.pageInfo":
+		if e.ComplexityRoot.CouponMovementConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovementConnection.PageInfo(childComplexity), true
+
+	case "CouponMovementEdge.cursor":
+		if e.ComplexityRoot.CouponMovementEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovementEdge.Cursor(childComplexity), true
+	case "CouponMovementEdge.node":
+		if e.ComplexityRoot.CouponMovementEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponMovementEdge.Node(childComplexity), true
+
+	case "CouponPayload.coupon":
+		if e.ComplexityRoot.CouponPayload.Coupon == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponPayload.Coupon(childComplexity), true
+	case "CouponPayload.movement":
+		if e.ComplexityRoot.CouponPayload.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponPayload.Movement(childComplexity), true
+	case "CouponPayload.replayed":
+		if e.ComplexityRoot.CouponPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponPayload.Replayed(childComplexity), true
+	case "CouponPayload.userErrors":
+		if e.ComplexityRoot.CouponPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponPayload.UserErrors(childComplexity), true
+
+	case "CouponType.amount":
+		if e.ComplexityRoot.CouponType.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Amount(childComplexity), true
+	case "CouponType.archivedAt":
+		if e.ComplexityRoot.CouponType.ArchivedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.ArchivedAt(childComplexity), true
+	case "CouponType.code":
+		if e.ComplexityRoot.CouponType.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Code(childComplexity), true
+	case "CouponType.codeAlphabet":
+		if e.ComplexityRoot.CouponType.CodeAlphabet == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.CodeAlphabet(childComplexity), true
+	case "CouponType.codeLength":
+		if e.ComplexityRoot.CouponType.CodeLength == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.CodeLength(childComplexity), true
+	case "CouponType.codePrefix":
+		if e.ComplexityRoot.CouponType.CodePrefix == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.CodePrefix(childComplexity), true
+	case "CouponType.createdAt":
+		if e.ComplexityRoot.CouponType.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.CreatedAt(childComplexity), true
+	case "CouponType.description":
+		if e.ComplexityRoot.CouponType.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Description(childComplexity), true
+	case "CouponType.id":
+		if e.ComplexityRoot.CouponType.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.GlobalID(childComplexity), true
+	case "CouponType.format":
+		if e.ComplexityRoot.CouponType.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Kind(childComplexity), true
+	case "CouponType.validity":
+		if e.ComplexityRoot.CouponType.Lasting == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Lasting(childComplexity), true
+	case "CouponType.maxUses":
+		if e.ComplexityRoot.CouponType.MaxUses == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.MaxUses(childComplexity), true
+	case "CouponType.name":
+		if e.ComplexityRoot.CouponType.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Name(childComplexity), true
+	case "CouponType.nominated":
+		if e.ComplexityRoot.CouponType.Nominated == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Nominated(childComplexity), true
+	case "CouponType.percentage":
+		if e.ComplexityRoot.CouponType.Percentage == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Percentage(childComplexity), true
+	case "CouponType.updatedAt":
+		if e.ComplexityRoot.CouponType.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.UpdatedAt(childComplexity), true
+	case "CouponType.validDays":
+		if e.ComplexityRoot.CouponType.ValidDays == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.ValidDays(childComplexity), true
+	case "CouponType.validFrom":
+		if e.ComplexityRoot.CouponType.ValidFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.ValidFrom(childComplexity), true
+	case "CouponType.validUntil":
+		if e.ComplexityRoot.CouponType.ValidUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.ValidUntil(childComplexity), true
+	case "CouponType.benefit":
+		if e.ComplexityRoot.CouponType.Worth == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponType.Worth(childComplexity), true
+
+	case "CouponTypeConnection.edges":
+		if e.ComplexityRoot.CouponTypeConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponTypeConnection.Edges(childComplexity), true
+	case "CouponTypeConnection.pageInfo":
+		if e.ComplexityRoot.CouponTypeConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponTypeConnection.PageInfo(childComplexity), true
+
+	case "CouponTypeEdge.cursor":
+		if e.ComplexityRoot.CouponTypeEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponTypeEdge.Cursor(childComplexity), true
+	case "CouponTypeEdge.node":
+		if e.ComplexityRoot.CouponTypeEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponTypeEdge.Node(childComplexity), true
+
+	case "CouponTypePayload.couponType":
+		if e.ComplexityRoot.CouponTypePayload.CouponType == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponTypePayload.CouponType(childComplexity), true
+	case "CouponTypePayload.userErrors":
+		if e.ComplexityRoot.CouponTypePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CouponTypePayload.UserErrors(childComplexity), true
+
+	case "Customer.isActive":
+		if e.ComplexityRoot.Customer.Active == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Customer.Active(childComplexity), true
 	case "Customer.attributes":
 		if e.ComplexityRoot.Customer.AttributesJSON == nil {
 			break
@@ -1078,6 +2861,23 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Customer.Cards(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Customer.code":
+		if e.ComplexityRoot.Customer.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Customer.Code(childComplexity), true
+	case "Customer.coupons":
+		if e.ComplexityRoot.Customer.Coupons == nil {
+			break
+		}
+
+		args, err := ec.field_Customer_coupons_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Customer.Coupons(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Customer.createdAt":
 		if e.ComplexityRoot.Customer.CreatedAt == nil {
 			break
@@ -1096,6 +2896,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Customer.Email(childComplexity), true
+	case "Customer.erasedAt":
+		if e.ComplexityRoot.Customer.ErasedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Customer.ErasedAt(childComplexity), true
 	case "Customer.firstName":
 		if e.ComplexityRoot.Customer.FirstName == nil {
 			break
@@ -1114,6 +2920,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Customer.LastName(childComplexity), true
+	case "Customer.mergedInto":
+		if e.ComplexityRoot.Customer.MergedInto == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Customer.MergedInto(childComplexity), true
 	case "Customer.phone":
 		if e.ComplexityRoot.Customer.Phone == nil {
 			break
@@ -1126,12 +2938,123 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Customer.QrCode(childComplexity), true
+	case "Customer.segments":
+		if e.ComplexityRoot.Customer.Segments == nil {
+			break
+		}
+
+		args, err := ec.field_Customer_segments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Customer.Segments(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Customer.updatedAt":
 		if e.ComplexityRoot.Customer.UpdatedAt == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Customer.UpdatedAt(childComplexity), true
+
+	case "CustomerAttribute.archivedAt":
+		if e.ComplexityRoot.CustomerAttribute.ArchivedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.ArchivedAt(childComplexity), true
+	case "CustomerAttribute.code":
+		if e.ComplexityRoot.CustomerAttribute.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.Code(childComplexity), true
+	case "CustomerAttribute.createdAt":
+		if e.ComplexityRoot.CustomerAttribute.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.CreatedAt(childComplexity), true
+	case "CustomerAttribute.id":
+		if e.ComplexityRoot.CustomerAttribute.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.GlobalID(childComplexity), true
+	case "CustomerAttribute.type":
+		if e.ComplexityRoot.CustomerAttribute.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.Kind(childComplexity), true
+	case "CustomerAttribute.name":
+		if e.ComplexityRoot.CustomerAttribute.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.Name(childComplexity), true
+	case "CustomerAttribute.options":
+		if e.ComplexityRoot.CustomerAttribute.Options == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.Options(childComplexity), true
+	case "CustomerAttribute.ready":
+		if e.ComplexityRoot.CustomerAttribute.Ready == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.Ready(childComplexity), true
+	case "CustomerAttribute.required":
+		if e.ComplexityRoot.CustomerAttribute.Required == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.Required(childComplexity), true
+	case "CustomerAttribute.updatedAt":
+		if e.ComplexityRoot.CustomerAttribute.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttribute.UpdatedAt(childComplexity), true
+
+	case "CustomerAttributeConnection.edges":
+		if e.ComplexityRoot.CustomerAttributeConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttributeConnection.Edges(childComplexity), true
+	case "CustomerAttributeConnection.pageInfo":
+		if e.ComplexityRoot.CustomerAttributeConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttributeConnection.PageInfo(childComplexity), true
+
+	case "CustomerAttributeEdge.cursor":
+		if e.ComplexityRoot.CustomerAttributeEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttributeEdge.Cursor(childComplexity), true
+	case "CustomerAttributeEdge.node":
+		if e.ComplexityRoot.CustomerAttributeEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttributeEdge.Node(childComplexity), true
+
+	case "CustomerAttributePayload.attribute":
+		if e.ComplexityRoot.CustomerAttributePayload.Attribute == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttributePayload.Attribute(childComplexity), true
+	case "CustomerAttributePayload.userErrors":
+		if e.ComplexityRoot.CustomerAttributePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerAttributePayload.UserErrors(childComplexity), true
 
 	case "CustomerConnection.edges":
 		if e.ComplexityRoot.CustomerConnection.Edges == nil {
@@ -1165,6 +3088,44 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CustomerEdge.Node(childComplexity), true
 
+	case "CustomerErasePayload.customer":
+		if e.ComplexityRoot.CustomerErasePayload.Customer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerErasePayload.Customer(childComplexity), true
+	case "CustomerErasePayload.erased":
+		if e.ComplexityRoot.CustomerErasePayload.Erased == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerErasePayload.Erased(childComplexity), true
+	case "CustomerErasePayload.userErrors":
+		if e.ComplexityRoot.CustomerErasePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerErasePayload.UserErrors(childComplexity), true
+
+	case "CustomerMergePayload.customer":
+		if e.ComplexityRoot.CustomerMergePayload.Customer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerMergePayload.Customer(childComplexity), true
+	case "CustomerMergePayload.replayed":
+		if e.ComplexityRoot.CustomerMergePayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerMergePayload.Replayed(childComplexity), true
+	case "CustomerMergePayload.userErrors":
+		if e.ComplexityRoot.CustomerMergePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerMergePayload.UserErrors(childComplexity), true
+
 	case "CustomerPayload.customer":
 		if e.ComplexityRoot.CustomerPayload.Customer == nil {
 			break
@@ -1177,6 +3138,251 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CustomerPayload.UserErrors(childComplexity), true
+
+	case "CustomerSegmentConnection.edges":
+		if e.ComplexityRoot.CustomerSegmentConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerSegmentConnection.Edges(childComplexity), true
+	case "CustomerSegmentConnection.pageInfo":
+		if e.ComplexityRoot.CustomerSegmentConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerSegmentConnection.PageInfo(childComplexity), true
+
+	case "CustomerSegmentEdge.addedAt":
+		if e.ComplexityRoot.CustomerSegmentEdge.AddedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerSegmentEdge.AddedAt(childComplexity), true
+	case "CustomerSegmentEdge.cursor":
+		if e.ComplexityRoot.CustomerSegmentEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerSegmentEdge.Cursor(childComplexity), true
+	case "CustomerSegmentEdge.node":
+		if e.ComplexityRoot.CustomerSegmentEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerSegmentEdge.Node(childComplexity), true
+	case "CustomerSegmentEdge.updatedAt":
+		if e.ComplexityRoot.CustomerSegmentEdge.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerSegmentEdge.UpdatedAt(childComplexity), true
+
+	case "ExpiringPoints.amount":
+		if e.ComplexityRoot.ExpiringPoints.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiringPoints.Amount(childComplexity), true
+	case "ExpiringPoints.on":
+		if e.ComplexityRoot.ExpiringPoints.On == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiringPoints.On(childComplexity), true
+
+	case "ExpiryLoss.amount":
+		if e.ComplexityRoot.ExpiryLoss.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryLoss.Amount(childComplexity), true
+	case "ExpiryLoss.cards":
+		if e.ComplexityRoot.ExpiryLoss.Cards == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryLoss.Cards(childComplexity), true
+	case "ExpiryLoss.members":
+		if e.ComplexityRoot.ExpiryLoss.Members == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryLoss.Members(childComplexity), true
+	case "ExpiryLoss.on":
+		if e.ComplexityRoot.ExpiryLoss.On == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryLoss.On(childComplexity), true
+
+	case "ExpiryNotice.amount":
+		if e.ComplexityRoot.ExpiryNotice.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryNotice.Amount(childComplexity), true
+	case "ExpiryNotice.days":
+		if e.ComplexityRoot.ExpiryNotice.Days == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryNotice.Days(childComplexity), true
+	case "ExpiryNotice.expiresOn":
+		if e.ComplexityRoot.ExpiryNotice.ExpiresOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryNotice.ExpiresOn(childComplexity), true
+	case "ExpiryNotice.toldAt":
+		if e.ComplexityRoot.ExpiryNotice.ToldAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryNotice.ToldAt(childComplexity), true
+
+	case "ExpiryPreview.days":
+		if e.ComplexityRoot.ExpiryPreview.Days == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryPreview.Days(childComplexity), true
+	case "ExpiryPreview.months":
+		if e.ComplexityRoot.ExpiryPreview.Months == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryPreview.Months(childComplexity), true
+	case "ExpiryPreview.total":
+		if e.ComplexityRoot.ExpiryPreview.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryPreview.Total(childComplexity), true
+
+	case "ExpiryPreviewPayload.preview":
+		if e.ComplexityRoot.ExpiryPreviewPayload.Preview == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryPreviewPayload.Preview(childComplexity), true
+	case "ExpiryPreviewPayload.userErrors":
+		if e.ComplexityRoot.ExpiryPreviewPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ExpiryPreviewPayload.UserErrors(childComplexity), true
+
+	case "Hold.amount":
+		if e.ComplexityRoot.Hold.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.Amount(childComplexity), true
+	case "Hold.captured":
+		if e.ComplexityRoot.Hold.Captured == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.Captured(childComplexity), true
+	case "Hold.card":
+		if e.ComplexityRoot.Hold.Card == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.Card(childComplexity), true
+	case "Hold.createdAt":
+		if e.ComplexityRoot.Hold.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.CreatedAt(childComplexity), true
+	case "Hold.endMovement":
+		if e.ComplexityRoot.Hold.EndMovement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.EndMovement(childComplexity), true
+	case "Hold.endedAt":
+		if e.ComplexityRoot.Hold.EndedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.EndedAt(childComplexity), true
+	case "Hold.expiresAt":
+		if e.ComplexityRoot.Hold.ExpiresAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.ExpiresAt(childComplexity), true
+	case "Hold.id":
+		if e.ComplexityRoot.Hold.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.GlobalID(childComplexity), true
+	case "Hold.movement":
+		if e.ComplexityRoot.Hold.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.Movement(childComplexity), true
+	case "Hold.status":
+		if e.ComplexityRoot.Hold.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Hold.State(childComplexity), true
+
+	case "HoldConnection.edges":
+		if e.ComplexityRoot.HoldConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldConnection.Edges(childComplexity), true
+	case "HoldConnection.pageInfo":
+		if e.ComplexityRoot.HoldConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldConnection.PageInfo(childComplexity), true
+
+	case "HoldEdge.cursor":
+		if e.ComplexityRoot.HoldEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldEdge.Cursor(childComplexity), true
+	case "HoldEdge.node":
+		if e.ComplexityRoot.HoldEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldEdge.Node(childComplexity), true
+
+	case "HoldPayload.hold":
+		if e.ComplexityRoot.HoldPayload.Hold == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldPayload.Hold(childComplexity), true
+	case "HoldPayload.movement":
+		if e.ComplexityRoot.HoldPayload.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldPayload.Movement(childComplexity), true
+	case "HoldPayload.replayed":
+		if e.ComplexityRoot.HoldPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldPayload.Replayed(childComplexity), true
+	case "HoldPayload.userErrors":
+		if e.ComplexityRoot.HoldPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HoldPayload.UserErrors(childComplexity), true
 
 	case "Import.bytes":
 		if e.ComplexityRoot.Import.Bytes == nil {
@@ -1376,6 +3582,215 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ImportPayload.UserErrors(childComplexity), true
 
+	case "InsightDaily.completeTo":
+		if e.ComplexityRoot.InsightDaily.CompleteTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightDaily.CompleteTo(childComplexity), true
+	case "InsightDaily.days":
+		if e.ComplexityRoot.InsightDaily.Days == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightDaily.Days(childComplexity), true
+	case "InsightDaily.timeZone":
+		if e.ComplexityRoot.InsightDaily.TimeZone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightDaily.TimeZone(childComplexity), true
+	case "InsightDaily.total":
+		if e.ComplexityRoot.InsightDaily.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightDaily.Total(childComplexity), true
+
+	case "InsightDay.day":
+		if e.ComplexityRoot.InsightDay.Day == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightDay.Day(childComplexity), true
+	case "InsightDay.figures":
+		if e.ComplexityRoot.InsightDay.Figures == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightDay.Figures(childComplexity), true
+
+	case "InsightFigures.breakageRate":
+		if e.ComplexityRoot.InsightFigures.BreakageRate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.BreakageRate(childComplexity), true
+	case "InsightFigures.correctedDown":
+		if e.ComplexityRoot.InsightFigures.CorrectedDown == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.CorrectedDown(childComplexity), true
+	case "InsightFigures.correctedUp":
+		if e.ComplexityRoot.InsightFigures.CorrectedUp == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.CorrectedUp(childComplexity), true
+	case "InsightFigures.credits":
+		if e.ComplexityRoot.InsightFigures.Credits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Credits(childComplexity), true
+	case "InsightFigures.debits":
+		if e.ComplexityRoot.InsightFigures.Debits == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Debits(childComplexity), true
+	case "InsightFigures.expired":
+		if e.ComplexityRoot.InsightFigures.Expired == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Expired(childComplexity), true
+	case "InsightFigures.issued":
+		if e.ComplexityRoot.InsightFigures.Issued == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Issued(childComplexity), true
+	case "InsightFigures.movements":
+		if e.ComplexityRoot.InsightFigures.Movements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Movements(childComplexity), true
+	case "InsightFigures.net":
+		if e.ComplexityRoot.InsightFigures.Net == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Net(childComplexity), true
+	case "InsightFigures.recharged":
+		if e.ComplexityRoot.InsightFigures.Recharged == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Recharged(childComplexity), true
+	case "InsightFigures.redeemed":
+		if e.ComplexityRoot.InsightFigures.Redeemed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Redeemed(childComplexity), true
+	case "InsightFigures.redemptionRate":
+		if e.ComplexityRoot.InsightFigures.RedemptionRate == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.RedemptionRate(childComplexity), true
+	case "InsightFigures.returnedDown":
+		if e.ComplexityRoot.InsightFigures.ReturnedDown == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.ReturnedDown(childComplexity), true
+	case "InsightFigures.returnedUp":
+		if e.ComplexityRoot.InsightFigures.ReturnedUp == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.ReturnedUp(childComplexity), true
+	case "InsightFigures.spent":
+		if e.ComplexityRoot.InsightFigures.Spent == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.Spent(childComplexity), true
+	case "InsightFigures.transferredIn":
+		if e.ComplexityRoot.InsightFigures.TransferredIn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.TransferredIn(childComplexity), true
+	case "InsightFigures.transferredOut":
+		if e.ComplexityRoot.InsightFigures.TransferredOut == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.TransferredOut(childComplexity), true
+	case "InsightFigures.writtenOff":
+		if e.ComplexityRoot.InsightFigures.WrittenOff == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightFigures.WrittenOff(childComplexity), true
+
+	case "InsightLiability.cards":
+		if e.ComplexityRoot.InsightLiability.Cards == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Cards(childComplexity), true
+	case "InsightLiability.held":
+		if e.ComplexityRoot.InsightLiability.Held == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Held(childComplexity), true
+	case "InsightLiability.knownTo":
+		if e.ComplexityRoot.InsightLiability.KnownTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.KnownTo(childComplexity), true
+	case "InsightLiability.months":
+		if e.ComplexityRoot.InsightLiability.Months == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Months(childComplexity), true
+	case "InsightLiability.neverExpires":
+		if e.ComplexityRoot.InsightLiability.Never == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Never(childComplexity), true
+	case "InsightLiability.outstanding":
+		if e.ComplexityRoot.InsightLiability.Outstanding == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Outstanding(childComplexity), true
+	case "InsightLiability.overdrawn":
+		if e.ComplexityRoot.InsightLiability.Overdrawn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Overdrawn(childComplexity), true
+	case "InsightLiability.pending":
+		if e.ComplexityRoot.InsightLiability.Pending == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiability.Pending(childComplexity), true
+
+	case "InsightLiabilityMonth.amount":
+		if e.ComplexityRoot.InsightLiabilityMonth.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiabilityMonth.Amount(childComplexity), true
+	case "InsightLiabilityMonth.month":
+		if e.ComplexityRoot.InsightLiabilityMonth.Month == nil {
+			break
+		}
+
+		return e.ComplexityRoot.InsightLiabilityMonth.Month(childComplexity), true
+
 	case "Job.attempt":
 		if e.ComplexityRoot.Job.Attempt == nil {
 			break
@@ -1501,6 +3916,316 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.JobPayload.UserErrors(childComplexity), true
 
+	case "LedgerCheck.clean":
+		if e.ComplexityRoot.LedgerCheck.Clean == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.Clean(childComplexity), true
+	case "LedgerCheck.createdAt":
+		if e.ComplexityRoot.LedgerCheck.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.CreatedAt(childComplexity), true
+	case "LedgerCheck.durationMilliseconds":
+		if e.ComplexityRoot.LedgerCheck.DurationMilliseconds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.DurationMilliseconds(childComplexity), true
+	case "LedgerCheck.findings":
+		if e.ComplexityRoot.LedgerCheck.Findings == nil {
+			break
+		}
+
+		args, err := ec.field_LedgerCheck_findings_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.LedgerCheck.Findings(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "LedgerCheck.findingsCount":
+		if e.ComplexityRoot.LedgerCheck.FindingsCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.FindingsCount(childComplexity), true
+	case "LedgerCheck.finishedAt":
+		if e.ComplexityRoot.LedgerCheck.FinishedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.FinishedAt(childComplexity), true
+	case "LedgerCheck.id":
+		if e.ComplexityRoot.LedgerCheck.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.GlobalID(childComplexity), true
+	case "LedgerCheck.note":
+		if e.ComplexityRoot.LedgerCheck.Note == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.Note(childComplexity), true
+	case "LedgerCheck.requestedById":
+		if e.ComplexityRoot.LedgerCheck.RequestedByID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.RequestedByID(childComplexity), true
+	case "LedgerCheck.requestedByKind":
+		if e.ComplexityRoot.LedgerCheck.RequestedByKind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.RequestedByKind(childComplexity), true
+	case "LedgerCheck.rowsRead":
+		if e.ComplexityRoot.LedgerCheck.RowsRead == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.RowsRead(childComplexity), true
+	case "LedgerCheck.startedAt":
+		if e.ComplexityRoot.LedgerCheck.StartedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.StartedAt(childComplexity), true
+	case "LedgerCheck.status":
+		if e.ComplexityRoot.LedgerCheck.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.State(childComplexity), true
+	case "LedgerCheck.stepsDone":
+		if e.ComplexityRoot.LedgerCheck.StepsDone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.StepsDone(childComplexity), true
+	case "LedgerCheck.stepsTotal":
+		if e.ComplexityRoot.LedgerCheck.StepsTotal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheck.StepsTotal(childComplexity), true
+
+	case "LedgerCheckConnection.edges":
+		if e.ComplexityRoot.LedgerCheckConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheckConnection.Edges(childComplexity), true
+	case "LedgerCheckConnection.pageInfo":
+		if e.ComplexityRoot.LedgerCheckConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheckConnection.PageInfo(childComplexity), true
+
+	case "LedgerCheckEdge.cursor":
+		if e.ComplexityRoot.LedgerCheckEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheckEdge.Cursor(childComplexity), true
+	case "LedgerCheckEdge.node":
+		if e.ComplexityRoot.LedgerCheckEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheckEdge.Node(childComplexity), true
+
+	case "LedgerCheckStartPayload.ledgerCheck":
+		if e.ComplexityRoot.LedgerCheckStartPayload.LedgerCheck == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheckStartPayload.LedgerCheck(childComplexity), true
+	case "LedgerCheckStartPayload.userErrors":
+		if e.ComplexityRoot.LedgerCheckStartPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerCheckStartPayload.UserErrors(childComplexity), true
+
+	case "LedgerFinding.card":
+		if e.ComplexityRoot.LedgerFinding.Card == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.Card(childComplexity), true
+	case "LedgerFinding.cardId":
+		if e.ComplexityRoot.LedgerFinding.CardGlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.CardGlobalID(childComplexity), true
+	case "LedgerFinding.detail":
+		if e.ComplexityRoot.LedgerFinding.Detail == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.Detail(childComplexity), true
+	case "LedgerFinding.importId":
+		if e.ComplexityRoot.LedgerFinding.ImportGlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.ImportGlobalID(childComplexity), true
+	case "LedgerFinding.importLine":
+		if e.ComplexityRoot.LedgerFinding.ImportLine == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.ImportLine(childComplexity), true
+	case "LedgerFinding.keyId":
+		if e.ComplexityRoot.LedgerFinding.KeyGlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.KeyGlobalID(childComplexity), true
+	case "LedgerFinding.number":
+		if e.ComplexityRoot.LedgerFinding.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.Number(childComplexity), true
+	case "LedgerFinding.rule":
+		if e.ComplexityRoot.LedgerFinding.Rule == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.Rule(childComplexity), true
+	case "LedgerFinding.seq":
+		if e.ComplexityRoot.LedgerFinding.Seq == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFinding.Seq(childComplexity), true
+
+	case "LedgerFindingConnection.edges":
+		if e.ComplexityRoot.LedgerFindingConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFindingConnection.Edges(childComplexity), true
+	case "LedgerFindingConnection.pageInfo":
+		if e.ComplexityRoot.LedgerFindingConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFindingConnection.PageInfo(childComplexity), true
+
+	case "LedgerFindingEdge.cursor":
+		if e.ComplexityRoot.LedgerFindingEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFindingEdge.Cursor(childComplexity), true
+	case "LedgerFindingEdge.node":
+		if e.ComplexityRoot.LedgerFindingEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LedgerFindingEdge.Node(childComplexity), true
+
+	case "Lot.amount":
+		if e.ComplexityRoot.Lot.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.Amount(childComplexity), true
+	case "Lot.earnedOn":
+		if e.ComplexityRoot.Lot.EarnedOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.EarnedOn(childComplexity), true
+	case "Lot.expiresOn":
+		if e.ComplexityRoot.Lot.ExpiresOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.ExpiresOn(childComplexity), true
+	case "Lot.movement":
+		if e.ComplexityRoot.Lot.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.Movement(childComplexity), true
+	case "Lot.part":
+		if e.ComplexityRoot.Lot.Part == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.Part(childComplexity), true
+	case "Lot.priority":
+		if e.ComplexityRoot.Lot.Priority == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.Priority(childComplexity), true
+	case "Lot.remaining":
+		if e.ComplexityRoot.Lot.Remaining == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.Remaining(childComplexity), true
+	case "Lot.state":
+		if e.ComplexityRoot.Lot.Standing == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.Standing(childComplexity), true
+	case "Lot.vestsOn":
+		if e.ComplexityRoot.Lot.VestsOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Lot.VestsOn(childComplexity), true
+
+	case "LotConnection.edges":
+		if e.ComplexityRoot.LotConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LotConnection.Edges(childComplexity), true
+	case "LotConnection.pageInfo":
+		if e.ComplexityRoot.LotConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LotConnection.PageInfo(childComplexity), true
+
+	case "LotEdge.cursor":
+		if e.ComplexityRoot.LotEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LotEdge.Cursor(childComplexity), true
+	case "LotEdge.node":
+		if e.ComplexityRoot.LotEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LotEdge.Node(childComplexity), true
+
+	case "LotEntry.amount":
+		if e.ComplexityRoot.LotEntry.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LotEntry.Amount(childComplexity), true
+	case "LotEntry.lot":
+		if e.ComplexityRoot.LotEntry.Lot == nil {
+			break
+		}
+
+		return e.ComplexityRoot.LotEntry.Lot(childComplexity), true
+
 	case "Movement.amount":
 		if e.ComplexityRoot.Movement.Amount == nil {
 			break
@@ -1531,12 +4256,30 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Movement.GlobalID(childComplexity), true
+	case "Movement.held":
+		if e.ComplexityRoot.Movement.Held == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Movement.Held(childComplexity), true
 	case "Movement.action":
 		if e.ComplexityRoot.Movement.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Movement.Kind(childComplexity), true
+	case "Movement.lines":
+		if e.ComplexityRoot.Movement.Lines == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Movement.Lines(childComplexity), true
+	case "Movement.lots":
+		if e.ComplexityRoot.Movement.Lots == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Movement.Lots(childComplexity), true
 	case "Movement.postedAt":
 		if e.ComplexityRoot.Movement.PostedAt == nil {
 			break
@@ -1561,6 +4304,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Movement.Reference(childComplexity), true
+	case "Movement.related":
+		if e.ComplexityRoot.Movement.Related == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Movement.Related(childComplexity), true
+	case "Movement.reversals":
+		if e.ComplexityRoot.Movement.Reversals == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Movement.Reversals(childComplexity), true
+	case "Movement.reversedAmount":
+		if e.ComplexityRoot.Movement.ReversedAmount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Movement.ReversedAmount(childComplexity), true
 	case "Movement.seq":
 		if e.ComplexityRoot.Movement.Seq == nil {
 			break
@@ -1631,6 +4392,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MovementEvent.Movement(childComplexity), true
 
+	case "MovementLine.amount":
+		if e.ComplexityRoot.MovementLine.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MovementLine.Amount(childComplexity), true
+	case "MovementLine.code":
+		if e.ComplexityRoot.MovementLine.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MovementLine.Code(childComplexity), true
+	case "MovementLine.number":
+		if e.ComplexityRoot.MovementLine.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MovementLine.Number(childComplexity), true
+
 	case "MovementPayload.movement":
 		if e.ComplexityRoot.MovementPayload.Movement == nil {
 			break
@@ -1672,6 +4452,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.APIKeyRevoke(childComplexity, args["input"].(model.APIKeyRevokeInput)), true
+	case "Mutation.cardActivate":
+		if e.ComplexityRoot.Mutation.CardActivate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardActivate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardActivate(childComplexity, args["input"].(model.CardActivateInput)), true
+	case "Mutation.cardAssign":
+		if e.ComplexityRoot.Mutation.CardAssign == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardAssign_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardAssign(childComplexity, args["input"].(model.CardAssignInput)), true
+	case "Mutation.cardCancel":
+		if e.ComplexityRoot.Mutation.CardCancel == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardCancel_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardCancel(childComplexity, args["input"].(model.CardCancelInput)), true
 	case "Mutation.cardCreate":
 		if e.ComplexityRoot.Mutation.CardCreate == nil {
 			break
@@ -1683,6 +4496,61 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CardCreate(childComplexity, args["input"].(model.CardCreateInput)), true
+	case "Mutation.cardCvvReset":
+		if e.ComplexityRoot.Mutation.CardCvvReset == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardCvvReset_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardCvvReset(childComplexity, args["input"].(model.CardCvvResetInput)), true
+	case "Mutation.cardDisable":
+		if e.ComplexityRoot.Mutation.CardDisable == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardDisable_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardDisable(childComplexity, args["input"].(model.CardDisableInput)), true
+	case "Mutation.cardEnable":
+		if e.ComplexityRoot.Mutation.CardEnable == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardEnable_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardEnable(childComplexity, args["input"].(model.CardEnableInput)), true
+	case "Mutation.cardNumberNext":
+		if e.ComplexityRoot.Mutation.CardNumberNext == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardNumberNext_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardNumberNext(childComplexity, args["input"].(model.CardNumberNextInput)), true
+	case "Mutation.cardReplace":
+		if e.ComplexityRoot.Mutation.CardReplace == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardReplace_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardReplace(childComplexity, args["input"].(model.CardReplaceInput)), true
 	case "Mutation.cardStatusSet":
 		if e.ComplexityRoot.Mutation.CardStatusSet == nil {
 			break
@@ -1705,6 +4573,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CardTypeCreate(childComplexity, args["input"].(model.CardTypeCreateInput)), true
+	case "Mutation.cardTypeExpirySet":
+		if e.ComplexityRoot.Mutation.CardTypeExpirySet == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardTypeExpirySet_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardTypeExpirySet(childComplexity, args["input"].(model.CardTypeExpirySetInput)), true
 	case "Mutation.cardTypeUpdate":
 		if e.ComplexityRoot.Mutation.CardTypeUpdate == nil {
 			break
@@ -1716,6 +4595,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CardTypeUpdate(childComplexity, args["input"].(model.CardTypeUpdateInput)), true
+	case "Mutation.cardUnassign":
+		if e.ComplexityRoot.Mutation.CardUnassign == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardUnassign_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardUnassign(childComplexity, args["input"].(model.CardUnassignInput)), true
+	case "Mutation.cardsIssue":
+		if e.ComplexityRoot.Mutation.CardsIssue == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_cardsIssue_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CardsIssue(childComplexity, args["input"].(model.CardsIssueInput)), true
 	case "Mutation.companyUpdate":
 		if e.ComplexityRoot.Mutation.CompanyUpdate == nil {
 			break
@@ -1738,6 +4639,138 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.ContactRegister(childComplexity, args["input"].(model.ContactRegisterInput)), true
+	case "Mutation.couponBatchCancel":
+		if e.ComplexityRoot.Mutation.CouponBatchCancel == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponBatchCancel_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponBatchCancel(childComplexity, args["input"].(model.CouponBatchCancelInput)), true
+	case "Mutation.couponBatchCreate":
+		if e.ComplexityRoot.Mutation.CouponBatchCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponBatchCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponBatchCreate(childComplexity, args["input"].(model.CouponBatchCreateInput)), true
+	case "Mutation.couponBatchResume":
+		if e.ComplexityRoot.Mutation.CouponBatchResume == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponBatchResume_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponBatchResume(childComplexity, args["input"].(model.CouponBatchResumeInput)), true
+	case "Mutation.couponGiveBack":
+		if e.ComplexityRoot.Mutation.CouponGiveBack == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponGiveBack_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponGiveBack(childComplexity, args["input"].(model.CouponGiveBackInput)), true
+	case "Mutation.couponIssue":
+		if e.ComplexityRoot.Mutation.CouponIssue == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponIssue_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponIssue(childComplexity, args["input"].(model.CouponIssueInput)), true
+	case "Mutation.couponRedeem":
+		if e.ComplexityRoot.Mutation.CouponRedeem == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponRedeem_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponRedeem(childComplexity, args["input"].(model.CouponRedeemInput)), true
+	case "Mutation.couponTypeCreate":
+		if e.ComplexityRoot.Mutation.CouponTypeCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponTypeCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponTypeCreate(childComplexity, args["input"].(model.CouponTypeCreateInput)), true
+	case "Mutation.couponTypeUpdate":
+		if e.ComplexityRoot.Mutation.CouponTypeUpdate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponTypeUpdate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponTypeUpdate(childComplexity, args["input"].(model.CouponTypeUpdateInput)), true
+	case "Mutation.couponVoid":
+		if e.ComplexityRoot.Mutation.CouponVoid == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_couponVoid_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CouponVoid(childComplexity, args["input"].(model.CouponVoidInput)), true
+	case "Mutation.customerAttributeArchive":
+		if e.ComplexityRoot.Mutation.CustomerAttributeArchive == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_customerAttributeArchive_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CustomerAttributeArchive(childComplexity, args["input"].(model.CustomerAttributeArchiveInput)), true
+	case "Mutation.customerAttributeCreate":
+		if e.ComplexityRoot.Mutation.CustomerAttributeCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_customerAttributeCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CustomerAttributeCreate(childComplexity, args["input"].(model.CustomerAttributeCreateInput)), true
+	case "Mutation.customerAttributeUpdate":
+		if e.ComplexityRoot.Mutation.CustomerAttributeUpdate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_customerAttributeUpdate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CustomerAttributeUpdate(childComplexity, args["input"].(model.CustomerAttributeUpdateInput)), true
 	case "Mutation.customerCreate":
 		if e.ComplexityRoot.Mutation.CustomerCreate == nil {
 			break
@@ -1749,6 +4782,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CustomerCreate(childComplexity, args["input"].(model.CustomerCreateInput)), true
+	case "Mutation.customerErase":
+		if e.ComplexityRoot.Mutation.CustomerErase == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_customerErase_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CustomerErase(childComplexity, args["input"].(model.CustomerEraseInput)), true
+	case "Mutation.customerMerge":
+		if e.ComplexityRoot.Mutation.CustomerMerge == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_customerMerge_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CustomerMerge(childComplexity, args["input"].(model.CustomerMergeInput)), true
 	case "Mutation.customerUpdate":
 		if e.ComplexityRoot.Mutation.CustomerUpdate == nil {
 			break
@@ -1760,6 +4815,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CustomerUpdate(childComplexity, args["input"].(model.CustomerUpdateInput)), true
+	case "Mutation.holdCapture":
+		if e.ComplexityRoot.Mutation.HoldCapture == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_holdCapture_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.HoldCapture(childComplexity, args["input"].(model.HoldCaptureInput)), true
+	case "Mutation.holdCreate":
+		if e.ComplexityRoot.Mutation.HoldCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_holdCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.HoldCreate(childComplexity, args["input"].(model.HoldCreateInput)), true
+	case "Mutation.holdRelease":
+		if e.ComplexityRoot.Mutation.HoldRelease == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_holdRelease_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.HoldRelease(childComplexity, args["input"].(model.HoldReleaseInput)), true
 	case "Mutation.importCancel":
 		if e.ComplexityRoot.Mutation.ImportCancel == nil {
 			break
@@ -1804,6 +4892,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.JobRetry(childComplexity, args["input"].(model.JobRetryInput)), true
+	case "Mutation.jobRun":
+		if e.ComplexityRoot.Mutation.JobRun == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_jobRun_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.JobRun(childComplexity, args["input"].(model.JobRunInput)), true
+	case "Mutation.ledgerCheckStart":
+		if e.ComplexityRoot.Mutation.LedgerCheckStart == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_ledgerCheckStart_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.LedgerCheckStart(childComplexity, args["input"].(model.LedgerCheckStartInput)), true
+	case "Mutation.lotsExtend":
+		if e.ComplexityRoot.Mutation.LotsExtend == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_lotsExtend_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.LotsExtend(childComplexity, args["input"].(model.LotsExtendInput)), true
 	case "Mutation.movementAccrue":
 		if e.ComplexityRoot.Mutation.MovementAccrue == nil {
 			break
@@ -1848,6 +4969,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.MovementRedeem(childComplexity, args["input"].(model.MovementRedeemInput)), true
+	case "Mutation.movementReverse":
+		if e.ComplexityRoot.Mutation.MovementReverse == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_movementReverse_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MovementReverse(childComplexity, args["input"].(model.MovementReverseInput)), true
+	case "Mutation.movementVest":
+		if e.ComplexityRoot.Mutation.MovementVest == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_movementVest_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MovementVest(childComplexity, args["input"].(model.MovementVestInput)), true
 	case "Mutation.operatorCreate":
 		if e.ComplexityRoot.Mutation.OperatorCreate == nil {
 			break
@@ -1859,6 +5002,94 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.OperatorCreate(childComplexity, args["input"].(model.OperatorCreateInput)), true
+	case "Mutation.productCodeBlock":
+		if e.ComplexityRoot.Mutation.ProductCodeBlock == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_productCodeBlock_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProductCodeBlock(childComplexity, args["input"].(model.ProductCodeBlockInput)), true
+	case "Mutation.productCodeConsume":
+		if e.ComplexityRoot.Mutation.ProductCodeConsume == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_productCodeConsume_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProductCodeConsume(childComplexity, args["input"].(model.ProductCodeConsumeInput)), true
+	case "Mutation.productCodeExpire":
+		if e.ComplexityRoot.Mutation.ProductCodeExpire == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_productCodeExpire_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProductCodeExpire(childComplexity, args["input"].(model.ProductCodeExpireInput)), true
+	case "Mutation.productCodeUnblock":
+		if e.ComplexityRoot.Mutation.ProductCodeUnblock == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_productCodeUnblock_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProductCodeUnblock(childComplexity, args["input"].(model.ProductCodeUnblockInput)), true
+	case "Mutation.productCodesAdd":
+		if e.ComplexityRoot.Mutation.ProductCodesAdd == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_productCodesAdd_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProductCodesAdd(childComplexity, args["input"].(model.ProductCodesAddInput)), true
+	case "Mutation.productCodesGenerate":
+		if e.ComplexityRoot.Mutation.ProductCodesGenerate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_productCodesGenerate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProductCodesGenerate(childComplexity, args["input"].(model.ProductCodesGenerateInput)), true
+	case "Mutation.productCreate":
+		if e.ComplexityRoot.Mutation.ProductCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_productCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProductCreate(childComplexity, args["input"].(model.ProductCreateInput)), true
+	case "Mutation.productUpdate":
+		if e.ComplexityRoot.Mutation.ProductUpdate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_productUpdate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ProductUpdate(childComplexity, args["input"].(model.ProductUpdateInput)), true
 	case "Mutation.queuePause":
 		if e.ComplexityRoot.Mutation.QueuePause == nil {
 			break
@@ -1881,6 +5112,149 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.QueueResume(childComplexity, args["input"].(model.QueueResumeInput)), true
+	case "Mutation.reportRebuild":
+		if e.ComplexityRoot.Mutation.ReportRebuild == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_reportRebuild_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ReportRebuild(childComplexity, args["input"].(model.ReportRebuildInput)), true
+	case "Mutation.rewardClaimCancel":
+		if e.ComplexityRoot.Mutation.RewardClaimCancel == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_rewardClaimCancel_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RewardClaimCancel(childComplexity, args["input"].(model.RewardClaimCancelInput)), true
+	case "Mutation.rewardClaimHandOver":
+		if e.ComplexityRoot.Mutation.RewardClaimHandOver == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_rewardClaimHandOver_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RewardClaimHandOver(childComplexity, args["input"].(model.RewardClaimHandOverInput)), true
+	case "Mutation.rewardCreate":
+		if e.ComplexityRoot.Mutation.RewardCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_rewardCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RewardCreate(childComplexity, args["input"].(model.RewardCreateInput)), true
+	case "Mutation.rewardRedeem":
+		if e.ComplexityRoot.Mutation.RewardRedeem == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_rewardRedeem_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RewardRedeem(childComplexity, args["input"].(model.RewardRedeemInput)), true
+	case "Mutation.rewardStockSet":
+		if e.ComplexityRoot.Mutation.RewardStockSet == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_rewardStockSet_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RewardStockSet(childComplexity, args["input"].(model.RewardStockSetInput)), true
+	case "Mutation.rewardUpdate":
+		if e.ComplexityRoot.Mutation.RewardUpdate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_rewardUpdate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.RewardUpdate(childComplexity, args["input"].(model.RewardUpdateInput)), true
+	case "Mutation.segmentArchive":
+		if e.ComplexityRoot.Mutation.SegmentArchive == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_segmentArchive_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SegmentArchive(childComplexity, args["input"].(model.SegmentArchiveInput)), true
+	case "Mutation.segmentCreate":
+		if e.ComplexityRoot.Mutation.SegmentCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_segmentCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SegmentCreate(childComplexity, args["input"].(model.SegmentCreateInput)), true
+	case "Mutation.segmentMembersAdd":
+		if e.ComplexityRoot.Mutation.SegmentMembersAdd == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_segmentMembersAdd_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SegmentMembersAdd(childComplexity, args["input"].(model.SegmentMembersAddInput)), true
+	case "Mutation.segmentMembersClear":
+		if e.ComplexityRoot.Mutation.SegmentMembersClear == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_segmentMembersClear_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SegmentMembersClear(childComplexity, args["input"].(model.SegmentMembersClearInput)), true
+	case "Mutation.segmentMembersRemove":
+		if e.ComplexityRoot.Mutation.SegmentMembersRemove == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_segmentMembersRemove_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SegmentMembersRemove(childComplexity, args["input"].(model.SegmentMembersRemoveInput)), true
+	case "Mutation.segmentUpdate":
+		if e.ComplexityRoot.Mutation.SegmentUpdate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_segmentUpdate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SegmentUpdate(childComplexity, args["input"].(model.SegmentUpdateInput)), true
 	case "Mutation.sessionCreate":
 		if e.ComplexityRoot.Mutation.SessionCreate == nil {
 			break
@@ -1964,6 +5338,116 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.StoreUpdate(childComplexity, args["input"].(model.StoreUpdateInput)), true
+	case "Mutation.transferCreate":
+		if e.ComplexityRoot.Mutation.TransferCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_transferCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.TransferCreate(childComplexity, args["input"].(model.TransferCreateInput)), true
+	case "Mutation.webhookCreate":
+		if e.ComplexityRoot.Mutation.WebhookCreate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookCreate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookCreate(childComplexity, args["input"].(model.WebhookCreateInput)), true
+	case "Mutation.webhookDelete":
+		if e.ComplexityRoot.Mutation.WebhookDelete == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookDelete_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookDelete(childComplexity, args["input"].(model.WebhookDeleteInput)), true
+	case "Mutation.webhookDeliveryRetry":
+		if e.ComplexityRoot.Mutation.WebhookDeliveryRetry == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookDeliveryRetry_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookDeliveryRetry(childComplexity, args["input"].(model.WebhookDeliveryRetryInput)), true
+	case "Mutation.webhookPause":
+		if e.ComplexityRoot.Mutation.WebhookPause == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookPause_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookPause(childComplexity, args["input"].(model.WebhookPauseInput)), true
+	case "Mutation.webhookReplay":
+		if e.ComplexityRoot.Mutation.WebhookReplay == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookReplay_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookReplay(childComplexity, args["input"].(model.WebhookReplayInput)), true
+	case "Mutation.webhookResume":
+		if e.ComplexityRoot.Mutation.WebhookResume == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookResume_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookResume(childComplexity, args["input"].(model.WebhookResumeInput)), true
+	case "Mutation.webhookSecretRotate":
+		if e.ComplexityRoot.Mutation.WebhookSecretRotate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookSecretRotate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookSecretRotate(childComplexity, args["input"].(model.WebhookSecretRotateInput)), true
+	case "Mutation.webhookTest":
+		if e.ComplexityRoot.Mutation.WebhookTest == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookTest_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookTest(childComplexity, args["input"].(model.WebhookTestInput)), true
+	case "Mutation.webhookUpdate":
+		if e.ComplexityRoot.Mutation.WebhookUpdate == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_webhookUpdate_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.WebhookUpdate(childComplexity, args["input"].(model.WebhookUpdateInput)), true
 
 	case "Notification.body":
 		if e.ComplexityRoot.Notification.Body == nil {
@@ -2052,6 +5536,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.NotificationEdge.Node(childComplexity), true
 
+	case "NumberRange.prefixEnd":
+		if e.ComplexityRoot.NumberRange.End == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NumberRange.End(childComplexity), true
+	case "NumberRange.prefixStart":
+		if e.ComplexityRoot.NumberRange.Start == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NumberRange.Start(childComplexity), true
+	case "NumberRange.suggested":
+		if e.ComplexityRoot.NumberRange.Suggested == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NumberRange.Suggested(childComplexity), true
+
 	case "OperatorCreatePayload.email":
 		if e.ComplexityRoot.OperatorCreatePayload.Email == nil {
 			break
@@ -2078,6 +5581,281 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PageInfo.HasNextPage(childComplexity), true
 
+	case "Product.code":
+		if e.ComplexityRoot.Product.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.Code(childComplexity), true
+	case "Product.createdAt":
+		if e.ComplexityRoot.Product.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.CreatedAt(childComplexity), true
+	case "Product.id":
+		if e.ComplexityRoot.Product.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.GlobalID(childComplexity), true
+	case "Product.name":
+		if e.ComplexityRoot.Product.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.Name(childComplexity), true
+	case "Product.score":
+		if e.ComplexityRoot.Product.Score == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.Score(childComplexity), true
+	case "Product.serialPrefix":
+		if e.ComplexityRoot.Product.SerialPrefix == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.SerialPrefix(childComplexity), true
+	case "Product.status":
+		if e.ComplexityRoot.Product.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.State(childComplexity), true
+	case "Product.updatedAt":
+		if e.ComplexityRoot.Product.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.UpdatedAt(childComplexity), true
+
+	case "ProductCode.code":
+		if e.ComplexityRoot.ProductCode.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.Code(childComplexity), true
+	case "ProductCode.createdAt":
+		if e.ComplexityRoot.ProductCode.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.CreatedAt(childComplexity), true
+	case "ProductCode.customer":
+		if e.ComplexityRoot.ProductCode.Customer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.Customer(childComplexity), true
+	case "ProductCode.expiresOn":
+		if e.ComplexityRoot.ProductCode.ExpiresOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.ExpiresOn(childComplexity), true
+	case "ProductCode.id":
+		if e.ComplexityRoot.ProductCode.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.GlobalID(childComplexity), true
+	case "ProductCode.lotId":
+		if e.ComplexityRoot.ProductCode.LotGlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.LotGlobalID(childComplexity), true
+	case "ProductCode.movement":
+		if e.ComplexityRoot.ProductCode.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.Movement(childComplexity), true
+	case "ProductCode.product":
+		if e.ComplexityRoot.ProductCode.Product == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.Product(childComplexity), true
+	case "ProductCode.score":
+		if e.ComplexityRoot.ProductCode.Score == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.Score(childComplexity), true
+	case "ProductCode.serial":
+		if e.ComplexityRoot.ProductCode.Serial == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.Serial(childComplexity), true
+	case "ProductCode.status":
+		if e.ComplexityRoot.ProductCode.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.State(childComplexity), true
+	case "ProductCode.usedAt":
+		if e.ComplexityRoot.ProductCode.UsedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCode.UsedAt(childComplexity), true
+
+	case "ProductCodeConnection.edges":
+		if e.ComplexityRoot.ProductCodeConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeConnection.Edges(childComplexity), true
+	case "ProductCodeConnection.pageInfo":
+		if e.ComplexityRoot.ProductCodeConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeConnection.PageInfo(childComplexity), true
+
+	case "ProductCodeConsumePayload.movement":
+		if e.ComplexityRoot.ProductCodeConsumePayload.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeConsumePayload.Movement(childComplexity), true
+	case "ProductCodeConsumePayload.productCode":
+		if e.ComplexityRoot.ProductCodeConsumePayload.ProductCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeConsumePayload.ProductCode(childComplexity), true
+	case "ProductCodeConsumePayload.replayed":
+		if e.ComplexityRoot.ProductCodeConsumePayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeConsumePayload.Replayed(childComplexity), true
+	case "ProductCodeConsumePayload.userErrors":
+		if e.ComplexityRoot.ProductCodeConsumePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeConsumePayload.UserErrors(childComplexity), true
+
+	case "ProductCodeEdge.cursor":
+		if e.ComplexityRoot.ProductCodeEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeEdge.Cursor(childComplexity), true
+	case "ProductCodeEdge.node":
+		if e.ComplexityRoot.ProductCodeEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeEdge.Node(childComplexity), true
+
+	case "ProductCodePayload.productCode":
+		if e.ComplexityRoot.ProductCodePayload.ProductCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodePayload.ProductCode(childComplexity), true
+	case "ProductCodePayload.userErrors":
+		if e.ComplexityRoot.ProductCodePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodePayload.UserErrors(childComplexity), true
+
+	case "ProductCodeRejection.code":
+		if e.ComplexityRoot.ProductCodeRejection.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeRejection.Code(childComplexity), true
+	case "ProductCodeRejection.line":
+		if e.ComplexityRoot.ProductCodeRejection.Line == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeRejection.Line(childComplexity), true
+	case "ProductCodeRejection.reason":
+		if e.ComplexityRoot.ProductCodeRejection.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodeRejection.Reason(childComplexity), true
+
+	case "ProductCodesPayload.created":
+		if e.ComplexityRoot.ProductCodesPayload.Created == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodesPayload.Created(childComplexity), true
+	case "ProductCodesPayload.lotId":
+		if e.ComplexityRoot.ProductCodesPayload.LotID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodesPayload.LotID(childComplexity), true
+	case "ProductCodesPayload.rejected":
+		if e.ComplexityRoot.ProductCodesPayload.Rejected == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodesPayload.Rejected(childComplexity), true
+	case "ProductCodesPayload.replayed":
+		if e.ComplexityRoot.ProductCodesPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodesPayload.Replayed(childComplexity), true
+	case "ProductCodesPayload.userErrors":
+		if e.ComplexityRoot.ProductCodesPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductCodesPayload.UserErrors(childComplexity), true
+
+	case "ProductConnection.edges":
+		if e.ComplexityRoot.ProductConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductConnection.Edges(childComplexity), true
+	case "ProductConnection.pageInfo":
+		if e.ComplexityRoot.ProductConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductConnection.PageInfo(childComplexity), true
+
+	case "ProductEdge.cursor":
+		if e.ComplexityRoot.ProductEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductEdge.Cursor(childComplexity), true
+	case "ProductEdge.node":
+		if e.ComplexityRoot.ProductEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductEdge.Node(childComplexity), true
+
+	case "ProductPayload.product":
+		if e.ComplexityRoot.ProductPayload.Product == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductPayload.Product(childComplexity), true
+	case "ProductPayload.userErrors":
+		if e.ComplexityRoot.ProductPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ProductPayload.UserErrors(childComplexity), true
+
 	case "Query.apiKeys":
 		if e.ComplexityRoot.Query.APIKeys == nil {
 			break
@@ -2100,6 +5878,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Card(childComplexity, args["code"].(*string), args["walletKey"].(*string), args["phone"].(*string)), true
+	case "Query.cardNext":
+		if e.ComplexityRoot.Query.CardNext == nil {
+			break
+		}
+
+		args, err := ec.field_Query_cardNext_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.CardNext(childComplexity, args["cardTypeCode"].(string)), true
 	case "Query.cardType":
 		if e.ComplexityRoot.Query.CardType == nil {
 			break
@@ -2132,13 +5921,68 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Cards(childComplexity, args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Cards(childComplexity, args["first"].(*int), args["after"].(*string), args["status"].(*ledger.Status), args["cardTypeCode"].(*string), args["customerId"].(*string)), true
 	case "Query.company":
 		if e.ComplexityRoot.Query.Company == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Query.Company(childComplexity), true
+	case "Query.coupon":
+		if e.ComplexityRoot.Query.Coupon == nil {
+			break
+		}
+
+		args, err := ec.field_Query_coupon_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Coupon(childComplexity, args["code"].(string)), true
+	case "Query.couponBatches":
+		if e.ComplexityRoot.Query.CouponBatches == nil {
+			break
+		}
+
+		args, err := ec.field_Query_couponBatches_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.CouponBatches(childComplexity, args["typeCode"].(*string), args["status"].(*coupon.BatchStatus), args["first"].(*int), args["after"].(*string)), true
+	case "Query.couponType":
+		if e.ComplexityRoot.Query.CouponType == nil {
+			break
+		}
+
+		args, err := ec.field_Query_couponType_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.CouponType(childComplexity, args["code"].(string)), true
+	case "Query.couponTypes":
+		if e.ComplexityRoot.Query.CouponTypes == nil {
+			break
+		}
+
+		args, err := ec.field_Query_couponTypes_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.CouponTypes(childComplexity, args["first"].(*int), args["after"].(*string), args["withArchived"].(*bool)), true
+	case "Query.coupons":
+		if e.ComplexityRoot.Query.Coupons == nil {
+			break
+		}
+
+		args, err := ec.field_Query_coupons_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Coupons(childComplexity, args["status"].(*coupon.Status), args["typeCode"].(*string), args["customerId"].(*string), args["batchId"].(*string), args["first"].(*int), args["after"].(*string)), true
 	case "Query.customer":
 		if e.ComplexityRoot.Query.Customer == nil {
 			break
@@ -2149,7 +5993,18 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Customer(childComplexity, args["email"].(*string), args["document"].(*string), args["qrCode"].(*string), args["phone"].(*string)), true
+		return e.ComplexityRoot.Query.Customer(childComplexity, args["code"].(*string), args["email"].(*string), args["document"].(*string), args["qrCode"].(*string), args["phone"].(*string)), true
+	case "Query.customerAttributes":
+		if e.ComplexityRoot.Query.CustomerAttributes == nil {
+			break
+		}
+
+		args, err := ec.field_Query_customerAttributes_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.CustomerAttributes(childComplexity, args["withArchived"].(*bool), args["first"].(*int), args["after"].(*string)), true
 	case "Query.customers":
 		if e.ComplexityRoot.Query.Customers == nil {
 			break
@@ -2160,7 +6015,29 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.Customers(childComplexity, args["search"].(*string), args["first"].(*int), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.Customers(childComplexity, args["search"].(*string), args["attribute"].(*model.CustomerAttributeFilter), args["first"].(*int), args["after"].(*string)), true
+	case "Query.expiryPolicyPreview":
+		if e.ComplexityRoot.Query.ExpiryPolicyPreview == nil {
+			break
+		}
+
+		args, err := ec.field_Query_expiryPolicyPreview_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ExpiryPolicyPreview(childComplexity, args["input"].(model.CardTypeExpirySetInput)), true
+	case "Query.hold":
+		if e.ComplexityRoot.Query.Hold == nil {
+			break
+		}
+
+		args, err := ec.field_Query_hold_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Hold(childComplexity, args["id"].(string)), true
 	case "Query.imports":
 		if e.ComplexityRoot.Query.Imports == nil {
 			break
@@ -2172,6 +6049,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Imports(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Query.insightDaily":
+		if e.ComplexityRoot.Query.InsightDaily == nil {
+			break
+		}
+
+		args, err := ec.field_Query_insightDaily_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.InsightDaily(childComplexity, args["from"].(time.Time), args["to"].(time.Time), args["cardTypeCode"].(*string), args["storeCode"].(*string), args["action"].(*ledger.Action)), true
+	case "Query.insightLiability":
+		if e.ComplexityRoot.Query.InsightLiability == nil {
+			break
+		}
+
+		args, err := ec.field_Query_insightLiability_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.InsightLiability(childComplexity, args["cardTypeCode"].(string)), true
 
 	case "Query.jobs":
 		if e.ComplexityRoot.Query.Jobs == nil {
@@ -2184,6 +6083,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Jobs(childComplexity, args["state"].(*queue.State), args["kind"].(*string), args["first"].(*int), args["after"].(*string)), true
+	case "Query.ledgerChecks":
+		if e.ComplexityRoot.Query.LedgerChecks == nil {
+			break
+		}
+
+		args, err := ec.field_Query_ledgerChecks_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.LedgerChecks(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Query.node":
 		if e.ComplexityRoot.Query.Node == nil {
 			break
@@ -2206,12 +6116,128 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Notifications(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Query.product":
+		if e.ComplexityRoot.Query.Product == nil {
+			break
+		}
+
+		args, err := ec.field_Query_product_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Product(childComplexity, args["code"].(string)), true
+	case "Query.productCode":
+		if e.ComplexityRoot.Query.ProductCode == nil {
+			break
+		}
+
+		args, err := ec.field_Query_productCode_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ProductCode(childComplexity, args["code"].(string)), true
+	case "Query.productCodes":
+		if e.ComplexityRoot.Query.ProductCodes == nil {
+			break
+		}
+
+		args, err := ec.field_Query_productCodes_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.ProductCodes(childComplexity, args["status"].(*catalog.CodeStatus), args["productCode"].(*string), args["customerId"].(*string), args["lotId"].(*string), args["first"].(*int), args["after"].(*string)), true
+	case "Query.products":
+		if e.ComplexityRoot.Query.Products == nil {
+			break
+		}
+
+		args, err := ec.field_Query_products_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Products(childComplexity, args["status"].(*catalog.ProductStatus), args["first"].(*int), args["after"].(*string)), true
 	case "Query.queues":
 		if e.ComplexityRoot.Query.Queues == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Query.Queues(childComplexity), true
+	case "Query.reportState":
+		if e.ComplexityRoot.Query.ReportState == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.ReportState(childComplexity), true
+	case "Query.reward":
+		if e.ComplexityRoot.Query.Reward == nil {
+			break
+		}
+
+		args, err := ec.field_Query_reward_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Reward(childComplexity, args["code"].(string)), true
+	case "Query.rewardAttempts":
+		if e.ComplexityRoot.Query.RewardAttempts == nil {
+			break
+		}
+
+		args, err := ec.field_Query_rewardAttempts_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.RewardAttempts(childComplexity, args["kind"].(*reward.AttemptKind), args["customerId"].(*string), args["failed"].(*bool), args["first"].(*int), args["after"].(*string)), true
+	case "Query.rewardClaims":
+		if e.ComplexityRoot.Query.RewardClaims == nil {
+			break
+		}
+
+		args, err := ec.field_Query_rewardClaims_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.RewardClaims(childComplexity, args["status"].(*reward.ClaimStatus), args["rewardCode"].(*string), args["customerId"].(*string), args["first"].(*int), args["after"].(*string)), true
+	case "Query.rewards":
+		if e.ComplexityRoot.Query.Rewards == nil {
+			break
+		}
+
+		args, err := ec.field_Query_rewards_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Rewards(childComplexity, args["status"].(*reward.Status), args["first"].(*int), args["after"].(*string)), true
+	case "Query.segment":
+		if e.ComplexityRoot.Query.Segment == nil {
+			break
+		}
+
+		args, err := ec.field_Query_segment_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Segment(childComplexity, args["code"].(string)), true
+	case "Query.segments":
+		if e.ComplexityRoot.Query.Segments == nil {
+			break
+		}
+
+		args, err := ec.field_Query_segments_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Segments(childComplexity, args["withArchived"].(*bool), args["first"].(*int), args["after"].(*string)), true
 	case "Query.staffMember":
 		if e.ComplexityRoot.Query.StaffMember == nil {
 			break
@@ -2262,6 +6288,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Viewer(childComplexity), true
+	case "Query.webhook":
+		if e.ComplexityRoot.Query.Webhook == nil {
+			break
+		}
+
+		args, err := ec.field_Query_webhook_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Webhook(childComplexity, args["id"].(string)), true
+	case "Query.webhooks":
+		if e.ComplexityRoot.Query.Webhooks == nil {
+			break
+		}
+
+		args, err := ec.field_Query_webhooks_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.Webhooks(childComplexity, args["first"].(*int), args["after"].(*string)), true
 
 	case "Queue.available":
 		if e.ComplexityRoot.Queue.Available == nil {
@@ -2330,6 +6378,636 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.QueuePayload.UserErrors(childComplexity), true
+
+	case "ReportRebuildPayload.reportState":
+		if e.ComplexityRoot.ReportRebuildPayload.ReportState == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportRebuildPayload.ReportState(childComplexity), true
+	case "ReportRebuildPayload.userErrors":
+		if e.ComplexityRoot.ReportRebuildPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportRebuildPayload.UserErrors(childComplexity), true
+
+	case "ReportState.completeTo":
+		if e.ComplexityRoot.ReportState.CompleteTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportState.CompleteTo(childComplexity), true
+	case "ReportState.rebuildCards":
+		if e.ComplexityRoot.ReportState.RebuildCards == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportState.RebuildCards(childComplexity), true
+	case "ReportState.rebuilding":
+		if e.ComplexityRoot.ReportState.Rebuilding == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportState.Rebuilding(childComplexity), true
+	case "ReportState.rebuiltAt":
+		if e.ComplexityRoot.ReportState.RebuiltAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportState.RebuiltAt(childComplexity), true
+	case "ReportState.timeZone":
+		if e.ComplexityRoot.ReportState.TimeZone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ReportState.TimeZone(childComplexity), true
+
+	case "Reward.cardType":
+		if e.ComplexityRoot.Reward.CardType == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.CardType(childComplexity), true
+	case "Reward.code":
+		if e.ComplexityRoot.Reward.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.Code(childComplexity), true
+	case "Reward.createdAt":
+		if e.ComplexityRoot.Reward.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.CreatedAt(childComplexity), true
+	case "Reward.description":
+		if e.ComplexityRoot.Reward.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.Description(childComplexity), true
+	case "Reward.id":
+		if e.ComplexityRoot.Reward.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.GlobalID(childComplexity), true
+	case "Reward.name":
+		if e.ComplexityRoot.Reward.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.Name(childComplexity), true
+	case "Reward.price":
+		if e.ComplexityRoot.Reward.Price == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.Price(childComplexity), true
+	case "Reward.status":
+		if e.ComplexityRoot.Reward.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.State(childComplexity), true
+	case "Reward.stock":
+		if e.ComplexityRoot.Reward.Stock == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.Stock(childComplexity), true
+	case "Reward.storeStocks":
+		if e.ComplexityRoot.Reward.StoreStocks == nil {
+			break
+		}
+
+		args, err := ec.field_Reward_storeStocks_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Reward.StoreStocks(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Reward.updatedAt":
+		if e.ComplexityRoot.Reward.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.UpdatedAt(childComplexity), true
+	case "Reward.validFrom":
+		if e.ComplexityRoot.Reward.ValidFrom == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.ValidFrom(childComplexity), true
+	case "Reward.validUntil":
+		if e.ComplexityRoot.Reward.ValidUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Reward.ValidUntil(childComplexity), true
+
+	case "RewardAttempt.attemptedAt":
+		if e.ComplexityRoot.RewardAttempt.AttemptedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.AttemptedAt(childComplexity), true
+	case "RewardAttempt.card":
+		if e.ComplexityRoot.RewardAttempt.Card == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.Card(childComplexity), true
+	case "RewardAttempt.claim":
+		if e.ComplexityRoot.RewardAttempt.Claim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.Claim(childComplexity), true
+	case "RewardAttempt.customer":
+		if e.ComplexityRoot.RewardAttempt.Customer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.Customer(childComplexity), true
+	case "RewardAttempt.productCode":
+		if e.ComplexityRoot.RewardAttempt.ProductCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.ProductCode(childComplexity), true
+	case "RewardAttempt.error":
+		if e.ComplexityRoot.RewardAttempt.Refusal == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.Refusal(childComplexity), true
+	case "RewardAttempt.reward":
+		if e.ComplexityRoot.RewardAttempt.Reward == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.Reward(childComplexity), true
+	case "RewardAttempt.score":
+		if e.ComplexityRoot.RewardAttempt.Score == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.Score(childComplexity), true
+	case "RewardAttempt.source":
+		if e.ComplexityRoot.RewardAttempt.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.Source(childComplexity), true
+	case "RewardAttempt.kind":
+		if e.ComplexityRoot.RewardAttempt.What == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttempt.What(childComplexity), true
+
+	case "RewardAttemptConnection.edges":
+		if e.ComplexityRoot.RewardAttemptConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttemptConnection.Edges(childComplexity), true
+	case "RewardAttemptConnection.pageInfo":
+		if e.ComplexityRoot.RewardAttemptConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttemptConnection.PageInfo(childComplexity), true
+
+	case "RewardAttemptEdge.cursor":
+		if e.ComplexityRoot.RewardAttemptEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttemptEdge.Cursor(childComplexity), true
+	case "RewardAttemptEdge.node":
+		if e.ComplexityRoot.RewardAttemptEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardAttemptEdge.Node(childComplexity), true
+
+	case "RewardClaim.card":
+		if e.ComplexityRoot.RewardClaim.Card == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Card(childComplexity), true
+	case "RewardClaim.claimedAt":
+		if e.ComplexityRoot.RewardClaim.ClaimedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.ClaimedAt(childComplexity), true
+	case "RewardClaim.customer":
+		if e.ComplexityRoot.RewardClaim.Customer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Customer(childComplexity), true
+	case "RewardClaim.description":
+		if e.ComplexityRoot.RewardClaim.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Description(childComplexity), true
+	case "RewardClaim.endedAt":
+		if e.ComplexityRoot.RewardClaim.EndedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.EndedAt(childComplexity), true
+	case "RewardClaim.id":
+		if e.ComplexityRoot.RewardClaim.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.GlobalID(childComplexity), true
+	case "RewardClaim.movement":
+		if e.ComplexityRoot.RewardClaim.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Movement(childComplexity), true
+	case "RewardClaim.price":
+		if e.ComplexityRoot.RewardClaim.Price == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Price(childComplexity), true
+	case "RewardClaim.reference":
+		if e.ComplexityRoot.RewardClaim.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Reference(childComplexity), true
+	case "RewardClaim.reward":
+		if e.ComplexityRoot.RewardClaim.Reward == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Reward(childComplexity), true
+	case "RewardClaim.source":
+		if e.ComplexityRoot.RewardClaim.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Source(childComplexity), true
+	case "RewardClaim.status":
+		if e.ComplexityRoot.RewardClaim.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.State(childComplexity), true
+	case "RewardClaim.store":
+		if e.ComplexityRoot.RewardClaim.Store == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaim.Store(childComplexity), true
+
+	case "RewardClaimConnection.edges":
+		if e.ComplexityRoot.RewardClaimConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaimConnection.Edges(childComplexity), true
+	case "RewardClaimConnection.pageInfo":
+		if e.ComplexityRoot.RewardClaimConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaimConnection.PageInfo(childComplexity), true
+
+	case "RewardClaimEdge.cursor":
+		if e.ComplexityRoot.RewardClaimEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaimEdge.Cursor(childComplexity), true
+	case "RewardClaimEdge.node":
+		if e.ComplexityRoot.RewardClaimEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaimEdge.Node(childComplexity), true
+
+	case "RewardClaimPayload.claim":
+		if e.ComplexityRoot.RewardClaimPayload.Claim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaimPayload.Claim(childComplexity), true
+	case "RewardClaimPayload.userErrors":
+		if e.ComplexityRoot.RewardClaimPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardClaimPayload.UserErrors(childComplexity), true
+
+	case "RewardConnection.edges":
+		if e.ComplexityRoot.RewardConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardConnection.Edges(childComplexity), true
+	case "RewardConnection.pageInfo":
+		if e.ComplexityRoot.RewardConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardConnection.PageInfo(childComplexity), true
+
+	case "RewardEdge.cursor":
+		if e.ComplexityRoot.RewardEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEdge.Cursor(childComplexity), true
+	case "RewardEdge.node":
+		if e.ComplexityRoot.RewardEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardEdge.Node(childComplexity), true
+
+	case "RewardPayload.reward":
+		if e.ComplexityRoot.RewardPayload.Reward == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardPayload.Reward(childComplexity), true
+	case "RewardPayload.userErrors":
+		if e.ComplexityRoot.RewardPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardPayload.UserErrors(childComplexity), true
+
+	case "RewardRedeemPayload.claim":
+		if e.ComplexityRoot.RewardRedeemPayload.Claim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRedeemPayload.Claim(childComplexity), true
+	case "RewardRedeemPayload.movement":
+		if e.ComplexityRoot.RewardRedeemPayload.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRedeemPayload.Movement(childComplexity), true
+	case "RewardRedeemPayload.replayed":
+		if e.ComplexityRoot.RewardRedeemPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRedeemPayload.Replayed(childComplexity), true
+	case "RewardRedeemPayload.userErrors":
+		if e.ComplexityRoot.RewardRedeemPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardRedeemPayload.UserErrors(childComplexity), true
+
+	case "RewardStoreStock.left":
+		if e.ComplexityRoot.RewardStoreStock.Left == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardStoreStock.Left(childComplexity), true
+	case "RewardStoreStock.store":
+		if e.ComplexityRoot.RewardStoreStock.Store == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardStoreStock.Store(childComplexity), true
+	case "RewardStoreStock.taken":
+		if e.ComplexityRoot.RewardStoreStock.Taken == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardStoreStock.Taken(childComplexity), true
+
+	case "RewardStoreStockConnection.edges":
+		if e.ComplexityRoot.RewardStoreStockConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardStoreStockConnection.Edges(childComplexity), true
+	case "RewardStoreStockConnection.pageInfo":
+		if e.ComplexityRoot.RewardStoreStockConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardStoreStockConnection.PageInfo(childComplexity), true
+
+	case "RewardStoreStockEdge.cursor":
+		if e.ComplexityRoot.RewardStoreStockEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardStoreStockEdge.Cursor(childComplexity), true
+	case "RewardStoreStockEdge.node":
+		if e.ComplexityRoot.RewardStoreStockEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardStoreStockEdge.Node(childComplexity), true
+
+	case "Segment.archivedAt":
+		if e.ComplexityRoot.Segment.ArchivedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.ArchivedAt(childComplexity), true
+	case "Segment.code":
+		if e.ComplexityRoot.Segment.Code == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.Code(childComplexity), true
+	case "Segment.createdAt":
+		if e.ComplexityRoot.Segment.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.CreatedAt(childComplexity), true
+	case "Segment.id":
+		if e.ComplexityRoot.Segment.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.GlobalID(childComplexity), true
+	case "Segment.members":
+		if e.ComplexityRoot.Segment.Members == nil {
+			break
+		}
+
+		args, err := ec.field_Segment_members_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Segment.Members(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Segment.name":
+		if e.ComplexityRoot.Segment.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.Name(childComplexity), true
+	case "Segment.updatedAt":
+		if e.ComplexityRoot.Segment.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.UpdatedAt(childComplexity), true
+
+	case "SegmentConnection.edges":
+		if e.ComplexityRoot.SegmentConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentConnection.Edges(childComplexity), true
+	case "SegmentConnection.pageInfo":
+		if e.ComplexityRoot.SegmentConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentConnection.PageInfo(childComplexity), true
+	case "SegmentConnection.totalCount":
+		if e.ComplexityRoot.SegmentConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentConnection.TotalCount(childComplexity), true
+
+	case "SegmentEdge.cursor":
+		if e.ComplexityRoot.SegmentEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentEdge.Cursor(childComplexity), true
+	case "SegmentEdge.node":
+		if e.ComplexityRoot.SegmentEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentEdge.Node(childComplexity), true
+
+	case "SegmentMemberConnection.edges":
+		if e.ComplexityRoot.SegmentMemberConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberConnection.Edges(childComplexity), true
+	case "SegmentMemberConnection.pageInfo":
+		if e.ComplexityRoot.SegmentMemberConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberConnection.PageInfo(childComplexity), true
+	case "SegmentMemberConnection.totalCount":
+		if e.ComplexityRoot.SegmentMemberConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberConnection.TotalCount(childComplexity), true
+
+	case "SegmentMemberEdge.addedAt":
+		if e.ComplexityRoot.SegmentMemberEdge.AddedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberEdge.AddedAt(childComplexity), true
+	case "SegmentMemberEdge.cursor":
+		if e.ComplexityRoot.SegmentMemberEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberEdge.Cursor(childComplexity), true
+	case "SegmentMemberEdge.node":
+		if e.ComplexityRoot.SegmentMemberEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberEdge.Node(childComplexity), true
+	case "SegmentMemberEdge.updatedAt":
+		if e.ComplexityRoot.SegmentMemberEdge.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberEdge.UpdatedAt(childComplexity), true
+
+	case "SegmentMemberResult.customer":
+		if e.ComplexityRoot.SegmentMemberResult.Customer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberResult.Customer(childComplexity), true
+	case "SegmentMemberResult.outcome":
+		if e.ComplexityRoot.SegmentMemberResult.Outcome == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMemberResult.Outcome(childComplexity), true
+
+	case "SegmentMembersClearPayload.cleared":
+		if e.ComplexityRoot.SegmentMembersClearPayload.Cleared == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMembersClearPayload.Cleared(childComplexity), true
+	case "SegmentMembersClearPayload.segment":
+		if e.ComplexityRoot.SegmentMembersClearPayload.Segment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMembersClearPayload.Segment(childComplexity), true
+	case "SegmentMembersClearPayload.userErrors":
+		if e.ComplexityRoot.SegmentMembersClearPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMembersClearPayload.UserErrors(childComplexity), true
+
+	case "SegmentMembersPayload.results":
+		if e.ComplexityRoot.SegmentMembersPayload.Results == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMembersPayload.Results(childComplexity), true
+	case "SegmentMembersPayload.segment":
+		if e.ComplexityRoot.SegmentMembersPayload.Segment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMembersPayload.Segment(childComplexity), true
+	case "SegmentMembersPayload.userErrors":
+		if e.ComplexityRoot.SegmentMembersPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentMembersPayload.UserErrors(childComplexity), true
+
+	case "SegmentPayload.segment":
+		if e.ComplexityRoot.SegmentPayload.Segment == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentPayload.Segment(childComplexity), true
+	case "SegmentPayload.userErrors":
+		if e.ComplexityRoot.SegmentPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SegmentPayload.UserErrors(childComplexity), true
 
 	case "SessionEndPayload.ended":
 		if e.ComplexityRoot.SessionEndPayload.Ended == nil {
@@ -2558,6 +7236,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.StorePayload.UserErrors(childComplexity), true
 
+	case "Subscription.couponBatchProgressed":
+		if e.ComplexityRoot.Subscription.CouponBatchProgressed == nil {
+			break
+		}
+
+		args, err := ec.field_Subscription_couponBatchProgressed_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.CouponBatchProgressed(childComplexity, args["id"].(string)), true
 	case "Subscription.importProgressed":
 		if e.ComplexityRoot.Subscription.ImportProgressed == nil {
 			break
@@ -2586,6 +7275,31 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Subscription.QueuesChanged(childComplexity), true
+
+	case "TransferPayload.replayed":
+		if e.ComplexityRoot.TransferPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferPayload.Replayed(childComplexity), true
+	case "TransferPayload.transferIn":
+		if e.ComplexityRoot.TransferPayload.TransferIn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferPayload.TransferIn(childComplexity), true
+	case "TransferPayload.transferOut":
+		if e.ComplexityRoot.TransferPayload.TransferOut == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferPayload.TransferOut(childComplexity), true
+	case "TransferPayload.userErrors":
+		if e.ComplexityRoot.TransferPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.TransferPayload.UserErrors(childComplexity), true
 
 	case "UserError.code":
 		if e.ComplexityRoot.UserError.Code == nil {
@@ -2644,6 +7358,341 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Viewer.Scopes(childComplexity), true
 
+	case "Webhook.createdAt":
+		if e.ComplexityRoot.Webhook.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.CreatedAt(childComplexity), true
+	case "Webhook.cursor":
+		if e.ComplexityRoot.Webhook.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.Cursor(childComplexity), true
+	case "Webhook.deliveries":
+		if e.ComplexityRoot.Webhook.Deliveries == nil {
+			break
+		}
+
+		args, err := ec.field_Webhook_deliveries_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Webhook.Deliveries(childComplexity, args["status"].(*webhook.DeliveryState), args["kind"].(*string), args["first"].(*int), args["after"].(*string)), true
+	case "Webhook.description":
+		if e.ComplexityRoot.Webhook.Description == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.Description(childComplexity), true
+	case "Webhook.failures":
+		if e.ComplexityRoot.Webhook.Failures == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.Failures(childComplexity), true
+	case "Webhook.id":
+		if e.ComplexityRoot.Webhook.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.GlobalID(childComplexity), true
+	case "Webhook.kinds":
+		if e.ComplexityRoot.Webhook.Kinds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.Kinds(childComplexity), true
+	case "Webhook.lastSuccessAt":
+		if e.ComplexityRoot.Webhook.LastSuccessAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.LastSuccessAt(childComplexity), true
+	case "Webhook.oldestPendingAt":
+		if e.ComplexityRoot.Webhook.OldestPendingAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.OldestPendingAt(childComplexity), true
+	case "Webhook.previousSecretUntil":
+		if e.ComplexityRoot.Webhook.PreviousUntil == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.PreviousUntil(childComplexity), true
+	case "Webhook.replay":
+		if e.ComplexityRoot.Webhook.Replaying == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.Replaying(childComplexity), true
+	case "Webhook.status":
+		if e.ComplexityRoot.Webhook.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.State(childComplexity), true
+	case "Webhook.updatedAt":
+		if e.ComplexityRoot.Webhook.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.UpdatedAt(childComplexity), true
+	case "Webhook.url":
+		if e.ComplexityRoot.Webhook.Url == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.Url(childComplexity), true
+	case "Webhook.disabledReason":
+		if e.ComplexityRoot.Webhook.Why == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Webhook.Why(childComplexity), true
+
+	case "WebhookAttempt.at":
+		if e.ComplexityRoot.WebhookAttempt.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookAttempt.At(childComplexity), true
+	case "WebhookAttempt.number":
+		if e.ComplexityRoot.WebhookAttempt.Attempt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookAttempt.Attempt(childComplexity), true
+	case "WebhookAttempt.durationMilliseconds":
+		if e.ComplexityRoot.WebhookAttempt.DurationMs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookAttempt.DurationMs(childComplexity), true
+	case "WebhookAttempt.error":
+		if e.ComplexityRoot.WebhookAttempt.Error == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookAttempt.Error(childComplexity), true
+	case "WebhookAttempt.response":
+		if e.ComplexityRoot.WebhookAttempt.Response == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookAttempt.Response(childComplexity), true
+	case "WebhookAttempt.statusCode":
+		if e.ComplexityRoot.WebhookAttempt.StatusCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookAttempt.StatusCode(childComplexity), true
+
+	case "WebhookConnection.edges":
+		if e.ComplexityRoot.WebhookConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookConnection.Edges(childComplexity), true
+	case "WebhookConnection.pageInfo":
+		if e.ComplexityRoot.WebhookConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookConnection.PageInfo(childComplexity), true
+
+	case "WebhookDeletePayload.deletedId":
+		if e.ComplexityRoot.WebhookDeletePayload.DeletedID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeletePayload.DeletedID(childComplexity), true
+	case "WebhookDeletePayload.userErrors":
+		if e.ComplexityRoot.WebhookDeletePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeletePayload.UserErrors(childComplexity), true
+
+	case "WebhookDelivery.attempts":
+		if e.ComplexityRoot.WebhookDelivery.Attempts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.Attempts(childComplexity), true
+	case "WebhookDelivery.createdAt":
+		if e.ComplexityRoot.WebhookDelivery.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.CreatedAt(childComplexity), true
+	case "WebhookDelivery.eventCursor":
+		if e.ComplexityRoot.WebhookDelivery.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.Cursor(childComplexity), true
+	case "WebhookDelivery.endedAt":
+		if e.ComplexityRoot.WebhookDelivery.EndedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.EndedAt(childComplexity), true
+	case "WebhookDelivery.id":
+		if e.ComplexityRoot.WebhookDelivery.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.GlobalID(childComplexity), true
+	case "WebhookDelivery.kind":
+		if e.ComplexityRoot.WebhookDelivery.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.Kind(childComplexity), true
+	case "WebhookDelivery.messageId":
+		if e.ComplexityRoot.WebhookDelivery.MessageID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.MessageID(childComplexity), true
+	case "WebhookDelivery.nextAttemptAt":
+		if e.ComplexityRoot.WebhookDelivery.NextAttemptAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.NextAttemptAt(childComplexity), true
+	case "WebhookDelivery.occurredAt":
+		if e.ComplexityRoot.WebhookDelivery.OccurredAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.OccurredAt(childComplexity), true
+	case "WebhookDelivery.replay":
+		if e.ComplexityRoot.WebhookDelivery.Replay == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.Replay(childComplexity), true
+	case "WebhookDelivery.status":
+		if e.ComplexityRoot.WebhookDelivery.State == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDelivery.State(childComplexity), true
+
+	case "WebhookDeliveryConnection.edges":
+		if e.ComplexityRoot.WebhookDeliveryConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryConnection.Edges(childComplexity), true
+	case "WebhookDeliveryConnection.pageInfo":
+		if e.ComplexityRoot.WebhookDeliveryConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryConnection.PageInfo(childComplexity), true
+
+	case "WebhookDeliveryEdge.cursor":
+		if e.ComplexityRoot.WebhookDeliveryEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryEdge.Cursor(childComplexity), true
+	case "WebhookDeliveryEdge.node":
+		if e.ComplexityRoot.WebhookDeliveryEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryEdge.Node(childComplexity), true
+
+	case "WebhookDeliveryPayload.delivery":
+		if e.ComplexityRoot.WebhookDeliveryPayload.Delivery == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryPayload.Delivery(childComplexity), true
+	case "WebhookDeliveryPayload.userErrors":
+		if e.ComplexityRoot.WebhookDeliveryPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookDeliveryPayload.UserErrors(childComplexity), true
+
+	case "WebhookEdge.cursor":
+		if e.ComplexityRoot.WebhookEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookEdge.Cursor(childComplexity), true
+	case "WebhookEdge.node":
+		if e.ComplexityRoot.WebhookEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookEdge.Node(childComplexity), true
+
+	case "WebhookPayload.userErrors":
+		if e.ComplexityRoot.WebhookPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookPayload.UserErrors(childComplexity), true
+	case "WebhookPayload.webhook":
+		if e.ComplexityRoot.WebhookPayload.Webhook == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookPayload.Webhook(childComplexity), true
+
+	case "WebhookReplay.after":
+		if e.ComplexityRoot.WebhookReplay.After == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookReplay.After(childComplexity), true
+	case "WebhookReplay.kinds":
+		if e.ComplexityRoot.WebhookReplay.Kinds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookReplay.Kinds(childComplexity), true
+	case "WebhookReplay.startedAt":
+		if e.ComplexityRoot.WebhookReplay.StartedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookReplay.StartedAt(childComplexity), true
+	case "WebhookReplay.upTo":
+		if e.ComplexityRoot.WebhookReplay.UpTo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookReplay.UpTo(childComplexity), true
+
+	case "WebhookSecretPayload.secret":
+		if e.ComplexityRoot.WebhookSecretPayload.Secret == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookSecretPayload.Secret(childComplexity), true
+	case "WebhookSecretPayload.userErrors":
+		if e.ComplexityRoot.WebhookSecretPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookSecretPayload.UserErrors(childComplexity), true
+	case "WebhookSecretPayload.webhook":
+		if e.ComplexityRoot.WebhookSecretPayload.Webhook == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WebhookSecretPayload.Webhook(childComplexity), true
+
 	}
 	return 0, false
 }
@@ -2655,26 +7704,86 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputAccrualRatioInput,
 		ec.unmarshalInputApiKeyCreateInput,
 		ec.unmarshalInputApiKeyRevokeInput,
+		ec.unmarshalInputCardActivateInput,
+		ec.unmarshalInputCardAssignInput,
+		ec.unmarshalInputCardCancelInput,
 		ec.unmarshalInputCardCreateInput,
+		ec.unmarshalInputCardCvvResetInput,
+		ec.unmarshalInputCardDisableInput,
+		ec.unmarshalInputCardEnableInput,
+		ec.unmarshalInputCardNumberNextInput,
 		ec.unmarshalInputCardRef,
+		ec.unmarshalInputCardReplaceInput,
 		ec.unmarshalInputCardStatusSetInput,
 		ec.unmarshalInputCardTypeCreateInput,
+		ec.unmarshalInputCardTypeExpirySetInput,
 		ec.unmarshalInputCardTypeUpdateInput,
+		ec.unmarshalInputCardUnassignInput,
+		ec.unmarshalInputCardsIssueInput,
 		ec.unmarshalInputCompanyUpdateInput,
 		ec.unmarshalInputContactRegisterInput,
+		ec.unmarshalInputCouponBatchCancelInput,
+		ec.unmarshalInputCouponBatchCreateInput,
+		ec.unmarshalInputCouponBatchResumeInput,
+		ec.unmarshalInputCouponGiveBackInput,
+		ec.unmarshalInputCouponIssueInput,
+		ec.unmarshalInputCouponRedeemInput,
+		ec.unmarshalInputCouponTypeCreateInput,
+		ec.unmarshalInputCouponTypeUpdateInput,
+		ec.unmarshalInputCouponVoidInput,
+		ec.unmarshalInputCustomerAttributeArchiveInput,
+		ec.unmarshalInputCustomerAttributeCreateInput,
+		ec.unmarshalInputCustomerAttributeFilter,
+		ec.unmarshalInputCustomerAttributeUpdateInput,
 		ec.unmarshalInputCustomerCreateInput,
+		ec.unmarshalInputCustomerEraseInput,
+		ec.unmarshalInputCustomerMergeInput,
+		ec.unmarshalInputCustomerRefInput,
 		ec.unmarshalInputCustomerUpdateInput,
+		ec.unmarshalInputHoldCaptureInput,
+		ec.unmarshalInputHoldCreateInput,
+		ec.unmarshalInputHoldReleaseInput,
 		ec.unmarshalInputImportCancelInput,
 		ec.unmarshalInputImportReprocessInput,
 		ec.unmarshalInputJobCancelInput,
 		ec.unmarshalInputJobRetryInput,
+		ec.unmarshalInputJobRunInput,
+		ec.unmarshalInputLedgerCheckStartInput,
+		ec.unmarshalInputLotTermsInput,
+		ec.unmarshalInputLotsExtendInput,
 		ec.unmarshalInputMovementAccrueInput,
 		ec.unmarshalInputMovementAdjustInput,
+		ec.unmarshalInputMovementLineInput,
 		ec.unmarshalInputMovementRechargeInput,
 		ec.unmarshalInputMovementRedeemInput,
+		ec.unmarshalInputMovementReverseInput,
+		ec.unmarshalInputMovementVestInput,
+		ec.unmarshalInputNumberRangeInput,
 		ec.unmarshalInputOperatorCreateInput,
+		ec.unmarshalInputProductCodeBlockInput,
+		ec.unmarshalInputProductCodeConsumeInput,
+		ec.unmarshalInputProductCodeExpireInput,
+		ec.unmarshalInputProductCodeUnblockInput,
+		ec.unmarshalInputProductCodesAddInput,
+		ec.unmarshalInputProductCodesGenerateInput,
+		ec.unmarshalInputProductCreateInput,
+		ec.unmarshalInputProductUpdateInput,
 		ec.unmarshalInputQueuePauseInput,
 		ec.unmarshalInputQueueResumeInput,
+		ec.unmarshalInputReportRebuildInput,
+		ec.unmarshalInputReturnLineInput,
+		ec.unmarshalInputRewardClaimCancelInput,
+		ec.unmarshalInputRewardClaimHandOverInput,
+		ec.unmarshalInputRewardCreateInput,
+		ec.unmarshalInputRewardRedeemInput,
+		ec.unmarshalInputRewardStockSetInput,
+		ec.unmarshalInputRewardUpdateInput,
+		ec.unmarshalInputSegmentArchiveInput,
+		ec.unmarshalInputSegmentCreateInput,
+		ec.unmarshalInputSegmentMembersAddInput,
+		ec.unmarshalInputSegmentMembersClearInput,
+		ec.unmarshalInputSegmentMembersRemoveInput,
+		ec.unmarshalInputSegmentUpdateInput,
 		ec.unmarshalInputSessionCreateInput,
 		ec.unmarshalInputSessionRefreshInput,
 		ec.unmarshalInputStaffArchiveInput,
@@ -2682,6 +7791,16 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputStaffRightSetInput,
 		ec.unmarshalInputStoreCreateInput,
 		ec.unmarshalInputStoreUpdateInput,
+		ec.unmarshalInputTransferCreateInput,
+		ec.unmarshalInputWebhookCreateInput,
+		ec.unmarshalInputWebhookDeleteInput,
+		ec.unmarshalInputWebhookDeliveryRetryInput,
+		ec.unmarshalInputWebhookPauseInput,
+		ec.unmarshalInputWebhookReplayInput,
+		ec.unmarshalInputWebhookResumeInput,
+		ec.unmarshalInputWebhookSecretRotateInput,
+		ec.unmarshalInputWebhookTestInput,
+		ec.unmarshalInputWebhookUpdateInput,
 	)
 	first := true
 
@@ -2913,6 +8032,124 @@ enum UserErrorCode {
   JOB_NOT_FOUND
   "There is no such queue."
   QUEUE_NOT_FOUND
+  "More than the card type lets one posting move."
+  AMOUNT_OVER_LIMIT
+  "Today is outside the card's validity."
+  CARD_NOT_VALID
+  "The card type asks for the card's CVV, and it is missing or another."
+  CVV_WRONG
+  "There is no such hold."
+  HOLD_NOT_FOUND
+  "The hold was captured or released, or its time was up."
+  HOLD_ENDED
+  "A hold is open on the card."
+  HOLD_OPEN
+  "The card type's transfer policy forbids it."
+  TRANSFER_NOT_ALLOWED
+  "There is no such movement."
+  MOVEMENT_NOT_FOUND
+  "A movement of this kind is not taken back."
+  NOT_REVERSIBLE
+  "More than is left of the movement or the line."
+  RETURN_TOO_LARGE
+  "The lines do not add up to the whole, or name one that is not there."
+  LINES_MISMATCH
+  "There is no such lot."
+  LOT_NOT_FOUND
+  "The card type's points do not end, so there are no lots."
+  LOTS_NOT_KEPT
+  "The points are usable already, or taken back."
+  NOT_PENDING
+  "An earlier change of the expiry policy still runs."
+  POLICY_APPLYING
+  "Enabled cards of this type belong to a customer."
+  CUSTOMER_REQUIRED
+  "The customer has an enabled card of this type."
+  ACTIVE_CARD_EXISTS
+  "The card is another customer's."
+  CARD_HAS_CUSTOMER
+  "No number is left in the card type's ranges."
+  NUMBERS_USED_UP
+  # report
+  "More days are asked for than one answer holds."
+  RANGE_TOO_LONG
+  "The figures are being counted anew already."
+  REPORT_REBUILDING
+  "The books are being checked already."
+  LEDGER_CHECK_RUNNING
+  "The address of a webhook has to be https and on the public internet."
+  WEBHOOK_URL_REFUSED
+  "The company has as many webhooks as it may have."
+  WEBHOOK_LIMIT_REACHED
+  "Events behind the place may no longer be kept; ` + "`" + `oldest` + "`" + ` is the cursor of the first one that is."
+  EVENTS_GONE
+  "The webhook's last replay is still being queued."
+  REPLAY_RUNNING
+  # Customers, their attributes and segments.
+  "The customer was merged into another one, whose id is in the params."
+  CUSTOMER_MERGED
+  "The customer's personal data was erased."
+  CUSTOMER_ERASED
+  "The company has not defined this attribute, or has archived it; its name is in the params."
+  ATTRIBUTE_UNKNOWN
+  "The value is not of the attribute's type; name and type are in the params."
+  ATTRIBUTE_INVALID
+  "The attribute has to have a value; its name is in the params."
+  ATTRIBUTE_REQUIRED
+  "The values that customers had before the attribute was defined are still being indexed: try again later."
+  ATTRIBUTE_NOT_READY
+  "The company has as many attributes as one can have."
+  ATTRIBUTE_LIMIT
+  "There is no such segment."
+  SEGMENT_NOT_FOUND
+  "The segment is archived."
+  SEGMENT_ARCHIVED
+  "There is no such coupon."
+  COUPON_NOT_FOUND
+  "There is no such coupon type."
+  COUPON_TYPE_NOT_FOUND
+  "The coupon type is archived."
+  COUPON_TYPE_ARCHIVED
+  "All uses of the coupon are used up."
+  COUPON_CONSUMED
+  "The coupon was voided."
+  COUPON_VOIDED
+  "The coupon's first day is still to come."
+  COUPON_NOT_YET_VALID
+  "The coupon's last day has passed."
+  COUPON_EXPIRED
+  "Coupons of the type are somebody's, and no customer was named."
+  COUPON_CUSTOMER_REQUIRED
+  "The coupon is another customer's."
+  COUPON_OF_ANOTHER_CUSTOMER
+  "The coupon has no redemption with the reference."
+  COUPON_NOT_REDEEMED
+  "There is no such batch of coupons."
+  COUPON_BATCH_NOT_FOUND
+  "There is no such product."
+  PRODUCT_NOT_FOUND
+  "There is no such serial code."
+  PRODUCT_CODE_NOT_FOUND
+  "Somebody has used the serial code."
+  PRODUCT_CODE_USED
+  "The serial code is blocked or past its last day, or its product is inactive."
+  PRODUCT_CODE_INACTIVE
+  "There is no such reward."
+  REWARD_NOT_FOUND
+  "The reward is disabled or outside its days."
+  REWARD_INACTIVE
+  "None of the reward is left."
+  REWARD_OUT_OF_STOCK
+  "The reward is paid from cards of another type."
+  REWARD_CARD_TYPE_MISMATCH
+  "There is no such claim."
+  REWARD_CLAIM_NOT_FOUND
+  "Something is left on the card, or still to come."
+  BALANCE_LEFT
+  "Too many CVVs were wrong: the card takes none for a while."
+  CVV_LOCKED
+  "No job of that kind can be asked for."
+  JOB_KIND_NOT_FOUND
 }
 `, BuiltIn: false},
 	{Name: "../schema/access.graphql", Input: `extend type Query {
@@ -3097,7 +8334,9 @@ type OperatorCreatePayload {
   "One card type by its code or its wallet key: exactly one of them."
   cardType("The card type's code." code: String, "The wallet's public key." walletKey: String): CardType
   "The company's cards, oldest first."
-  cards("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CardConnection
+  cards("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String, "Only in this state." status: CardStatus, "Only of this card type." cardTypeCode: String, "Only this customer's." customerId: ID): CardConnection
+  "The next card of a type on stock, which waits for a customer: the lowest code, by length, then text, of those that are inactive, nobody's and not past their validity. Nothing is reserved; of two that assign it, the second is refused. Null if there is none."
+  cardNext("Code of the card type." cardTypeCode: String!): Card
   "One card by its code, or by wallet key and phone."
   card("The card's code." code: String, "The wallet's public key, with phone." walletKey: String, "The contact's ten-digit phone, with walletKey." phone: String): Card
 }
@@ -3107,10 +8346,30 @@ extend type Mutation {
   cardTypeCreate("What to do." input: CardTypeCreateInput!): CardTypePayload!
   "Changes, archives or reopens a card type."
   cardTypeUpdate("What to do." input: CardTypeUpdateInput!): CardTypePayload!
-  "Opens a card, enabled and empty."
+  "Opens a card and activates it, with the card type's starting balance."
   cardCreate("What to do." input: CardCreateInput!): CardPayload!
+  "Puts cards on stock: inactive, nobody's, with the card type's next numbers. All of them or none."
+  cardsIssue("What to do." input: CardsIssueInput!): CardsIssuePayload!
+  "Takes the card type's next number and opens no card: for cards that are printed before they are known here. It is given to nobody else."
+  cardNumberNext("What to do." input: CardNumberNextInput!): CardNumberNextPayload!
+  "Puts an inactive card to use: with a customer, a validity, and the card type's starting balance or a first charge. A disabled one is put back, without a starting balance."
+  cardActivate("What to do." input: CardActivateInput!): CardPayload!
+  "Gives a card to a customer."
+  cardAssign("What to do." input: CardAssignInput!): CardPayload!
+  "Takes a card from its customer."
+  cardUnassign("What to do." input: CardUnassignInput!): CardPayload!
+  "Puts a disabled card back to use."
+  cardEnable("What to do." input: CardEnableInput!): CardPayload!
+  "Sets a card aside: nothing can be posted on it until it is enabled again."
+  cardDisable("What to do." input: CardDisableInput!): CardPayload!
+  "Ends a card for good. What is left on it has to be written off."
+  cardCancel("What to do." input: CardCancelInput!): CardPayload!
+  "Puts another card in the place of a lost one: it gets the customer, the validity and all that is on the old one, with the ends it has, whatever the transfer policy. The old one is cancelled."
+  cardReplace("What to do." input: CardReplaceInput!): CardReplacePayload!
+  "Gives a card a new CVV and forgets wrong ones."
+  cardCvvReset("What to do." input: CardCvvResetInput!): CardPayload!
   "Enables or disables a card."
-  cardStatusSet("What to do." input: CardStatusSetInput!): CardPayload!
+  cardStatusSet("What to do." input: CardStatusSetInput!): CardPayload! @deprecated(reason: "Use cardActivate, cardEnable or cardDisable, which take a reason.")
 }
 
 "What the amounts on a card are."
@@ -3123,6 +8382,44 @@ enum CardUnit {
   STICKERS
   "Miles."
   MILES
+}
+
+"How the last digit of a card's number is reckoned."
+enum CheckDigit {
+  "There is none."
+  NONE
+  "Luhn's (ISO/IEC 7812): finds one wrong digit and most swaps."
+  LUHN
+}
+
+"What a card may pass on to another."
+enum TransferPolicy {
+  "Nothing."
+  NONE
+  "Any amount."
+  PARTIAL
+  "All that is available, or nothing."
+  TOTAL
+}
+
+"What happens to a return that takes back more than is available."
+enum ReturnShortfall {
+  "It is refused."
+  REFUSE
+  "It takes what there is; the rest is written off."
+  TAKE_AVAILABLE
+  "The balance goes below zero, and the next points pay it."
+  OVERDRAW
+}
+
+"Numbers of cards that begin alike."
+type NumberRange {
+  "The first prefix: digits."
+  prefixStart: String!
+  "The last prefix, of as many digits."
+  prefixEnd: String!
+  "Whether numbers are taken from here first."
+  suggested: Boolean!
 }
 
 "A kind of card: its unit and its rules. A wallet (monedero) is a card type with a public key."
@@ -3159,6 +8456,40 @@ type CardType implements Node {
   customerUrl: String!
   "Page where staff redeem."
   redeemUrl: String!
+  "How far below zero its new cards may go."
+  overdraft: Decimal!
+  "Where the numbers of its cards come from; none: the company's own sequence."
+  numberRanges: [NumberRange!]!
+  "All digits of a number; null without ranges."
+  numberLength: Int
+  "How the last digit of a number is reckoned."
+  checkDigit: CheckDigit!
+  "What an activated card begins with."
+  startingBalance: Decimal!
+  "Whether an enabled card has to have a customer."
+  nominated: Boolean!
+  "Whether a customer may have one enabled card of it at most."
+  oneActiveCard: Boolean!
+  "Whether who takes from a card has to say its CVV."
+  cvvRequired: Boolean!
+  "Most that one recharge moves; null: no limit."
+  loadLimit: Decimal
+  "Most that one accrual, redemption or transfer moves; null: no limit."
+  transactionLimit: Decimal
+  "What its cards may pass on."
+  transferPolicy: TransferPolicy!
+  "First day of new cards; null: no bound."
+  validFrom: Date
+  "Last day of new cards; null: no bound."
+  validTo: Date
+  "New cards are valid for so many days, the first of them included; null: as validFrom and validTo say."
+  validDays: Int
+  "Whether what is left on a card is written off when its validity ends."
+  forfeitOnExpiry: Boolean!
+  "What happens to a return that takes back more than is available."
+  returnShortfall: ReturnShortfall!
+  "Points that a return gives back after their end live on for so many days; 0: they end at once."
+  returnedLotDays: Int!
   "Its cards in registration order."
   cards("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String, "Only enabled cards." enabledOnly: Boolean = false): CardConnection!
   "When it was archived; null while in use."
@@ -3213,10 +8544,12 @@ type Card implements Node {
   status: CardStatus!
   "Sum of its movements, in the card type's unit."
   balance: Decimal!
-  "Part of the balance that open holds keep."
+  "Part of the balance that open holds keep, as posted: a hold whose time is up is in it until that is posted, and counts as available already."
   held: Decimal!
-  "What can be spent now: balance less holds."
+  "What can be spent now: balance less holds, with what is due counted as posted."
   available: Decimal!
+  "What is earned and cannot be spent yet; no part of the balance."
+  pending: Decimal!
   "Number of its last movement."
   seq: Int!
   "Its kind."
@@ -3231,7 +8564,17 @@ type Card implements Node {
   holderBirthdate: Date
   "Its movements, newest first."
   movements("How many, 1 to 250." first: Int = 25, "Read on behind this cursor." after: String): MovementConnection!
-  "When it last became enabled."
+  "The first day on which something can be posted on it; null: no bound."
+  validFrom: Date
+  "The last day; null: no bound."
+  validTo: Date
+  "Why it is in its state, as was said; null if nobody said."
+  statusReason: String
+  "When it came into its state; null for one that has not changed it since cards have a life."
+  statusAt: DateTime
+  "The card that took its place; null if none did."
+  replacedBy: Card
+  "When it was activated, or last registered as a contact."
   registeredAt: DateTime!
   "When it was opened."
   createdAt: DateTime!
@@ -3243,7 +8586,7 @@ type CardConnection {
   edges: [CardEdge!]!
   "Where the page ends."
   pageInfo: PageInfo!
-  "How many cards the company has; only in the list of all cards. Counted only when asked for."
+  "How many cards the list has, over all its pages; only in the company's list. Counted only when asked for."
   totalCount: Int
 }
 
@@ -3289,6 +8632,48 @@ input CardTypeCreateInput {
   customerUrl: String = ""
   "Page where staff redeem."
   redeemUrl: String = ""
+  "Where the numbers of its cards come from, up to 50 ranges, one of them suggested; with numberLength. Left out: the company's own sequence."
+  numberRanges: [NumberRangeInput!]
+  "All digits of a number, 4 to 32."
+  numberLength: Int
+  "How the last digit of a number is reckoned."
+  checkDigit: CheckDigit = NONE
+  "What an activated card begins with, 0 or more."
+  startingBalance: Decimal
+  "Whether an enabled card has to have a customer."
+  nominated: Boolean = false
+  "Whether a customer may have one enabled card of it at most."
+  oneActiveCard: Boolean = false
+  "Whether who takes from a card has to say its CVV: three digits, made when the card is activated."
+  cvvRequired: Boolean = false
+  "Most that one recharge moves, above zero."
+  loadLimit: Decimal
+  "Most that one accrual, redemption or transfer moves, above zero."
+  transactionLimit: Decimal
+  "What its cards may pass on."
+  transferPolicy: TransferPolicy = NONE
+  "First day of new cards."
+  validFrom: Date
+  "Last day of new cards."
+  validTo: Date
+  "New cards are valid for so many days, the first of them included; not with validFrom and validTo."
+  validDays: Int
+  "Whether what is left on a card is written off when its validity ends."
+  forfeitOnExpiry: Boolean = false
+  "What happens to a return that takes back more than is available."
+  returnShortfall: ReturnShortfall = REFUSE
+  "Points that a return gives back after their end live on for so many days, 0 to 3,660."
+  returnedLotDays: Int = 0
+}
+
+"Numbers of cards that begin alike."
+input NumberRangeInput {
+  "The first prefix: 1 to 18 digits, fewer than the number has."
+  prefixStart: String!
+  "The last prefix, of as many digits."
+  prefixEnd: String!
+  "Whether numbers are taken from here first."
+  suggested: Boolean! = false
 }
 
 "Points for an amount spent."
@@ -3299,7 +8684,7 @@ input AccrualRatioInput {
   amount: Decimal!
 }
 
-"What to change of a card type; what is left out stays."
+"What to change of a card type; what is left out stays, and null takes away what may be missing. Rules are for what happens from now on: cards that are enabled stay so."
 input CardTypeUpdateInput {
   "Which card type."
   code: String!
@@ -3327,6 +8712,42 @@ input CardTypeUpdateInput {
   redeemUrl: String
   "true archives, false reopens."
   archived: Boolean
+  "How far below zero its new cards may go: 0 or more."
+  overdraft: Decimal
+  "With overdraft: the cards there are get it, too. A card that is below it then stays so, and the next credits pay it up."
+  overdraftOfAll: Boolean = false
+  "Where the numbers of its cards come from, in place of the old ones; an empty list goes back to the company's own sequence."
+  numberRanges: [NumberRangeInput!]
+  "All digits of a number, 4 to 32."
+  numberLength: Int
+  "How the last digit of a number is reckoned."
+  checkDigit: CheckDigit
+  "What an activated card begins with, 0 or more."
+  startingBalance: Decimal
+  "Whether an enabled card has to have a customer."
+  nominated: Boolean
+  "Whether a customer may have one enabled card of it at most."
+  oneActiveCard: Boolean
+  "Whether who takes from a card has to say its CVV: three digits, made when the card is activated."
+  cvvRequired: Boolean
+  "Most that one recharge moves, above zero."
+  loadLimit: Decimal
+  "Most that one accrual, redemption or transfer moves, above zero."
+  transactionLimit: Decimal
+  "What its cards may pass on."
+  transferPolicy: TransferPolicy
+  "First day of new cards."
+  validFrom: Date
+  "Last day of new cards."
+  validTo: Date
+  "New cards are valid for so many days, the first of them included; not with validFrom and validTo."
+  validDays: Int
+  "Whether what is left on a card is written off when its validity ends."
+  forfeitOnExpiry: Boolean
+  "What happens to a return that takes back more than is available."
+  returnShortfall: ReturnShortfall
+  "Points that a return gives back after their end live on for so many days, 0 to 3,660."
+  returnedLotDays: Int
 }
 
 "The card type after the change."
@@ -3341,10 +8762,20 @@ type CardTypePayload {
 input CardCreateInput {
   "Code of the card type."
   cardTypeCode: String!
-  "The card's code, unique in the company: 4 to 64 letters, digits, - and _. Left out, the next number is taken."
+  "The card's code, unique in the company: 4 to 64 letters, digits, - and _, or a number as the card type's ranges say. Left out, the next number is taken."
   code: String
   "Whose card it is."
   customerId: ID
+  "Its first day; left out, the card type says."
+  validFrom: Date
+  "Its last day; left out, the card type says."
+  validTo: Date
+  "What it is charged with, 0 or more; left out, the card type's starting balance."
+  amount: Decimal
+  "Why, for the books."
+  reason: String
+  "Makes the request repeatable: the same key and input again answer with the same card. Up to 400 characters. Needed with an amount."
+  idempotencyKey: String
 }
 
 "A card's new state."
@@ -3355,10 +8786,146 @@ input CardStatusSetInput {
   status: CardStatus!
 }
 
+"Cards for the stock."
+input CardsIssueInput {
+  "Code of the card type."
+  cardTypeCode: String!
+  "How many, 1 to 5,000."
+  count: Int!
+}
+
+"Where a number comes from."
+input CardNumberNextInput {
+  "Code of the card type."
+  cardTypeCode: String!
+}
+
+"How a card begins its life."
+input CardActivateInput {
+  "The card's code."
+  code: String!
+  "Why, for the books: up to 255 characters."
+  reason: String
+  "Whose card it becomes; left out, it stays whose it is."
+  customerId: ID
+  "Its first day; left out, its own, else the card type says."
+  validFrom: Date
+  "Its last day; left out, its own, else the card type says."
+  validTo: Date
+  "What it is charged with, 0 or more; left out, the card type's starting balance."
+  amount: Decimal
+  "Makes the request repeatable. Up to 400 characters. Needed with an amount."
+  idempotencyKey: String
+}
+
+"Who gets a card."
+input CardAssignInput {
+  "The card's code."
+  code: String!
+  "Why, for the books: up to 255 characters."
+  reason: String
+  "The customer."
+  customerId: ID!
+}
+
+"Which card is nobody's again."
+input CardUnassignInput {
+  "The card's code."
+  code: String!
+  "Why, for the books: up to 255 characters."
+  reason: String
+}
+
+"Which card is put back to use."
+input CardEnableInput {
+  "The card's code."
+  code: String!
+  "Why, for the books: up to 255 characters."
+  reason: String
+}
+
+"Which card is set aside."
+input CardDisableInput {
+  "The card's code."
+  code: String!
+  "Why, for the books: up to 255 characters."
+  reason: String
+}
+
+"Which card ends."
+input CardCancelInput {
+  "The card's code."
+  code: String!
+  "Why, for the books: up to 255 characters."
+  reason: String
+  "true releases its holds and writes off what is left, in one movement; false refuses a card with something on it."
+  writeOff: Boolean = false
+  "Makes the request repeatable. Up to 400 characters. Needed with writeOff."
+  idempotencyKey: String
+}
+
+"Which card takes another's place."
+input CardReplaceInput {
+  "The card's code."
+  code: String!
+  "Why, for the books: up to 255 characters."
+  reason: String
+  "A card of the same type on stock, or the code of one that is opened for it; left out, one with the next number is opened."
+  newCode: String
+  "Makes the request repeatable. Up to 400 characters."
+  idempotencyKey: String
+}
+
+"Which card gets a new CVV."
+input CardCvvResetInput {
+  "The card's code."
+  code: String!
+  "Why, for the books: up to 255 characters."
+  reason: String
+}
+
 "The card after the change."
 type CardPayload {
   "The card; null when refused."
   card: Card
+  "The card's CVV, where one was made: it is told this once and not kept in clear."
+  cvv: String
+  "Whether the key was used before: the card is shown as it is now, without its CVV."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"The two cards after one took the other's place."
+type CardReplacePayload {
+  "The new card; null when refused."
+  card: Card
+  "The old one, cancelled."
+  replaced: Card
+  "The new card's CVV, where one was made: it is told this once and not kept in clear."
+  cvv: String
+  "Whether the key was used before: the cards are shown as they are now, without a CVV."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"What was put on stock."
+type CardsIssuePayload {
+  "The first of the numbers; null when refused."
+  firstCode: String
+  "The last of the numbers. Numbers between them that cards had already were left out."
+  lastCode: String
+  "How many cards; 0 when refused."
+  count: Int!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"The number that was taken."
+type CardNumberNextPayload {
+  "The number; null when refused."
+  number: String
   "Why it was refused; empty when done."
   userErrors: [UserError!]!
 }
@@ -3595,15 +9162,542 @@ type StaffPayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../schema/coupon.graphql", Input: `extend type Query {
+  "The company's coupon types, oldest first."
+  couponTypes("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String, "Archived ones too." withArchived: Boolean = false): CouponTypeConnection
+  "One coupon type by its code."
+  couponType("The type's code." code: String!): CouponType
+  "Coupons, oldest first: all, or those for which everything given holds."
+  coupons(
+    "In this state on the company's day."
+    status: CouponStatus
+    "Of this type."
+    typeCode: String
+    "Of this customer."
+    customerId: ID
+    "Of this batch."
+    batchId: ID
+    "How many, 1 to 100."
+    first: Int = 25
+    "Read on behind this cursor."
+    after: String
+  ): CouponConnection
+  "One coupon by its code."
+  coupon("The coupon's code." code: String!): Coupon
+  "Batches of coupons, newest first."
+  couponBatches("Of this type." typeCode: String, "In this state." status: CouponBatchStatus, "How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CouponBatchConnection
+}
+
+extend type Mutation {
+  "Sets up a coupon type."
+  couponTypeCreate("What to do." input: CouponTypeCreateInput!): CouponTypePayload!
+  "Changes a coupon type; what is left out stays. Coupons that exist keep what they were issued with."
+  couponTypeUpdate("What to do." input: CouponTypeUpdateInput!): CouponTypePayload!
+  "Issues one coupon."
+  couponIssue("What to do." input: CouponIssueInput!): CouponPayload!
+  "Takes one use of a coupon. Of any number at the same time as many succeed as there are uses."
+  couponRedeem("What to do." input: CouponRedeemInput!): CouponPayload!
+  "Takes back all uses that a coupon has under a reference: the sale was returned. Asked again it changes nothing."
+  couponGiveBack("What to do." input: CouponGiveBackInput!): CouponPayload!
+  "Takes a coupon back for good."
+  couponVoid("What to do." input: CouponVoidInput!): CouponPayload!
+  "Queues a batch of coupons, up to 10,000,000."
+  couponBatchCreate("What to do." input: CouponBatchCreateInput!): CouponBatchPayload!
+  "Stops a batch between two chunks; coupons that are made stay."
+  couponBatchCancel("What to do." input: CouponBatchCancelInput!): CouponBatchPayload!
+  "Lets a cancelled or a failed batch go on where it stopped."
+  couponBatchResume("What to do." input: CouponBatchResumeInput!): CouponBatchPayload!
+}
+
+extend type Subscription {
+  "A batch's figures, now and whenever they change, until it ends."
+  couponBatchProgressed("The batch's id." id: ID!): CouponBatch!
+}
+
+extend type Customer {
+  "The customer's coupons, oldest first."
+  coupons("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CouponConnection!
+}
+
+"How a coupon reaches its customer."
+enum CouponFormat {
+  "On paper."
+  PRINTED
+  "By mail or in an app."
+  ELECTRONIC
+}
+
+"How the days of a coupon are found, in business days of the company."
+enum CouponValidity {
+  "It has no first and no last day."
+  ALWAYS
+  "A fixed range; one end may be open."
+  RANGE
+  "From the day of issue up to so many days after it."
+  DAYS
+}
+
+"What a coupon is worth."
+enum CouponBenefit {
+  "An amount in the company's currency; each coupon may have one of its own."
+  AMOUNT
+  "A share of what is bought."
+  PERCENTAGE
+  "What the type's description says."
+  TEXT
+}
+
+"What can be done with a coupon."
+enum CouponStatus {
+  "It can be used, once its first day has come."
+  ACTIVE
+  "All its uses are used up."
+  CONSUMED
+  "It was taken back."
+  VOIDED
+  "Its last day has passed."
+  EXPIRED
+}
+
+"What a line of a coupon's history does."
+enum CouponAction {
+  "It was issued."
+  ISSUE
+  "One use was taken."
+  REDEEM
+  "One use was given back."
+  GIVE_BACK
+  "It was taken back for good."
+  VOID
+  "Its last day had passed."
+  EXPIRE
+  "It became another customer's: two records were one person."
+  MOVE
+}
+
+"What becomes of a batch."
+enum CouponBatchStatus {
+  "Waiting for a worker."
+  QUEUED
+  "Being made."
+  RUNNING
+  "All its coupons are made."
+  FINISHED
+  "Stopped by an operator; coupons that are made stay."
+  CANCELLED
+  "Given up after its retries; coupons that are made stay."
+  FAILED
+}
+
+"A kind of coupon."
+type CouponType implements Node {
+  "The opaque id."
+  id: ID!
+  "Code, unique in the company."
+  code: String!
+  "Name for people."
+  name: String!
+  "How its coupons reach customers."
+  format: CouponFormat!
+  "How the days of its coupons are found."
+  validity: CouponValidity!
+  "First day of a fixed range."
+  validFrom: Date
+  "Last day of a fixed range, still valid."
+  validUntil: Date
+  "Days after the day of issue, the last one still valid."
+  validDays: Int
+  "How often one coupon can be used."
+  maxUses: Int!
+  "Whether its coupons are somebody's: issued to a customer and used by that one only."
+  nominated: Boolean!
+  "What its coupons are worth."
+  benefit: CouponBenefit!
+  "The value of its coupons, in the company's currency; null where each has its own."
+  amount: Decimal
+  "The share of what is bought."
+  percentage: Decimal
+  "Text for people; for benefit TEXT what the coupon gives."
+  description: String
+  "What generated codes begin with."
+  codePrefix: String!
+  "How many drawn characters follow."
+  codeLength: Int!
+  "The characters that are drawn from."
+  codeAlphabet: String!
+  "When it was archived: no coupons are issued any more."
+  archivedAt: DateTime
+  "When it was set up."
+  createdAt: DateTime!
+  "When it was last changed."
+  updatedAt: DateTime!
+}
+
+"A coupon."
+type Coupon implements Node {
+  "The opaque id."
+  id: ID!
+  "Code, unique in the company."
+  code: String!
+  "Its type."
+  type: CouponType!
+  "What can be done with it, on the company's day of this moment."
+  status: CouponStatus!
+  "What it is worth, in the company's currency; null where its type is worth no amount."
+  value: Decimal
+  "How often it can be used in all."
+  maxUses: Int!
+  "How often it was used."
+  used: Int!
+  "How often it can still be used."
+  usesLeft: Int!
+  "First valid business day; null where it is open."
+  validFrom: Date
+  "Last valid business day; null where it is open."
+  expiresOn: Date
+  "Whose it is."
+  customer: Customer
+  "The batch in which it was made."
+  batch: CouponBatch
+  "What became of it, newest first."
+  history("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CouponMovementConnection!
+  "When it was issued."
+  issuedAt: DateTime!
+  "When it was last changed."
+  updatedAt: DateTime!
+}
+
+"One line of a coupon's history: never changed, never deleted."
+type CouponMovement {
+  "Its number: 1, 2, 3 … without a gap. The issue of a batch's coupon is the batch, shown as 0."
+  seq: Int!
+  "What it does."
+  action: CouponAction!
+  "Change of the uses: 1, -1 or 0."
+  uses: Int!
+  "How often the coupon was used right after it."
+  usedAfter: Int!
+  "The coupon's state right after it."
+  statusAfter: CouponStatus!
+  "Number of the use that it gives back."
+  givesBack: Int
+  "Ticket or another reference."
+  reference: String
+  "Text for people."
+  description: String
+  "Where it came in: graphql, job, customer, batch."
+  source: String!
+  "Where it happened."
+  store: Store
+  "When it happened."
+  postedAt: DateTime!
+  "When it was recorded."
+  recordedAt: DateTime!
+}
+
+"Many coupons made by one job."
+type CouponBatch implements Node {
+  "The opaque id."
+  id: ID!
+  "The type of its coupons."
+  type: CouponType!
+  "Name for people."
+  name: String
+  "What becomes of it."
+  status: CouponBatchStatus!
+  "Coupons asked for."
+  codesTotal: Int!
+  "Coupons made so far."
+  codesIssued: Int!
+  "Drawn codes that somebody had already."
+  collisions: Int!
+  "Value of each of its coupons."
+  value: Decimal
+  "First valid business day of its coupons."
+  validFrom: Date
+  "Last valid business day of its coupons."
+  expiresOn: Date
+  "Path of the file of its codes, as CSV, for a request with the same credential."
+  codesPath: String!
+  "When it was asked for."
+  createdAt: DateTime!
+  "When a worker took it up."
+  startedAt: DateTime
+  "When it ended."
+  finishedAt: DateTime
+}
+
+"A page of coupon types."
+type CouponTypeConnection {
+  "The types with their cursors."
+  edges: [CouponTypeEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A coupon type in a page."
+type CouponTypeEdge {
+  "Its place in the list."
+  cursor: String!
+  "The type."
+  node: CouponType!
+}
+
+"A page of coupons."
+type CouponConnection {
+  "The coupons with their cursors."
+  edges: [CouponEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A coupon in a page."
+type CouponEdge {
+  "Its place in the list."
+  cursor: String!
+  "The coupon."
+  node: Coupon!
+}
+
+"A page of a coupon's history."
+type CouponMovementConnection {
+  "The movements with their cursors."
+  edges: [CouponMovementEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A line of a coupon's history in a page."
+type CouponMovementEdge {
+  "Its place in the list."
+  cursor: String!
+  "The movement."
+  node: CouponMovement!
+}
+
+"A page of batches."
+type CouponBatchConnection {
+  "The batches with their cursors."
+  edges: [CouponBatchEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A batch in a page."
+type CouponBatchEdge {
+  "Its place in the list."
+  cursor: String!
+  "The batch."
+  node: CouponBatch!
+}
+
+"A new coupon type."
+input CouponTypeCreateInput {
+  "Code: 1 to 40 letters, digits, - or _."
+  code: String!
+  "Name, 1 to 100 characters."
+  name: String!
+  "How its coupons reach customers."
+  format: CouponFormat!
+  "How the days of its coupons are found."
+  validity: CouponValidity = ALWAYS
+  "First day, for RANGE; left out, it is open."
+  validFrom: Date
+  "Last day, still valid, for RANGE; left out, it is open."
+  validUntil: Date
+  "Days after the day of issue, for DAYS: 0 to 36,525."
+  validDays: Int
+  "How often one coupon can be used."
+  maxUses: Int = 1
+  "Whether its coupons are issued to a customer and used by that one only."
+  nominated: Boolean = false
+  "What its coupons are worth."
+  benefit: CouponBenefit!
+  "Value of its coupons, for AMOUNT; left out, each coupon may have its own."
+  amount: Decimal
+  "Share of what is bought, above 0 up to 100, for PERCENTAGE."
+  percentage: Decimal
+  "Text for people, up to 500 characters; required for TEXT."
+  description: String
+  "What generated codes begin with, up to 16 letters, digits, - or _."
+  codePrefix: String = ""
+  "How many drawn characters follow: with the alphabet at least 2^40 codes."
+  codeLength: Int = 10
+  "The characters to draw from, letters and digits, each once."
+  codeAlphabet: String = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+}
+
+"What to change of a coupon type; what is left out stays."
+input CouponTypeUpdateInput {
+  "Code of the type."
+  code: String!
+  "Name."
+  name: String
+  "How its coupons reach customers."
+  format: CouponFormat
+  "How the days of its coupons are found; the days given with it replace all three."
+  validity: CouponValidity
+  "First day, for RANGE, with validity."
+  validFrom: Date
+  "Last day, for RANGE, with validity."
+  validUntil: Date
+  "Days after the day of issue, for DAYS, with validity."
+  validDays: Int
+  "How often one coupon can be used."
+  maxUses: Int
+  "Whether its coupons are somebody's."
+  nominated: Boolean
+  "What its coupons are worth; amount and percentage given with it replace both."
+  benefit: CouponBenefit
+  "Value of its coupons, with benefit."
+  amount: Decimal
+  "Share of what is bought, with benefit."
+  percentage: Decimal
+  "Text for people."
+  description: String
+  "What generated codes begin with."
+  codePrefix: String
+  "How many drawn characters follow."
+  codeLength: Int
+  "The characters to draw from."
+  codeAlphabet: String
+  "Whether it is archived."
+  archived: Boolean
+}
+
+"The coupon type after the change."
+type CouponTypePayload {
+  "The type; null when refused."
+  couponType: CouponType
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"A coupon to issue."
+input CouponIssueInput {
+  "Code of its type."
+  typeCode: String!
+  "Exactly this code; left out, one is made by the type's rule."
+  code: String
+  "Whose it is; required where the type is nominated."
+  customerId: ID
+  "Its value instead of the type's."
+  value: Decimal
+  "Ticket or another reference, up to 100 characters."
+  reference: String
+  "Text for people, up to 255 characters."
+  description: String
+  "Names this issue: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"A coupon to use."
+input CouponRedeemInput {
+  "The coupon's code."
+  code: String!
+  "Who uses it; required where the coupon is nominated, and has to be its owner."
+  customerId: ID
+  "Where it happens."
+  storeCode: String
+  "Ticket or another reference, up to 100 characters: the use is given back by it."
+  reference: String
+  "Text for people, up to 255 characters."
+  description: String
+  "Business time; left out, now."
+  postedAt: DateTime
+  "Names this use: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"Uses of a coupon to give back."
+input CouponGiveBackInput {
+  "The coupon's code."
+  code: String!
+  "The reference under which it was used."
+  reference: String!
+  "Text for people, up to 255 characters."
+  description: String
+}
+
+"A coupon to take back."
+input CouponVoidInput {
+  "The coupon's code."
+  code: String!
+  "Ticket or another reference, up to 100 characters."
+  reference: String
+  "Text for people, up to 255 characters."
+  description: String
+}
+
+"The coupon after the change."
+type CouponPayload {
+  "The coupon as it is now; null when refused."
+  coupon: Coupon
+  "The new line of its history; null when refused."
+  movement: CouponMovement
+  "Whether this repeats an earlier answer."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"A batch to make."
+input CouponBatchCreateInput {
+  "Code of its coupons' type, which is not nominated."
+  typeCode: String!
+  "How many coupons, 1 to 10,000,000."
+  codes: Int!
+  "Name for people, up to 100 characters."
+  name: String
+  "Value of each coupon instead of the type's."
+  value: Decimal
+  "Names this batch: the same key again answers the first one, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"Which batch to stop."
+input CouponBatchCancelInput {
+  "The batch's id."
+  id: ID!
+}
+
+"Which batch to let go on."
+input CouponBatchResumeInput {
+  "The batch's id."
+  id: ID!
+}
+
+"The batch after the change."
+type CouponBatchPayload {
+  "The batch; null when refused."
+  couponBatch: CouponBatch
+  "Whether this repeats an earlier answer."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
 	{Name: "../schema/customer.graphql", Input: `extend type Query {
   """
   The company's customers, oldest first. With ` + "`" + `search` + "`" + `, those who match, best first:
   the same e-mail, document or QR text; the end of the phone; the beginning of e-mail
-  or document; words of the name without regard to case and accents.
+  or document; the same code; words of the name without regard to case and accents.
+  With ` + "`" + `attribute` + "`" + `, those who have the value. Not both.
   """
-  customers("2 to 100 characters to look for." search: String, "How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CustomerConnection
-  "One customer by e-mail, document, QR text or phone: exactly one of them."
-  customer("E-mail address, any case." email: String, "Identity document, any case." document: String, "Text of the QR code." qrCode: String, "Phone number, E.164 or national." phone: String): Customer
+  customers("2 to 100 characters to look for." search: String, "The value of an attribute." attribute: CustomerAttributeFilter, "How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CustomerConnection
+  """
+  One customer by code, e-mail, document, QR text or phone: exactly one of them. One
+  who was merged is found by what is still theirs, and says who they are now.
+  """
+  customer("The company's own name for the customer." code: String, "E-mail address, any case." email: String, "Identity document, any case." document: String, "Text of the QR code." qrCode: String, "Phone number, E.164 or national." phone: String): Customer
+  "What the company wants to know of its customers, oldest first."
+  customerAttributes("Archived ones too." withArchived: Boolean = false, "How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CustomerAttributeConnection
 }
 
 extend type Mutation {
@@ -3611,6 +9705,23 @@ extend type Mutation {
   customerCreate("What to do." input: CustomerCreateInput!): CustomerPayload!
   "Changes a customer; what is left out stays."
   customerUpdate("What to do." input: CustomerUpdateInput!): CustomerPayload!
+  """
+  Makes one customer of two rows of the same person: cards, coupons and segments go
+  over, and what the remaining one lacks is filled from the other. Movements stay as
+  they are. It cannot be undone.
+  """
+  customerMerge("What to do." input: CustomerMergeInput!): CustomerMergePayload!
+  "Erases a person's data from everything that holds it. It cannot be undone."
+  customerErase("What to do." input: CustomerEraseInput!): CustomerErasePayload!
+  """
+  Defines an attribute of customers. From the first one on, customers have the
+  attributes that are defined and no others; until then they may have any.
+  """
+  customerAttributeCreate("What to do." input: CustomerAttributeCreateInput!): CustomerAttributePayload!
+  "Changes an attribute's definition; what is left out stays."
+  customerAttributeUpdate("What to do." input: CustomerAttributeUpdateInput!): CustomerAttributePayload!
+  "Takes an attribute out of use, or back into it. Values that customers have stay."
+  customerAttributeArchive("What to do." input: CustomerAttributeArchiveInput!): CustomerAttributePayload!
   "Registers a customer in a wallet: finds or creates the person by phone and opens or reopens the card."
   contactRegister("What to do." input: ContactRegisterInput!): ContactRegisterPayload!
 }
@@ -3619,6 +9730,10 @@ extend type Mutation {
 type Customer implements Node {
   "The opaque id."
   id: ID!
+  "The name that the company's other systems have for the customer, unique in the company."
+  code: String
+  "Whether the customer takes part. One who does not is kept and shown."
+  isActive: Boolean!
   "First names, or the whole name where it came in one piece."
   firstName: String!
   "Last names."
@@ -3633,10 +9748,16 @@ type Customer implements Node {
   qrCode: String!
   "Day of birth."
   birthdate: Date
-  "Values that the company defines itself."
+  "Values that the company defines itself, by the codes of the attributes."
   attributes: JSON!
   "The customer's cards, oldest first."
   cards("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CardConnection!
+  "The segments that the customer is a member of, oldest segment first."
+  segments("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): CustomerSegmentConnection!
+  "Who the customer is now, after a merge; null if there was none."
+  mergedInto: Customer
+  "When the personal data was erased; null if it was not."
+  erasedAt: DateTime
   "When the customer was registered."
   createdAt: DateTime!
   "When the customer was last changed."
@@ -3661,8 +9782,188 @@ type CustomerEdge {
   node: Customer!
 }
 
+"A customer in a segment, seen from the customer."
+type CustomerSegmentConnection {
+  "The segments with their cursors."
+  edges: [CustomerSegmentEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A segment in a page."
+type CustomerSegmentEdge {
+  "Its place in the list."
+  cursor: String!
+  "When the customer became a member."
+  addedAt: DateTime!
+  "When the membership was last confirmed."
+  updatedAt: DateTime!
+  "The segment."
+  node: Segment!
+}
+
+"Something that the company wants to know of its customers."
+type CustomerAttribute implements Node {
+  "The opaque id."
+  id: ID!
+  "Its name in a customer's attributes, unique in the company."
+  code: String!
+  "Its name for people."
+  name: String!
+  "What its values are like."
+  type: CustomerAttributeType!
+  "Whether who registers a customer has to give it."
+  required: Boolean!
+  "What a choice is among; empty for other types."
+  options: [String!]!
+  "Whether customers can be looked for by it: values of before it was defined are indexed first."
+  ready: Boolean!
+  "When it was taken out of use; null while it is in use."
+  archivedAt: DateTime
+  "When it was defined."
+  createdAt: DateTime!
+  "When it was last changed."
+  updatedAt: DateTime!
+}
+
+"What the values of an attribute are like."
+enum CustomerAttributeType {
+  "A text of up to 500 characters."
+  TEXT
+  "A whole number of up to 18 digits."
+  INTEGER
+  "An exact number with up to 4 decimals, written as a string: ` + "`" + `\"10.5\"` + "`" + `."
+  DECIMAL
+  "True or false."
+  BOOLEAN
+  "A calendar day, written as a string: ` + "`" + `\"2026-11-21\"` + "`" + `."
+  DATE
+  "One of the attribute's options."
+  CHOICE
+}
+
+"A page of attributes."
+type CustomerAttributeConnection {
+  "The attributes with their cursors."
+  edges: [CustomerAttributeEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"An attribute in a page."
+type CustomerAttributeEdge {
+  "Its place in the list."
+  cursor: String!
+  "The attribute."
+  node: CustomerAttribute!
+}
+
+"Customers who have a value."
+input CustomerAttributeFilter {
+  "The attribute's code."
+  code: String!
+  "The value as people write it: ` + "`" + `true` + "`" + `, ` + "`" + `12` + "`" + `, ` + "`" + `10.5` + "`" + `, ` + "`" + `2026-11-21` + "`" + `, a text, an option."
+  value: String!
+}
+
+"A new attribute."
+input CustomerAttributeCreateInput {
+  "Its name in a customer's attributes: a letter, then up to 59 letters, digits, _, . and -."
+  code: String!
+  "Its name for people, 1 to 100 characters."
+  name: String!
+  "What its values are like; it stays so."
+  type: CustomerAttributeType!
+  "Whether who registers a customer has to give it."
+  required: Boolean! = false
+  "What a choice is among, up to 200 texts of up to 100 characters; of other types none."
+  options: [String!]
+}
+
+"What to change of an attribute; what is left out stays."
+input CustomerAttributeUpdateInput {
+  "Which attribute."
+  code: String!
+  "Its name for people."
+  name: String
+  "Whether who registers a customer has to give it."
+  required: Boolean
+  "What a choice is among. Customers keep a value that is no option any more."
+  options: [String!]
+}
+
+"Which attribute to take out of use."
+input CustomerAttributeArchiveInput {
+  "Which attribute."
+  code: String!
+  "False brings it back into use."
+  archived: Boolean! = true
+}
+
+"The attribute after the change."
+type CustomerAttributePayload {
+  "The attribute; null when refused."
+  attribute: CustomerAttribute
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"Two rows of one person."
+input CustomerMergeInput {
+  "The customer who goes."
+  fromId: ID!
+  "The customer who stays."
+  intoId: ID!
+}
+
+"The customer who stays."
+type CustomerMergePayload {
+  "The customer; null when refused."
+  customer: Customer
+  "Whether the two were merged before, and nothing was done now."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"How much of a person is erased."
+enum CustomerEraseMode {
+  """
+  The personal data: texts become ` + "`" + `-` + "`" + `, or null where that cannot be; dates, attributes
+  and segments go. The customer stays, inactive, with code, cards and balances.
+  """
+  PARTIAL
+  """
+  The customer and what they own: the cards are cancelled and their balances written
+  off, coupons are void, and none of it is found any more. Codes are free again.
+  """
+  TOTAL
+}
+
+"Who is erased, and how much of them."
+input CustomerEraseInput {
+  "Which customer."
+  id: ID!
+  "How much."
+  mode: CustomerEraseMode!
+}
+
+"What is left of the customer."
+type CustomerErasePayload {
+  "The customer after a partial erasure; null after a total one and when refused."
+  customer: Customer
+  "Whether the data was erased. Imported files are looked through by a job, soon afterwards."
+  erased: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
 "A new customer."
 input CustomerCreateInput {
+  "The name that the company's other systems have for the customer, up to 100 characters."
+  code: String
+  "Whether the customer takes part."
+  isActive: Boolean! = true
   "First names, 1 to 200 characters."
   firstName: String!
   "Last names, up to 120 characters."
@@ -3675,7 +9976,10 @@ input CustomerCreateInput {
   document: String
   "Day of birth, between 1900 and today."
   birthdate: Date
-  "Values that the company defines itself: an object of at most 50 members and 8 KiB."
+  """
+  Values that the company defines itself: an object of at most 50 members and 8 KiB.
+  Where the company has defined attributes, only those, each of its type.
+  """
   attributes: JSON
 }
 
@@ -3683,6 +9987,10 @@ input CustomerCreateInput {
 input CustomerUpdateInput {
   "Which customer."
   id: ID!
+  "The name that the company's other systems have for the customer."
+  code: String
+  "Whether the customer takes part."
+  isActive: Boolean
   "First names."
   firstName: String
   "Last names."
@@ -3695,7 +10003,11 @@ input CustomerUpdateInput {
   document: String
   "Day of birth."
   birthdate: Date
-  "Values that the company defines itself; replaced as a whole."
+  """
+  Values that the company defines itself. Where it has defined attributes, those given
+  are set, null takes one away, and the others stay; where it has not, all are
+  replaced as a whole.
+  """
   attributes: JSON
 }
 
@@ -3727,6 +10039,291 @@ type ContactRegisterPayload {
   card: Card
   "Whether an archived contact was reopened with its balance."
   reopened: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../schema/expiry.graphql", Input: `extend type Query {
+  "What a change of a card type's expiry policy would do, were it made now: how many members lose how much, and when. It changes nothing. What is earned, spent or held later is not in it."
+  expiryPolicyPreview("The change." input: CardTypeExpirySetInput!): ExpiryPreviewPayload
+}
+
+extend type Mutation {
+  "Changes when a card type's points end. Cards are brought up to the change in the background, a card that is posted on at once; meanwhile another change is refused."
+  cardTypeExpirySet("What to do." input: CardTypeExpirySetInput!): CardTypePayload!
+}
+
+extend type CardType {
+  "When its points end."
+  expiry: CardTypeExpiry!
+}
+
+extend type Card {
+  "What of it ends when, as things stand: all days on which something ends, the soonest first. Pending points are in it; a day that is over, until it is posted."
+  expiryPlan: [ExpiringPoints!]!
+  "What its customer was told of points that end, the latest days first; at most 100."
+  notices: [ExpiryNotice!]!
+}
+
+"A rule by which points end. Days are the company's business days; a day named is the last on which points can be spent."
+enum ExpiryPolicy {
+  "What is earned stays."
+  NEVER
+  "On a date; what is earned later, on that day of its year."
+  FIXED_DATE
+  "So many days or months after it was earned."
+  AFTER
+  "At the end of the month, quarter, year or card's own year in which it was earned, or so many later."
+  PERIOD_END
+  "So many days or months after the card was last used, all at once."
+  INACTIVITY
+}
+
+"What an expiry policy counts."
+enum ExpiryUnit {
+  "Days."
+  DAY
+  "Months. A month from the 31st ends on the month's last day."
+  MONTH
+  "Quarters of the calendar."
+  QUARTER
+  "Calendar years."
+  YEAR
+  "A card's own years, which begin with its registration."
+  ANNIVERSARY
+}
+
+"Which points a change of policy is for."
+enum ExpiryScope {
+  "Only what is earned from now on: the rest keeps the ends it has."
+  NEW_POINTS
+  "All that is left of what was earned, too. Nothing ends before the day of the change is over."
+  ALL_POINTS
+}
+
+"When a card type's points end."
+type CardTypeExpiry {
+  "The rule."
+  policy: ExpiryPolicy!
+  "The date of FIXED_DATE."
+  date: Date
+  "How many units."
+  count: Int!
+  "What count counts."
+  unit: ExpiryUnit!
+  "For how many days accruals wait until they can be used; null: not at all."
+  pendingDays: Int
+  "How many days before points end customers are told, the farthest first."
+  noticeDays: [Int!]!
+  "Whether its cards keep track of each earning, as they do from the first policy on."
+  tracksLots: Boolean!
+  "Whether a change is still being applied."
+  applying: Boolean!
+}
+
+"What of a card ends on a day."
+type ExpiringPoints {
+  "The last day on which it can be spent."
+  on: Date!
+  "How much, in the card type's unit."
+  amount: Decimal!
+}
+
+"That a customer was told what ends."
+type ExpiryNotice {
+  "The last day on which it can be spent."
+  expiresOn: Date!
+  "The distance in days at which it was told."
+  days: Int!
+  "How much it was then."
+  amount: Decimal!
+  "When."
+  toldAt: DateTime!
+}
+
+"What members lose in a time."
+type ExpiryLoss {
+  "The day, or the first of the month; null for all of time."
+  on: Date
+  "How much, in the card type's unit."
+  amount: Decimal!
+  "How many cards lose."
+  cards: Int!
+  "How many members lose: customers, and cards that are nobody's."
+  members: Int!
+}
+
+"What a policy would end."
+type ExpiryPreview {
+  "All of it."
+  total: ExpiryLoss!
+  "By the last day on which it can be spent."
+  days: [ExpiryLoss!]!
+  "By month."
+  months: [ExpiryLoss!]!
+}
+
+"What a change would do."
+type ExpiryPreviewPayload {
+  "What would end; null when the change would be refused."
+  preview: ExpiryPreview
+  "Why the change would be refused; empty when it would not."
+  userErrors: [UserError!]!
+}
+
+"A card type's new expiry policy: all of it, what is left out has its default."
+input CardTypeExpirySetInput {
+  "Which card type."
+  cardTypeCode: String!
+  "The rule."
+  policy: ExpiryPolicy!
+  "The date of FIXED_DATE."
+  date: Date
+  "How many units: 1 to 3660 for AFTER and INACTIVITY, 0 to 3660 for PERIOD_END (0 is the period of the earning)."
+  count: Int! = 0
+  "What count counts: DAY or MONTH for AFTER and INACTIVITY, MONTH, QUARTER, YEAR or ANNIVERSARY for PERIOD_END."
+  unit: ExpiryUnit
+  "For how many days accruals wait until they can be used, 1 to 3660; null: not at all."
+  pendingDays: Int
+  "How many days before points end customers are told: up to ten distances of 1 to 3660."
+  noticeDays: [Int!]! = []
+  "Which points it is for."
+  applyTo: ExpiryScope!
+}
+`, BuiltIn: false},
+	{Name: "../schema/hold.graphql", Input: `extend type Query {
+  "One hold by its id."
+  hold("The hold's id." id: ID!): Hold
+}
+
+extend type Mutation {
+  "Keeps a part of what is available on a card until it is captured, released or its time is up: it cannot be spent meanwhile."
+  holdCreate("What to do." input: HoldCreateInput!): HoldPayload!
+  "Takes what is held, or a part of it, as points used, and lets go of the rest."
+  holdCapture("What to do." input: HoldCaptureInput!): HoldPayload!
+  "Lets go of what is held."
+  holdRelease("What to do." input: HoldReleaseInput!): HoldPayload!
+}
+
+extend type Card {
+  "Its holds, newest first."
+  holds("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String, "Only open ones." openOnly: Boolean = false): HoldConnection!
+}
+
+"Where a hold is in its life."
+enum HoldStatus {
+  "It keeps points; once its time is up it keeps none, and becomes EXPIRED when that is posted."
+  OPEN
+  "Taken, wholly or in part."
+  CAPTURED
+  "Let go."
+  RELEASED
+  "Nobody came for it in time."
+  EXPIRED
+}
+
+"A part of a card's balance that is spoken for."
+type Hold implements Node {
+  "The opaque id."
+  id: ID!
+  "Where it is in its life."
+  status: HoldStatus!
+  "What it keeps, in the card type's unit."
+  amount: Decimal!
+  "What was taken of it; zero unless captured."
+  captured: Decimal!
+  "The card."
+  card: Card!
+  "The line of the card's ledger that holds it."
+  movement: Movement!
+  "The line that ended it; null while it is open."
+  endMovement: Movement
+  "When its time is up."
+  expiresAt: DateTime!
+  "When it ended; null while it is open."
+  endedAt: DateTime
+  "When it was made."
+  createdAt: DateTime!
+}
+
+"A page of holds."
+type HoldConnection {
+  "The holds with their cursors."
+  edges: [HoldEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A hold in a page."
+type HoldEdge {
+  "Its place in the list."
+  cursor: String!
+  "The hold."
+  node: Hold!
+}
+
+"A part of a balance to keep."
+input HoldCreateInput {
+  "Which card."
+  card: CardRef!
+  "How much to keep, above zero, in the card type's unit."
+  amount: Decimal!
+  "For how many seconds, 1 to 2592000 (30 days); left out, 900 (15 minutes)."
+  seconds: Int
+  "Ticket or another reference, up to 100 characters."
+  reference: String
+  "A text for people, up to 255 characters."
+  description: String
+  "Number of the staff member at the till: their right to redeem is checked."
+  staffNumber: Int
+  "Code of the store; left out, the staff member's."
+  storeCode: String
+  "The card's CVV, where the card type asks for it."
+  cvv: String
+  "Names this hold: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands for this hold, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"What to take of a hold."
+input HoldCaptureInput {
+  "Which hold."
+  holdId: ID!
+  "How much to take, above zero; left out, all of it."
+  amount: Decimal
+  "Ticket or another reference, up to 100 characters."
+  reference: String
+  "A text for people, up to 255 characters."
+  description: String
+  "Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"The hold to let go of."
+input HoldReleaseInput {
+  "Which hold."
+  holdId: ID!
+  "Reference, up to 100 characters."
+  reference: String
+  "A text for people, up to 255 characters."
+  description: String
+  "Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"What became of a hold."
+type HoldPayload {
+  "The hold; null when refused."
+  hold: Hold
+  "The new line of the ledger; null when refused."
+  movement: Movement
+  "Whether this repeats the first answer to the same idempotency key."
+  replayed: Boolean!
   "Why it was refused; empty when done."
   userErrors: [UserError!]!
 }
@@ -3930,6 +10527,8 @@ type NotificationEdge {
 extend type Mutation {
   "Runs a job again, now."
   jobRetry("What to do." input: JobRetryInput!): JobPayload!
+  "Runs a job of a kind for the company now, beside its schedule: points_expire, card_expire, hold_expire, expiry_notice. Each may run as often as one likes: what is done is done once."
+  jobRun("What to do." input: JobRunInput!): JobPayload!
   "Cancels a job; one that runs is asked to stop."
   jobCancel("What to do." input: JobCancelInput!): JobPayload!
   "Stops workers from taking up jobs of a queue; platform operators only."
@@ -4043,6 +10642,12 @@ input JobRetryInput {
   id: ID!
 }
 
+"What to run."
+input JobRunInput {
+  "The kind, such as points_expire."
+  kind: String!
+}
+
 "Which job to cancel."
 input JobCancelInput {
   "The job's id."
@@ -4077,6 +10682,107 @@ type QueuePayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../schema/lot.graphql", Input: `extend type Mutation {
+  "Moves the ends of a card's points to a later day. Points that end later already stay as they are."
+  lotsExtend("What to do." input: LotsExtendInput!): MovementPayload!
+}
+
+extend type Card {
+  "What it has left of each earning, in the order in which it is spent, pending points last: the first 1,000. Empty where the card type's points do not end."
+  lots("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): LotConnection!
+}
+
+extend type Movement {
+  "What it did to lots: those it made and what it gave back to others (positive), what it took (negative)."
+  lots: [LotEntry!]!
+}
+
+"Where a lot is in its life."
+enum LotState {
+  "Earned and not yet usable; no part of the balance."
+  PENDING
+  "Something of it is left."
+  OPEN
+  "Spent, expired or taken back."
+  CLOSED
+}
+
+"What is left of one earning, and when it ends."
+type Lot {
+  "The line of the ledger that earned it."
+  movement: Movement!
+  "Its number among the lots of that line, from 0: a transfer brings several along."
+  part: Int!
+  "Where it is in its life."
+  state: LotState!
+  "What was earned, in the card type's unit."
+  amount: Decimal!
+  "What is left."
+  remaining: Decimal!
+  "The company's business day on which it was earned."
+  earnedOn: Date!
+  "The last business day on which it can be spent; null: it does not end."
+  expiresOn: Date
+  "The business day from which it can be used, of pending points; null: when it is said, or now."
+  vestsOn: Date
+  "Its place in spending: smaller numbers first, then the soonest end, then the oldest."
+  priority: Int!
+}
+
+"A page of lots."
+type LotConnection {
+  "The lots with their cursors."
+  edges: [LotEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A lot in a page."
+type LotEdge {
+  "Its place in the list."
+  cursor: String!
+  "The lot."
+  node: Lot!
+}
+
+"What a movement did to one lot."
+type LotEntry {
+  "The lot, as it is now."
+  lot: Lot!
+  "What it got (positive) or lost (negative)."
+  amount: Decimal!
+}
+
+"How long points of an earning last, against the card type's own rules; what is left out is as those say."
+input LotTermsInput {
+  "Its place in spending, -32768 to 32767: smaller numbers first; usual is 100."
+  priority: Int
+  "The last business day on which it can be spent, today or later."
+  expiresOn: Date
+  "The business day from which it can be used."
+  vestsOn: Date
+  "Whether it waits until movementVest says that it can be used."
+  pending: Boolean
+}
+
+"Ends to move."
+input LotsExtendInput {
+  "Which card."
+  card: CardRef!
+  "Only the lots that this movement made; left out, all the card has."
+  movementId: ID
+  "With movementId: the number of the lot among those that it made."
+  part: Int = 0
+  "The new last business day, today or later."
+  expiresOn: Date!
+  "Why, up to 255 characters."
+  reason: String!
+  "Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+`, BuiltIn: false},
 	{Name: "../schema/movement.graphql", Input: `extend type Mutation {
   "Gives points: as many as said, or from what was spent by the card type's percentage or ratio."
   movementAccrue("What to do." input: MovementAccrueInput!): MovementPayload!
@@ -4086,6 +10792,14 @@ type QueuePayload {
   movementAdjust("What to do." input: MovementAdjustInput!): MovementPayload!
   "Puts value on a card that the customer pays for."
   movementRecharge("What to do." input: MovementRechargeInput!): MovementPayload!
+  """
+  Takes a movement back, wholly or in parts, in any order: a return. Points given are taken from the very lots that they made,
+  then from the others in spending order; what of them has expired is not taken again. Points used return to the lots that
+  they came from, with the ends they had. What a card cannot give back is dealt with as the card type says.
+  """
+  movementReverse("What to do." input: MovementReverseInput!): MovementPayload!
+  "Makes points usable that were waiting for word: an order that was delivered, say."
+  movementVest("What to do." input: MovementVestInput!): MovementPayload!
 }
 
 extend type Subscription {
@@ -4107,6 +10821,36 @@ enum MovementAction {
   ADJUST
   "Value bought by the customer."
   RECHARGE
+  "Points that have ended; positive where a return says they were never earned."
+  EXPIRE
+  "Moved to another card."
+  TRANSFER_OUT
+  "Moved here from another card."
+  TRANSFER_IN
+  "A movement, or a part of it, taken back: a return. The balance stays where the points were pending, or move back to the lots that stood in for them."
+  REVERSE
+  "Given up by the programme, or what a return could not take back."
+  WRITE_OFF
+  "A part of the balance is kept; the balance stays."
+  HOLD
+  "A hold let go; the balance stays."
+  RELEASE
+  "Points earned that become usable later; the balance stays."
+  PEND
+  "Ends of points moved; the balance stays."
+  EXTEND
+  "The card came into use."
+  ACTIVATE
+  "The card became a customer's."
+  ASSIGN
+  "The card can be used again."
+  ENABLE
+  "The card was set aside."
+  DISABLE
+  "The card was ended for good."
+  CANCEL
+  "Another card took its place."
+  REPLACE
 }
 
 "One line of a card's ledger: never changed, never deleted."
@@ -4141,6 +10885,26 @@ type Movement implements Node {
   postedAt: DateTime!
   "When it was recorded."
   recordedAt: DateTime!
+  "Change of what the card's holds keep; null is none."
+  held: Decimal
+  "The movement that it answers: what a return takes back, the other half of a transfer, the hold that is captured or released, the pending points that became usable."
+  related: Movement
+  "The lines of the sale, with the part of its amount that each stands for."
+  lines: [MovementLine!]!
+  "Returns of it, oldest first: the first 100. Those of pending points are on the line that noted the points."
+  reversals: [Movement!]!
+  "What has been taken back of it so far, without a sign."
+  reversedAmount: Decimal!
+}
+
+"One line of a sale in a movement."
+type MovementLine {
+  "Names the line within the sale."
+  number: Int!
+  "The line's part of the movement's amount, without a sign."
+  amount: Decimal!
+  "The product's code."
+  code: String
 }
 
 "A page of movements."
@@ -4195,10 +10959,26 @@ input MovementAccrueInput {
   storeCode: String
   "Business time; left out, now."
   postedAt: DateTime
+  "The lines of the sale, up to 500, so that returns can name them."
+  lines: [MovementLineInput!]
+  "How long the points last, where the card type's points end."
+  lot: LotTermsInput
   "Names this posting: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
   idempotencyKey: String
   "How many hours the key stands for this posting, 1 to 2160; left out, 2160 (90 days)."
   idempotencyHours: Int
+}
+
+"A line of a sale: either all lines say their points, or all say what they cost, and the points are parted by that."
+input MovementLineInput {
+  "Names the line within the sale, from 1."
+  number: Int!
+  "The line's part of the points, zero or more; the lines come to the whole."
+  points: Decimal
+  "What the line cost, in the company's currency."
+  spent: Decimal
+  "The product's code, up to 100 characters."
+  code: String
 }
 
 "Points to take."
@@ -4219,6 +10999,10 @@ input MovementRedeemInput {
   storeCode: String
   "Business time; left out, now."
   postedAt: DateTime
+  "The card's CVV, where the card type asks for it."
+  cvv: String
+  "The lines of the sale, up to 500, so that returns can name them."
+  lines: [MovementLineInput!]
   "Names this posting: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
   idempotencyKey: String
   "How many hours the key stands for this posting, 1 to 2160; left out, 2160 (90 days)."
@@ -4269,12 +11053,1459 @@ input MovementRechargeInput {
   idempotencyHours: Int
 }
 
+"What to take back of a movement: an amount, what was spent, or lines; with none of them all that is left."
+input MovementReverseInput {
+  "Which movement."
+  movementId: ID!
+  "So much of its points, above zero, in the card type's unit."
+  amount: Decimal
+  "The part of its points that this amount of what was spent stands for. When all that was spent has come back so, all points have."
+  spent: Decimal
+  "These lines of the sale."
+  lines: [ReturnLineInput!]
+  "Ticket or another reference, up to 100 characters."
+  reference: String
+  "A text for people, up to 255 characters."
+  description: String
+  "Names this return: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands for this return, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"A line that comes back."
+input ReturnLineInput {
+  "Which line of the sale."
+  number: Int!
+  "So much of its points; left out, all that is left of it."
+  amount: Decimal
+}
+
+"Pending points that have become usable."
+input MovementVestInput {
+  "The movement that noted them."
+  movementId: ID!
+  "A text for people, up to 255 characters."
+  description: String
+  "Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
 "The posting's result."
 type MovementPayload {
   "The new line of the ledger; null when refused."
   movement: Movement
   "Whether this repeats the first answer to the same idempotency key."
   replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../schema/product.graphql", Input: `extend type Query {
+  "The company's products, oldest first."
+  products("In this state." status: ProductStatus, "How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): ProductConnection
+  "One product by its code, in any case."
+  product("The product's code." code: String!): Product
+  "Serial codes, oldest first: all, or those for which everything given holds."
+  productCodes(
+    "In this state on the company's day."
+    status: ProductCodeStatus
+    "Of this product."
+    productCode: String
+    "Used by this customer."
+    customerId: ID
+    "Made together, under this lotId."
+    lotId: ID
+    "How many, 1 to 100."
+    first: Int = 25
+    "Read on behind this cursor."
+    after: String
+  ): ProductCodeConnection
+  "One serial code by its text, in any case."
+  productCode("The whole code, prefix and serial." code: String!): ProductCode
+}
+
+extend type Mutation {
+  "Sets up a product whose serial codes give points."
+  productCreate("What to do." input: ProductCreateInput!): ProductPayload!
+  "Changes a product; what is left out stays."
+  productUpdate("What to do." input: ProductUpdateInput!): ProductPayload!
+  "Makes serial codes of a product that nobody can guess, up to 50,000."
+  productCodesGenerate("What to do." input: ProductCodesGenerateInput!): ProductCodesPayload!
+  "Takes in a list of serial codes that exist, up to 5,000."
+  productCodesAdd("What to do." input: ProductCodesAddInput!): ProductCodesPayload!
+  "Keeps a serial code from being used."
+  productCodeBlock("What to do." input: ProductCodeBlockInput!): ProductCodePayload!
+  "Lets a blocked serial code be used again."
+  productCodeUnblock("What to do." input: ProductCodeUnblockInput!): ProductCodePayload!
+  "Sets the last day of a serial code."
+  productCodeExpire("What to do." input: ProductCodeExpireInput!): ProductCodePayload!
+  "Turns a serial code into points on a card, once. Of any number at the same time one succeeds."
+  productCodeConsume("What to do." input: ProductCodeConsumeInput!): ProductCodeConsumePayload!
+}
+
+"Whether a product's codes can be used."
+enum ProductStatus {
+  "They can."
+  ACTIVE
+  "They cannot."
+  INACTIVE
+}
+
+"What can be done with a serial code."
+enum ProductCodeStatus {
+  "It can be used."
+  UNUSED
+  "It was used."
+  USED
+  "An operator keeps it from being used."
+  BLOCKED
+  "Its last day has passed unused."
+  EXPIRED
+}
+
+"A product that comes with serial codes."
+type Product implements Node {
+  "The opaque id."
+  id: ID!
+  "Code, unique in the company in any case."
+  code: String!
+  "Name for people."
+  name: String!
+  "What its serial codes begin with."
+  serialPrefix: String!
+  "Points for one code."
+  score: Decimal!
+  "Whether its codes can be used."
+  status: ProductStatus!
+  "When it was set up."
+  createdAt: DateTime!
+  "When it was last changed."
+  updatedAt: DateTime!
+}
+
+"A serial code: it gives points once."
+type ProductCode implements Node {
+  "The opaque id."
+  id: ID!
+  "The whole code as it was given or made; it is found in any case."
+  code: String!
+  "The part behind the product's prefix."
+  serial: String!
+  "Its product."
+  product: Product!
+  "What can be done with it, on the company's day of this moment."
+  status: ProductCodeStatus!
+  "Points of its own; null: the product's."
+  score: Decimal
+  "Last business day on which it can be used."
+  expiresOn: Date
+  "Names the codes that were made together with it."
+  lotId: ID!
+  "Who used it."
+  customer: Customer
+  "What it became on the card."
+  movement: Movement
+  "When it was used."
+  usedAt: DateTime
+  "When it was made."
+  createdAt: DateTime!
+}
+
+"A page of products."
+type ProductConnection {
+  "The products with their cursors."
+  edges: [ProductEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A product in a page."
+type ProductEdge {
+  "Its place in the list."
+  cursor: String!
+  "The product."
+  node: Product!
+}
+
+"A page of serial codes."
+type ProductCodeConnection {
+  "The codes with their cursors."
+  edges: [ProductCodeEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A serial code in a page."
+type ProductCodeEdge {
+  "Its place in the list."
+  cursor: String!
+  "The code."
+  node: ProductCode!
+}
+
+"A new product."
+input ProductCreateInput {
+  "Code: 1 to 40 letters, digits, - or _."
+  code: String!
+  "Name, 1 to 100 characters."
+  name: String!
+  "What its serial codes begin with: 1 to 20 letters, digits, - or _."
+  serialPrefix: String!
+  "Points for one code, above zero."
+  score: Decimal!
+}
+
+"What to change of a product; what is left out stays."
+input ProductUpdateInput {
+  "Code of the product."
+  code: String!
+  "Name."
+  name: String
+  "What serial codes that are made from now on begin with."
+  serialPrefix: String
+  "Points for one code."
+  score: Decimal
+  "Whether its codes can be used."
+  status: ProductStatus
+}
+
+"The product after the change."
+type ProductPayload {
+  "The product; null when refused."
+  product: Product
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"Serial codes to make."
+input ProductCodesGenerateInput {
+  "Code of the product."
+  productCode: String!
+  "How many, 1 to 50,000."
+  count: Int!
+  "Last business day on which they can be used."
+  expiresOn: Date
+  "Points of their own instead of the product's."
+  score: Decimal
+  "Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"A list of serial codes to take in."
+input ProductCodesAddInput {
+  "CSV with the header ` + "`" + `code,product_code,expires_on,score` + "`" + `; the last two may be blank, a code is whole or the serial alone. At most 5,000 lines."
+  csv: String!
+  "Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"A line of a list of codes that was left out."
+type ProductCodeRejection {
+  "Its line in the list, the header being 1."
+  line: Int!
+  "The code as it was given."
+  code: String!
+  "Why it was left out."
+  reason: UserErrorCode!
+}
+
+"What came of making serial codes."
+type ProductCodesPayload {
+  "Names the codes that were made together; null when refused."
+  lotId: ID
+  "How many were made."
+  created: Int!
+  "Lines of the list that were left out; not repeated for a replayed answer."
+  rejected: [ProductCodeRejection!]!
+  "Whether this repeats an earlier answer."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"Which serial code to block."
+input ProductCodeBlockInput {
+  "The whole code, in any case."
+  code: String!
+}
+
+"Which serial code to free."
+input ProductCodeUnblockInput {
+  "The whole code, in any case."
+  code: String!
+}
+
+"Until when a serial code can be used."
+input ProductCodeExpireInput {
+  "The whole code, in any case."
+  code: String!
+  "Last business day; left out, for ever."
+  expiresOn: Date
+}
+
+"The serial code after the change."
+type ProductCodePayload {
+  "The code; null when refused."
+  productCode: ProductCode
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"A serial code to turn into points."
+input ProductCodeConsumeInput {
+  "The whole code, in any case."
+  code: String!
+  "The card that gets the points."
+  card: CardRef!
+  "Text for people, up to 255 characters; left out, the product's name."
+  description: String
+  "Names this use: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key. Without one a second use is refused."
+  idempotencyKey: String
+  "How many hours the key stands, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"What came of a serial code."
+type ProductCodeConsumePayload {
+  "The code, used; null when refused."
+  productCode: ProductCode
+  "The new line of the card's ledger; null when refused."
+  movement: Movement
+  "Whether this repeats an earlier answer."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../schema/report.graphql", Input: `extend type Query {
+  """
+  Sums over the movements of up to 400 business days, day by day, to the last decimal. Movements count on the day of
+  their business time in the company's time zone, also those that were dated back.
+  """
+  insightDaily("The first day." from: Date!, "The last day, at most 399 later." to: Date!, "Only cards of this type; without, amounts of all types are added whatever their unit." cardTypeCode: String, "Only what happened at this store." storeCode: String, "Only movements that do this." action: MovementAction): InsightDaily
+  "What the members of a card type are owed now, and when it ends."
+  insightLiability("The card type." cardTypeCode: String!): InsightLiability
+  "How far the figures of insightDaily are."
+  reportState: ReportState
+  "Checks of the company's books, newest first."
+  ledgerChecks("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): LedgerCheckConnection
+}
+
+extend type Mutation {
+  "Counts the figures of insightDaily anew from the movements, beside those that are answered meanwhile: a repair. Postings go on."
+  reportRebuild("What to do." input: ReportRebuildInput!): ReportRebuildPayload!
+  "Starts a check that proves the company's books from their rows alone, as ` + "`" + `sello verify` + "`" + ` does. Follow it by its id."
+  ledgerCheckStart("What to do." input: LedgerCheckStartInput!): LedgerCheckStartPayload!
+}
+
+extend type Card {
+  """
+  The balance at a past instant, that instant included: the sum of the movements up to then.
+  By RECORDED, what the books said at that instant: it never changes afterwards. By POSTED, as far as is known today: what was dated back since is in it.
+  """
+  balanceAsOf("The instant." at: DateTime!, "Which of a movement's two times counts." by: BalanceTime = RECORDED): Decimal!
+}
+
+"Which of a movement's two times counts."
+enum BalanceTime {
+  "When it was recorded."
+  RECORDED
+  "Its business time."
+  POSTED
+}
+
+"Figures day by day."
+type InsightDaily {
+  "Every movement whose posting was answered before this instant is counted; null before the first count."
+  completeTo: DateTime
+  "The IANA time zone of the days."
+  timeZone: String!
+  "All days of the range in order, also those on which nothing happened."
+  days: [InsightDay!]!
+  "The sums over all days."
+  total: InsightFigures!
+}
+
+"The figures of one business day."
+type InsightDay {
+  "The day."
+  day: Date!
+  "Its figures."
+  figures: InsightFigures!
+}
+
+"Sums over movements, without a sign where nothing else is said. Amounts are in the card type's unit."
+type InsightFigures {
+  "How many movements."
+  movements: Int!
+  "Points given (ACCRUE)."
+  issued: Decimal!
+  "Value bought by customers (RECHARGE)."
+  recharged: Decimal!
+  "Points used (REDEEM)."
+  redeemed: Decimal!
+  "Points that lapsed (EXPIRE): breakage, less what was taken back of it; below zero where more was."
+  expired: Decimal!
+  "What the programme gave up (WRITE_OFF), less what was taken back of it; below zero where more was."
+  writtenOff: Decimal!
+  "What transfers brought (TRANSFER_IN)."
+  transferredIn: Decimal!
+  "What transfers took (TRANSFER_OUT)."
+  transferredOut: Decimal!
+  "What returns gave back (REVERSE of a redemption)."
+  returnedUp: Decimal!
+  "What returns took back (REVERSE of an accrual)."
+  returnedDown: Decimal!
+  "What corrections added (ADJUST)."
+  correctedUp: Decimal!
+  "What corrections removed (ADJUST)."
+  correctedDown: Decimal!
+  "Everything above zero, whatever it does."
+  credits: Decimal!
+  "Everything below zero, whatever it does."
+  debits: Decimal!
+  "What the balances changed by: credits less debits."
+  net: Decimal!
+  "What customers spent, as the movements say, in the company's currency. A sale that gave points and took some says it twice: ask for one action."
+  spent: Decimal!
+  "Redeemed over issued, 4 decimals, rounded half to even; null where nothing was issued."
+  redemptionRate: Decimal
+  "Expired over issued, 4 decimals, rounded half to even; null where nothing was issued."
+  breakageRate: Decimal
+}
+
+"What the members of a card type are owed: outstanding is the sum of months, neverExpires and held, less overdrawn."
+type InsightLiability {
+  "Every posting that was answered before this instant is in it."
+  knownTo: DateTime!
+  "How many cards."
+  cards: Int!
+  "The sum of the balances, to the last decimal."
+  outstanding: Decimal!
+  "What open holds reserve of it."
+  held: Decimal!
+  "What cards owe that have less than nothing available."
+  overdrawn: Decimal!
+  "What is available and does not end."
+  neverExpires: Decimal!
+  "What is available and ends, by month, soonest first. A month that is over holds what has ended and is not posted yet."
+  months: [InsightLiabilityMonth!]!
+  "Points that are earned and cannot be used yet: no part of the balances."
+  pending: Decimal!
+}
+
+"What ends in a month."
+type InsightLiabilityMonth {
+  "The first day of the month in the company's calendar."
+  month: Date!
+  "How much ends in it."
+  amount: Decimal!
+}
+
+"How far the figures per day are."
+type ReportState {
+  "Every movement whose posting was answered before this instant is counted; null before the first count."
+  completeTo: DateTime
+  "The IANA time zone of the days; empty before the first count."
+  timeZone: String!
+  "When they were last counted anew from the movements."
+  rebuiltAt: DateTime
+  "Whether they are being counted anew."
+  rebuilding: Boolean!
+  "How many cards that, or the last time, has counted."
+  rebuildCards: Int!
+}
+
+"Where a check of the books stands."
+enum LedgerCheckStatus {
+  "Waiting for a worker."
+  QUEUED
+  "Being worked."
+  RUNNING
+  "Done: all rules were proved, or broken where findings say so."
+  FINISHED
+  "Given up after its last attempt; says nothing about the books."
+  FAILED
+  "Ended by a cancellation of its job; says nothing about the books."
+  CANCELLED
+}
+
+"One proof of the company's books."
+type LedgerCheck implements Node {
+  "The opaque id."
+  id: ID!
+  "Where it stands."
+  status: LedgerCheckStatus!
+  "Whether nothing is wrong; null until it is finished."
+  clean: Boolean
+  "What whoever asked for it noted."
+  note: String
+  "Who asked: operator, api_key or system."
+  requestedByKind: String!
+  "Opaque id of the operator or API key that asked; null for the system."
+  requestedById: ID
+  "Parts of the proof in all; 0 while it waits."
+  stepsTotal: Int!
+  "Parts that are done."
+  stepsDone: Int!
+  "Movements, cards, lots, holds, idempotency keys and imports that it reads, in proportion to the parts that are done."
+  rowsRead: Int!
+  "How many rows are wrong. At most 1,000 of each kind are named."
+  findingsCount: Int!
+  "The rows that are wrong."
+  findings("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): LedgerFindingConnection!
+  "When it was asked for."
+  createdAt: DateTime!
+  "When a worker took it up."
+  startedAt: DateTime
+  "When it ended."
+  finishedAt: DateTime
+  "How long it took, or has taken so far; null while it waits."
+  durationMilliseconds: Int
+}
+
+"A page of checks."
+type LedgerCheckConnection {
+  "The checks with their cursors."
+  edges: [LedgerCheckEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A check in a page."
+type LedgerCheckEdge {
+  "Its place in the list."
+  cursor: String!
+  "The check."
+  node: LedgerCheck!
+}
+
+"One row of the books that is wrong."
+type LedgerFinding {
+  "Its number in the check: 1, 2, 3 …."
+  number: Int!
+  "The rule that it breaks, such as chain, balance_after, card_balance or import_totals."
+  rule: String!
+  "The card; null where the rule is of none, or the card is what is missing."
+  card: Card
+  "The card's opaque id, also of one that there is not."
+  cardId: ID
+  "The movement's number on the card; null where the card itself is wrong."
+  seq: Int
+  "Opaque id of the idempotency key that is wrong; there is no way to read it."
+  keyId: ID
+  "The import's opaque id."
+  importId: ID
+  "Line of the import's file."
+  importLine: Int
+  "What the row says and what it should."
+  detail: String!
+}
+
+"A page of findings."
+type LedgerFindingConnection {
+  "The findings with their cursors."
+  edges: [LedgerFindingEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A finding in a page."
+type LedgerFindingEdge {
+  "Its place in the list."
+  cursor: String!
+  "The finding."
+  node: LedgerFinding!
+}
+
+"Which figures to count anew."
+input ReportRebuildInput {
+  "Has to be true: the count reads all of the company's movements."
+  confirm: Boolean!
+}
+
+"The figures' state after the change."
+type ReportRebuildPayload {
+  "How far the figures are; null when refused."
+  reportState: ReportState
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"A check to start."
+input LedgerCheckStartInput {
+  "Why, for whoever reads the result, up to 255 characters."
+  note: String
+}
+
+"The check that was started."
+type LedgerCheckStartPayload {
+  "The check; null when refused."
+  ledgerCheck: LedgerCheck
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../schema/reward.graphql", Input: `extend type Query {
+  "The company's rewards, oldest first."
+  rewards("In this state." status: RewardStatus, "How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): RewardConnection
+  "One reward by its code, in any case."
+  reward("The reward's code." code: String!): Reward
+  "Claims, newest first: all, or those for which everything given holds."
+  rewardClaims(
+    "In this state."
+    status: RewardClaimStatus
+    "Of this reward."
+    rewardCode: String
+    "Of this customer."
+    customerId: ID
+    "How many, 1 to 100."
+    first: Int = 25
+    "Read on behind this cursor."
+    after: String
+  ): RewardClaimConnection
+  "Uses of serial codes and claims of rewards that somebody known tried, newest first, those that failed too."
+  rewardAttempts(
+    "Of this kind."
+    kind: RewardAttemptKind
+    "Of this customer."
+    customerId: ID
+    "Only those that failed, or only those that did not."
+    failed: Boolean
+    "How many, 1 to 100."
+    first: Int = 25
+    "Read on behind this cursor."
+    after: String
+  ): RewardAttemptConnection
+}
+
+extend type Mutation {
+  "Sets up a reward."
+  rewardCreate("What to do." input: RewardCreateInput!): RewardPayload!
+  "Changes a reward; what is left out stays. Claims that exist keep their price."
+  rewardUpdate("What to do." input: RewardUpdateInput!): RewardPayload!
+  "Says how many of a reward are left, in all or at one store."
+  rewardStockSet("What to do." input: RewardStockSetInput!): RewardPayload!
+  "Exchanges points of a card for one reward: points, stock and claim together or none of them."
+  rewardRedeem("What to do." input: RewardRedeemInput!): RewardRedeemPayload!
+  "Notes that the customer has the reward."
+  rewardClaimHandOver("What to do." input: RewardClaimHandOverInput!): RewardClaimPayload!
+  "Takes an open claim back: its points return to the lots they came from, the reward to the stock."
+  rewardClaimCancel("What to do." input: RewardClaimCancelInput!): RewardClaimPayload!
+}
+
+"Whether a reward can be claimed at all."
+enum RewardStatus {
+  "It can, within its days and its stock."
+  ACTIVE
+  "It cannot."
+  INACTIVE
+}
+
+"Where a claim is in its life."
+enum RewardClaimStatus {
+  "Its points are taken."
+  ISSUED
+  "The customer has the reward."
+  HANDED_OVER
+  "It was taken back, with its points."
+  CANCELLED
+}
+
+"What somebody tried."
+enum RewardAttemptKind {
+  "To use a serial code."
+  CONSUME
+  "To claim a reward."
+  CLAIM
+}
+
+"Something that points can be exchanged for."
+type Reward implements Node {
+  "The opaque id."
+  id: ID!
+  "Code, unique in the company in any case."
+  code: String!
+  "Name for people."
+  name: String!
+  "Text for people."
+  description: String
+  "The type of the cards it is paid from."
+  cardType: CardType!
+  "What it costs, in the card type's unit."
+  price: Decimal!
+  "Whether it can be claimed at all."
+  status: RewardStatus!
+  "First business day; null where it is open."
+  validFrom: Date
+  "Last business day, still valid; null where it is open."
+  validUntil: Date
+  "How many are left; null where there is no end of them."
+  stock: Int
+  "Stocks that stores have of their own: claims there take from them."
+  storeStocks("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): RewardStoreStockConnection!
+  "When it was set up."
+  createdAt: DateTime!
+  "When it was last changed."
+  updatedAt: DateTime!
+}
+
+"The stock that a store has of its own."
+type RewardStoreStock {
+  "The store."
+  store: Store!
+  "How many it has left."
+  left: Int!
+  "How many of it stand claimed."
+  taken: Int!
+}
+
+"One reward that somebody exchanged points for."
+type RewardClaim implements Node {
+  "The opaque id."
+  id: ID!
+  "The reward."
+  reward: Reward!
+  "What it cost at that moment."
+  price: Decimal!
+  "Where it is in its life."
+  status: RewardClaimStatus!
+  "The card that paid."
+  card: Card!
+  "Whose it is."
+  customer: Customer
+  "What took the points."
+  movement: Movement!
+  "Where it was claimed."
+  store: Store
+  "Ticket or another reference."
+  reference: String
+  "Text for people."
+  description: String
+  "Where it came in: graphql, antcrm."
+  source: String!
+  "When it was claimed."
+  claimedAt: DateTime!
+  "When it was handed over or cancelled."
+  endedAt: DateTime
+}
+
+"A use of a serial code or a claim that somebody tried."
+type RewardAttempt {
+  "What was tried."
+  kind: RewardAttemptKind!
+  "Why it failed; null where it did not."
+  error: UserErrorCode
+  "Points that it was about."
+  score: Decimal!
+  "The card."
+  card: Card!
+  "Who tried."
+  customer: Customer
+  "The serial code."
+  productCode: ProductCode
+  "The reward."
+  reward: Reward
+  "The claim that came of it."
+  claim: RewardClaim
+  "Where it came in: graphql, antcrm."
+  source: String!
+  "When it was tried."
+  attemptedAt: DateTime!
+}
+
+"A page of rewards."
+type RewardConnection {
+  "The rewards with their cursors."
+  edges: [RewardEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A reward in a page."
+type RewardEdge {
+  "Its place in the list."
+  cursor: String!
+  "The reward."
+  node: Reward!
+}
+
+"A page of stores' stocks."
+type RewardStoreStockConnection {
+  "The stocks with their cursors."
+  edges: [RewardStoreStockEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A store's stock in a page."
+type RewardStoreStockEdge {
+  "Its place in the list."
+  cursor: String!
+  "The stock."
+  node: RewardStoreStock!
+}
+
+"A page of claims."
+type RewardClaimConnection {
+  "The claims with their cursors."
+  edges: [RewardClaimEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A claim in a page."
+type RewardClaimEdge {
+  "Its place in the list."
+  cursor: String!
+  "The claim."
+  node: RewardClaim!
+}
+
+"A page of attempts."
+type RewardAttemptConnection {
+  "The attempts with their cursors."
+  edges: [RewardAttemptEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"An attempt in a page."
+type RewardAttemptEdge {
+  "Its place in the list."
+  cursor: String!
+  "The attempt."
+  node: RewardAttempt!
+}
+
+"A new reward."
+input RewardCreateInput {
+  "Code: 1 to 40 letters, digits, - or _."
+  code: String!
+  "Name, 1 to 100 characters."
+  name: String!
+  "Text for people, up to 500 characters."
+  description: String
+  "Code of the type of the cards it is paid from."
+  cardTypeCode: String!
+  "What it costs, above zero, in the card type's unit."
+  price: Decimal!
+  "First business day; left out, it is open."
+  validFrom: Date
+  "Last business day, still valid; left out, it is open."
+  validUntil: Date
+  "How many there are; left out, there is no end of them."
+  stock: Int
+}
+
+"What to change of a reward; what is left out stays."
+input RewardUpdateInput {
+  "Code of the reward."
+  code: String!
+  "Name."
+  name: String
+  "Text for people."
+  description: String
+  "What it costs."
+  price: Decimal
+  "Whether it can be claimed at all."
+  status: RewardStatus
+  "First business day; null opens it."
+  validFrom: Date
+  "Last business day; null opens it."
+  validUntil: Date
+}
+
+"How many of a reward are left."
+input RewardStockSetInput {
+  "Code of the reward."
+  code: String!
+  "Code of the store whose own stock it is; left out, the reward's."
+  storeCode: String
+  "How many are left, claims that stand not among them; left out at the reward itself, there is no end of them."
+  stock: Int
+}
+
+"The reward after the change."
+type RewardPayload {
+  "The reward; null when refused."
+  reward: Reward
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"A reward to claim."
+input RewardRedeemInput {
+  "Code of the reward, in any case."
+  code: String!
+  "The card that pays."
+  card: CardRef!
+  "Code of the store; its own stock is taken from, if it has one."
+  storeCode: String
+  "Ticket or another reference, up to 100 characters."
+  reference: String
+  "Text for people, up to 255 characters."
+  description: String
+  "Names this claim: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"What came of a claim."
+type RewardRedeemPayload {
+  "The claim; null when refused."
+  claim: RewardClaim
+  "The new line of the card's ledger; null when refused."
+  movement: Movement
+  "Whether this repeats an earlier answer."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"Which claim was handed over."
+input RewardClaimHandOverInput {
+  "The claim's id."
+  id: ID!
+}
+
+"Which claim to take back."
+input RewardClaimCancelInput {
+  "The claim's id."
+  id: ID!
+}
+
+"The claim after the change."
+type RewardClaimPayload {
+  "The claim; null when refused."
+  claim: RewardClaim
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../schema/segment.graphql", Input: `extend type Query {
+  "The company's segments of customers, oldest first."
+  segments("Archived ones too." withArchived: Boolean = false, "How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): SegmentConnection
+  "One segment by its code."
+  segment("Code of the segment." code: String!): Segment
+}
+
+extend type Mutation {
+  "Opens a segment without members."
+  segmentCreate("What to do." input: SegmentCreateInput!): SegmentPayload!
+  "Renames a segment."
+  segmentUpdate("What to do." input: SegmentUpdateInput!): SegmentPayload!
+  "Takes a segment out of use, or back into it. Members stay members."
+  segmentArchive("What to do." input: SegmentArchiveInput!): SegmentPayload!
+  "Makes customers members of a segment."
+  segmentMembersAdd("What to do." input: SegmentMembersAddInput!): SegmentMembersPayload!
+  "Ends memberships of customers in a segment."
+  segmentMembersRemove("What to do." input: SegmentMembersRemoveInput!): SegmentMembersPayload!
+  "Ends all memberships in a segment."
+  segmentMembersClear("What to do." input: SegmentMembersClearInput!): SegmentMembersClearPayload!
+}
+
+"A group of customers that the company makes."
+type Segment implements Node {
+  "The opaque id."
+  id: ID!
+  "Code, unique in the company."
+  code: String!
+  "Its name for people."
+  name: String!
+  "Its members, oldest customer first."
+  members("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): SegmentMemberConnection!
+  "When it was taken out of use; null while it is in use."
+  archivedAt: DateTime
+  "When it was opened."
+  createdAt: DateTime!
+  "When it was last changed."
+  updatedAt: DateTime!
+}
+
+"A page of segments."
+type SegmentConnection {
+  "The segments with their cursors."
+  edges: [SegmentEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+  "How many there are. Counted only when asked for."
+  totalCount: Int
+}
+
+"A segment in a page."
+type SegmentEdge {
+  "Its place in the list."
+  cursor: String!
+  "The segment."
+  node: Segment!
+}
+
+"A page of a segment's members."
+type SegmentMemberConnection {
+  "The members with their cursors."
+  edges: [SegmentMemberEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+  "How many members there are. Counted only when asked for."
+  totalCount: Int
+}
+
+"A member in a page."
+type SegmentMemberEdge {
+  "Its place in the list."
+  cursor: String!
+  "When the customer became a member."
+  addedAt: DateTime!
+  "When the membership was last confirmed."
+  updatedAt: DateTime!
+  "The customer."
+  node: Customer!
+}
+
+"A new segment."
+input SegmentCreateInput {
+  "Code, up to 100 characters."
+  code: String!
+  "Its name for people, 1 to 100 characters."
+  name: String!
+}
+
+"What to change of a segment."
+input SegmentUpdateInput {
+  "Which segment."
+  code: String!
+  "Its name for people, 1 to 100 characters."
+  name: String!
+}
+
+"Which segment to take out of use."
+input SegmentArchiveInput {
+  "Which segment."
+  code: String!
+  "False brings it back into use."
+  archived: Boolean! = true
+}
+
+"The segment after the change."
+type SegmentPayload {
+  "The segment; null when refused."
+  segment: Segment
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"A customer: exactly one of id and code."
+input CustomerRefInput {
+  "The customer's id."
+  id: ID
+  "The company's own name for the customer."
+  code: String
+}
+
+"Who becomes a member."
+input SegmentMembersAddInput {
+  "Which segment."
+  segmentCode: String!
+  "The customers, at most 1000."
+  customers: [CustomerRefInput!]!
+  "Opens the segment where there is none, under its code as its name."
+  create: Boolean! = false
+  "Ends all memberships first."
+  clearFirst: Boolean! = false
+  "Gives who is a member already a new time stamp."
+  renew: Boolean! = false
+}
+
+"Whose membership ends."
+input SegmentMembersRemoveInput {
+  "Which segment."
+  segmentCode: String!
+  "The customers, at most 1000."
+  customers: [CustomerRefInput!]!
+}
+
+"Which segment loses all its members."
+input SegmentMembersClearInput {
+  "Which segment."
+  segmentCode: String!
+}
+
+"What became of each customer."
+type SegmentMembersPayload {
+  "The segment; null when refused."
+  segment: Segment
+  "What became of the customers of the input, in their order."
+  results: [SegmentMemberResult!]!
+  "Why all of it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"What became of one customer."
+type SegmentMemberResult {
+  "The customer; null if there is none."
+  customer: Customer
+  "What became of it."
+  outcome: SegmentMemberOutcome!
+}
+
+"What became of one customer of a change."
+enum SegmentMemberOutcome {
+  "The customer is a member now."
+  ADDED
+  "The customer was a member and has a new time stamp."
+  RENEWED
+  "The customer was a member already; nothing was changed."
+  ALREADY_THERE
+  "The customer is a member no more."
+  REMOVED
+  "The customer was no member; nothing was changed."
+  NOT_A_MEMBER
+  "There is no such customer."
+  CUSTOMER_NOT_FOUND
+}
+
+"The segment without members."
+type SegmentMembersClearPayload {
+  "The segment; null when refused."
+  segment: Segment
+  "How many memberships ended."
+  cleared: Int!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../schema/transfer.graphql", Input: `extend type Mutation {
+  "Moves an amount from one card to another of the same unit: both sides or neither. Points keep the ends that they had."
+  transferCreate("What to do." input: TransferCreateInput!): TransferPayload!
+}
+
+"An amount to move between two cards."
+input TransferCreateInput {
+  "The card that gives."
+  from: CardRef!
+  "The card that gets."
+  to: CardRef!
+  "How much to move, above zero; left out, all that is available."
+  amount: Decimal
+  "Ticket or another reference, up to 100 characters."
+  reference: String
+  "A text for people, up to 255 characters."
+  description: String
+  "Number of the staff member: their right to redeem is checked."
+  staffNumber: Int
+  "Code of the store; left out, the staff member's."
+  storeCode: String
+  "The giving card's CVV, where its card type asks for it."
+  cvv: String
+  "Names this transfer: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key."
+  idempotencyKey: String
+  "How many hours the key stands for this transfer, 1 to 2160; left out, 2160 (90 days)."
+  idempotencyHours: Int
+}
+
+"The transfer's result."
+type TransferPayload {
+  "The line of the giving card's ledger; null when refused."
+  transferOut: Movement
+  "The line of the getting card's ledger; null when refused."
+  transferIn: Movement
+  "Whether this repeats the first answer to the same idempotency key."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../schema/webhook.graphql", Input: `extend type Query {
+  "The company's webhooks, oldest first."
+  webhooks("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): WebhookConnection
+  "A webhook by its id; null where there is none."
+  webhook("The webhook's id." id: ID!): Webhook
+}
+
+extend type Mutation {
+  "Makes a webhook; it is sent what happens from now on. Its signing secret is shown this once."
+  webhookCreate("What to do." input: WebhookCreateInput!): WebhookSecretPayload!
+  "Changes a webhook; what is left out stays."
+  webhookUpdate("What to do." input: WebhookUpdateInput!): WebhookPayload!
+  "Stops a webhook: what happens meanwhile waits, as long as events are kept."
+  webhookPause("What to do." input: WebhookPauseInput!): WebhookPayload!
+  "Lets a paused or disabled webhook go on where it stopped."
+  webhookResume("What to do." input: WebhookResumeInput!): WebhookPayload!
+  "Ends a webhook for good, with what waits and with its log."
+  webhookDelete("What to do." input: WebhookDeleteInput!): WebhookDeletePayload!
+  "Gives a webhook a new signing secret, shown this once; for a while both sign."
+  webhookSecretRotate("What to do." input: WebhookSecretRotateInput!): WebhookSecretPayload!
+  "Sends events again, in order and under the ids they had, before any newer one. Give ` + "`" + `after` + "`" + ` or ` + "`" + `since` + "`" + `."
+  webhookReplay("What to do." input: WebhookReplayInput!): WebhookPayload!
+  "Sends a delivery of kind webhook_test, which tells of nothing."
+  webhookTest("What to do." input: WebhookTestInput!): WebhookDeliveryPayload!
+  "Gives a dead delivery its full time again."
+  webhookDeliveryRetry("What to do." input: WebhookDeliveryRetryInput!): WebhookDeliveryPayload!
+}
+
+"Whether a webhook is sent anything."
+enum WebhookStatus {
+  "It is sent what happens."
+  ENABLED
+  "An operator stopped it."
+  PAUSED
+  "It stopped by itself; ` + "`" + `disabledReason` + "`" + ` tells why."
+  DISABLED
+}
+
+"Why a webhook stopped by itself."
+enum WebhookDisabledReason {
+  "Nothing has arrived for three days."
+  FAILING
+  "The receiver answered 410 Gone."
+  GONE
+}
+
+"What became of a delivery."
+enum WebhookDeliveryStatus {
+  "Still to be sent, or sent again."
+  PENDING
+  "The receiver has it: it answered with a status of 200 to 299."
+  DELIVERED
+  "Given up after three days."
+  DEAD
+}
+
+"Where a company's events are sent, signed as Standard Webhooks says."
+type Webhook implements Node {
+  "The opaque id."
+  id: ID!
+  "Address that deliveries are posted to."
+  url: String!
+  "What it is for."
+  description: String!
+  "Kinds of events that are sent; empty for all."
+  kinds: [String!]!
+  "Whether it is sent anything."
+  status: WebhookStatus!
+  "Why it stopped by itself; null unless it is DISABLED."
+  disabledReason: WebhookDisabledReason
+  "Cursor of the last event that became deliveries, as subscriptions give it; null if there was none."
+  cursor: String
+  "The replay that runs; null if none does."
+  replay: WebhookReplay
+  "Attempts that failed since the last one that did not."
+  failures: Int!
+  "Since when it has had something to send; null if it has nothing."
+  oldestPendingAt: DateTime
+  "When a delivery last arrived, to the minute."
+  lastSuccessAt: DateTime
+  "Until when the secret of before signs beside the new one; null if it does not."
+  previousSecretUntil: DateTime
+  "When it was made."
+  createdAt: DateTime!
+  "When it was last changed."
+  updatedAt: DateTime!
+  "Its log, newest first; kept for thirty days."
+  deliveries("Only those in this state." status: WebhookDeliveryStatus, "Only those of events of this kind." kind: String, "How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): WebhookDeliveryConnection!
+}
+
+"A replay that runs: what is still to be queued again."
+type WebhookReplay {
+  "Cursor of the last event that was queued again, or behind which it began."
+  after: String!
+  "Cursor of the last event of the range."
+  upTo: String!
+  "Kinds of events that are sent again; empty for all."
+  kinds: [String!]!
+  "When it was begun."
+  startedAt: DateTime!
+}
+
+"A page of webhooks."
+type WebhookConnection {
+  "The webhooks with their cursors."
+  edges: [WebhookEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A webhook in a page."
+type WebhookEdge {
+  "Its place in the list."
+  cursor: String!
+  "The webhook."
+  node: Webhook!
+}
+
+"One event for one webhook, and what became of it."
+type WebhookDelivery implements Node {
+  "The opaque id."
+  id: ID!
+  "The header webhook-id: of an event always the same, however often it is sent."
+  messageId: String!
+  "Kind of the event, or webhook_test."
+  kind: String!
+  "Cursor of the event, as subscriptions give it; null for a test."
+  eventCursor: String
+  "When the event happened."
+  occurredAt: DateTime!
+  "Whether it was sent again because somebody asked for it."
+  replay: Boolean!
+  "What became of it."
+  status: WebhookDeliveryStatus!
+  "When it was queued."
+  createdAt: DateTime!
+  "When it is tried again, after a failure."
+  nextAttemptAt: DateTime
+  "When it was delivered or given up."
+  endedAt: DateTime
+  "The attempts, the first one first."
+  attempts: [WebhookAttempt!]!
+}
+
+"One try of a delivery."
+type WebhookAttempt {
+  "Its number, from one."
+  number: Int!
+  "When it began."
+  at: DateTime!
+  "How long it took."
+  durationMilliseconds: Int!
+  "Status that the receiver answered with; null if it did not answer."
+  statusCode: Int
+  "What went wrong; null if nothing did."
+  error: String
+  "The first 1,024 bytes of what the receiver answered."
+  response: String
+}
+
+"A page of deliveries."
+type WebhookDeliveryConnection {
+  "The deliveries with their cursors."
+  edges: [WebhookDeliveryEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A delivery in a page."
+type WebhookDeliveryEdge {
+  "Its place in the list."
+  cursor: String!
+  "The delivery."
+  node: WebhookDelivery!
+}
+
+"A new webhook."
+input WebhookCreateInput {
+  "Address that deliveries are posted to: https, on the public internet, up to 2,000 characters."
+  url: String!
+  "What it is for, up to 500 characters."
+  description: String
+  "Kinds of events that are sent, such as movement_posted; none are all."
+  kinds: [String!]
+}
+
+"What changes in a webhook."
+input WebhookUpdateInput {
+  "The webhook's id."
+  id: ID!
+  "Address that deliveries are posted to, those that wait included."
+  url: String
+  "What it is for."
+  description: String
+  "Kinds of events that are sent from now on; an empty list for all."
+  kinds: [String!]
+}
+
+"Which webhook to stop."
+input WebhookPauseInput {
+  "The webhook's id."
+  id: ID!
+}
+
+"Which webhook goes on."
+input WebhookResumeInput {
+  "The webhook's id."
+  id: ID!
+  "Go on with what happens from now on if events of meanwhile are no longer kept; without it that is refused with EVENTS_GONE."
+  skip: Boolean
+}
+
+"Which webhook to end."
+input WebhookDeleteInput {
+  "The webhook's id."
+  id: ID!
+}
+
+"Which webhook gets a new secret."
+input WebhookSecretRotateInput {
+  "The webhook's id."
+  id: ID!
+  "For how many hours the secret of before signs beside the new one, 0 to 168."
+  overlapHours: Int = 24
+}
+
+"Which events to send again."
+input WebhookReplayInput {
+  "The webhook's id."
+  webhookId: ID!
+  "Send what follows this cursor; an empty text is the beginning of what is kept."
+  after: String
+  "Send what happened from this time on."
+  since: DateTime
+  "Send up to the event of this cursor; left out, up to what the webhook has come to."
+  upTo: String
+  "Only events of these kinds; none are those of the webhook."
+  kinds: [String!]
+}
+
+"Which webhook to test."
+input WebhookTestInput {
+  "The webhook's id."
+  id: ID!
+}
+
+"Which delivery to try again."
+input WebhookDeliveryRetryInput {
+  "The delivery's id."
+  id: ID!
+}
+
+"The changed webhook."
+type WebhookPayload {
+  "The webhook; null when refused."
+  webhook: Webhook
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"The webhook and its new secret."
+type WebhookSecretPayload {
+  "The webhook; null when refused."
+  webhook: Webhook
+  "What receivers verify signatures with, ` + "`" + `whsec_…` + "`" + `, shown this once."
+  secret: String
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"The ended webhook."
+type WebhookDeletePayload {
+  "The id it had; null when refused."
+  deletedId: ID
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"The queued delivery."
+type WebhookDeliveryPayload {
+  "The delivery; null when refused."
+  delivery: WebhookDelivery
   "Why it was refused; empty when done."
   userErrors: [UserError!]!
 }
@@ -4376,6 +12607,8 @@ func (ec *executionContext) childFields_Card(ctx context.Context, field graphql.
 		return ec.fieldContext_Card_held(ctx, field)
 	case "available":
 		return ec.fieldContext_Card_available(ctx, field)
+	case "pending":
+		return ec.fieldContext_Card_pending(ctx, field)
 	case "seq":
 		return ec.fieldContext_Card_seq(ctx, field)
 	case "cardType":
@@ -4390,10 +12623,30 @@ func (ec *executionContext) childFields_Card(ctx context.Context, field graphql.
 		return ec.fieldContext_Card_holderBirthdate(ctx, field)
 	case "movements":
 		return ec.fieldContext_Card_movements(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_Card_validFrom(ctx, field)
+	case "validTo":
+		return ec.fieldContext_Card_validTo(ctx, field)
+	case "statusReason":
+		return ec.fieldContext_Card_statusReason(ctx, field)
+	case "statusAt":
+		return ec.fieldContext_Card_statusAt(ctx, field)
+	case "replacedBy":
+		return ec.fieldContext_Card_replacedBy(ctx, field)
 	case "registeredAt":
 		return ec.fieldContext_Card_registeredAt(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Card_createdAt(ctx, field)
+	case "expiryPlan":
+		return ec.fieldContext_Card_expiryPlan(ctx, field)
+	case "notices":
+		return ec.fieldContext_Card_notices(ctx, field)
+	case "holds":
+		return ec.fieldContext_Card_holds(ctx, field)
+	case "lots":
+		return ec.fieldContext_Card_lots(ctx, field)
+	case "balanceAsOf":
+		return ec.fieldContext_Card_balanceAsOf(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Card", field.Name)
 }
@@ -4420,14 +12673,44 @@ func (ec *executionContext) childFields_CardEdge(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type CardEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_CardNumberNextPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_CardNumberNextPayload_number(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CardNumberNextPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CardNumberNextPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CardPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "card":
 		return ec.fieldContext_CardPayload_card(ctx, field)
+	case "cvv":
+		return ec.fieldContext_CardPayload_cvv(ctx, field)
+	case "replayed":
+		return ec.fieldContext_CardPayload_replayed(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_CardPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CardPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CardReplacePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "card":
+		return ec.fieldContext_CardReplacePayload_card(ctx, field)
+	case "replaced":
+		return ec.fieldContext_CardReplacePayload_replaced(ctx, field)
+	case "cvv":
+		return ec.fieldContext_CardReplacePayload_cvv(ctx, field)
+	case "replayed":
+		return ec.fieldContext_CardReplacePayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CardReplacePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CardReplacePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CardType(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4464,12 +12747,48 @@ func (ec *executionContext) childFields_CardType(ctx context.Context, field grap
 		return ec.fieldContext_CardType_customerUrl(ctx, field)
 	case "redeemUrl":
 		return ec.fieldContext_CardType_redeemUrl(ctx, field)
+	case "overdraft":
+		return ec.fieldContext_CardType_overdraft(ctx, field)
+	case "numberRanges":
+		return ec.fieldContext_CardType_numberRanges(ctx, field)
+	case "numberLength":
+		return ec.fieldContext_CardType_numberLength(ctx, field)
+	case "checkDigit":
+		return ec.fieldContext_CardType_checkDigit(ctx, field)
+	case "startingBalance":
+		return ec.fieldContext_CardType_startingBalance(ctx, field)
+	case "nominated":
+		return ec.fieldContext_CardType_nominated(ctx, field)
+	case "oneActiveCard":
+		return ec.fieldContext_CardType_oneActiveCard(ctx, field)
+	case "cvvRequired":
+		return ec.fieldContext_CardType_cvvRequired(ctx, field)
+	case "loadLimit":
+		return ec.fieldContext_CardType_loadLimit(ctx, field)
+	case "transactionLimit":
+		return ec.fieldContext_CardType_transactionLimit(ctx, field)
+	case "transferPolicy":
+		return ec.fieldContext_CardType_transferPolicy(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_CardType_validFrom(ctx, field)
+	case "validTo":
+		return ec.fieldContext_CardType_validTo(ctx, field)
+	case "validDays":
+		return ec.fieldContext_CardType_validDays(ctx, field)
+	case "forfeitOnExpiry":
+		return ec.fieldContext_CardType_forfeitOnExpiry(ctx, field)
+	case "returnShortfall":
+		return ec.fieldContext_CardType_returnShortfall(ctx, field)
+	case "returnedLotDays":
+		return ec.fieldContext_CardType_returnedLotDays(ctx, field)
 	case "cards":
 		return ec.fieldContext_CardType_cards(ctx, field)
 	case "archivedAt":
 		return ec.fieldContext_CardType_archivedAt(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_CardType_createdAt(ctx, field)
+	case "expiry":
+		return ec.fieldContext_CardType_expiry(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CardType", field.Name)
 }
@@ -4494,6 +12813,28 @@ func (ec *executionContext) childFields_CardTypeEdge(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type CardTypeEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_CardTypeExpiry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "policy":
+		return ec.fieldContext_CardTypeExpiry_policy(ctx, field)
+	case "date":
+		return ec.fieldContext_CardTypeExpiry_date(ctx, field)
+	case "count":
+		return ec.fieldContext_CardTypeExpiry_count(ctx, field)
+	case "unit":
+		return ec.fieldContext_CardTypeExpiry_unit(ctx, field)
+	case "pendingDays":
+		return ec.fieldContext_CardTypeExpiry_pendingDays(ctx, field)
+	case "noticeDays":
+		return ec.fieldContext_CardTypeExpiry_noticeDays(ctx, field)
+	case "tracksLots":
+		return ec.fieldContext_CardTypeExpiry_tracksLots(ctx, field)
+	case "applying":
+		return ec.fieldContext_CardTypeExpiry_applying(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CardTypeExpiry", field.Name)
+}
+
 func (ec *executionContext) childFields_CardTypePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "cardType":
@@ -4502,6 +12843,20 @@ func (ec *executionContext) childFields_CardTypePayload(ctx context.Context, fie
 		return ec.fieldContext_CardTypePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CardTypePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CardsIssuePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "firstCode":
+		return ec.fieldContext_CardsIssuePayload_firstCode(ctx, field)
+	case "lastCode":
+		return ec.fieldContext_CardsIssuePayload_lastCode(ctx, field)
+	case "count":
+		return ec.fieldContext_CardsIssuePayload_count(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CardsIssuePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CardsIssuePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Company(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4550,10 +12905,276 @@ func (ec *executionContext) childFields_ContactRegisterPayload(ctx context.Conte
 	return nil, fmt.Errorf("no field named %q was found under type ContactRegisterPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_Coupon(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Coupon_id(ctx, field)
+	case "code":
+		return ec.fieldContext_Coupon_code(ctx, field)
+	case "type":
+		return ec.fieldContext_Coupon_type(ctx, field)
+	case "status":
+		return ec.fieldContext_Coupon_status(ctx, field)
+	case "value":
+		return ec.fieldContext_Coupon_value(ctx, field)
+	case "maxUses":
+		return ec.fieldContext_Coupon_maxUses(ctx, field)
+	case "used":
+		return ec.fieldContext_Coupon_used(ctx, field)
+	case "usesLeft":
+		return ec.fieldContext_Coupon_usesLeft(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_Coupon_validFrom(ctx, field)
+	case "expiresOn":
+		return ec.fieldContext_Coupon_expiresOn(ctx, field)
+	case "customer":
+		return ec.fieldContext_Coupon_customer(ctx, field)
+	case "batch":
+		return ec.fieldContext_Coupon_batch(ctx, field)
+	case "history":
+		return ec.fieldContext_Coupon_history(ctx, field)
+	case "issuedAt":
+		return ec.fieldContext_Coupon_issuedAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Coupon_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Coupon", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponBatch(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_CouponBatch_id(ctx, field)
+	case "type":
+		return ec.fieldContext_CouponBatch_type(ctx, field)
+	case "name":
+		return ec.fieldContext_CouponBatch_name(ctx, field)
+	case "status":
+		return ec.fieldContext_CouponBatch_status(ctx, field)
+	case "codesTotal":
+		return ec.fieldContext_CouponBatch_codesTotal(ctx, field)
+	case "codesIssued":
+		return ec.fieldContext_CouponBatch_codesIssued(ctx, field)
+	case "collisions":
+		return ec.fieldContext_CouponBatch_collisions(ctx, field)
+	case "value":
+		return ec.fieldContext_CouponBatch_value(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_CouponBatch_validFrom(ctx, field)
+	case "expiresOn":
+		return ec.fieldContext_CouponBatch_expiresOn(ctx, field)
+	case "codesPath":
+		return ec.fieldContext_CouponBatch_codesPath(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_CouponBatch_createdAt(ctx, field)
+	case "startedAt":
+		return ec.fieldContext_CouponBatch_startedAt(ctx, field)
+	case "finishedAt":
+		return ec.fieldContext_CouponBatch_finishedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponBatch", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponBatchConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CouponBatchConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CouponBatchConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponBatchConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponBatchEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CouponBatchEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CouponBatchEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponBatchEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponBatchPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "couponBatch":
+		return ec.fieldContext_CouponBatchPayload_couponBatch(ctx, field)
+	case "replayed":
+		return ec.fieldContext_CouponBatchPayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CouponBatchPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponBatchPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CouponConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CouponConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CouponEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CouponEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponMovement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "seq":
+		return ec.fieldContext_CouponMovement_seq(ctx, field)
+	case "action":
+		return ec.fieldContext_CouponMovement_action(ctx, field)
+	case "uses":
+		return ec.fieldContext_CouponMovement_uses(ctx, field)
+	case "usedAfter":
+		return ec.fieldContext_CouponMovement_usedAfter(ctx, field)
+	case "statusAfter":
+		return ec.fieldContext_CouponMovement_statusAfter(ctx, field)
+	case "givesBack":
+		return ec.fieldContext_CouponMovement_givesBack(ctx, field)
+	case "reference":
+		return ec.fieldContext_CouponMovement_reference(ctx, field)
+	case "description":
+		return ec.fieldContext_CouponMovement_description(ctx, field)
+	case "source":
+		return ec.fieldContext_CouponMovement_source(ctx, field)
+	case "store":
+		return ec.fieldContext_CouponMovement_store(ctx, field)
+	case "postedAt":
+		return ec.fieldContext_CouponMovement_postedAt(ctx, field)
+	case "recordedAt":
+		return ec.fieldContext_CouponMovement_recordedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponMovement", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponMovementConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CouponMovementConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CouponMovementConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponMovementConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponMovementEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CouponMovementEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CouponMovementEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponMovementEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "coupon":
+		return ec.fieldContext_CouponPayload_coupon(ctx, field)
+	case "movement":
+		return ec.fieldContext_CouponPayload_movement(ctx, field)
+	case "replayed":
+		return ec.fieldContext_CouponPayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CouponPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponType(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_CouponType_id(ctx, field)
+	case "code":
+		return ec.fieldContext_CouponType_code(ctx, field)
+	case "name":
+		return ec.fieldContext_CouponType_name(ctx, field)
+	case "format":
+		return ec.fieldContext_CouponType_format(ctx, field)
+	case "validity":
+		return ec.fieldContext_CouponType_validity(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_CouponType_validFrom(ctx, field)
+	case "validUntil":
+		return ec.fieldContext_CouponType_validUntil(ctx, field)
+	case "validDays":
+		return ec.fieldContext_CouponType_validDays(ctx, field)
+	case "maxUses":
+		return ec.fieldContext_CouponType_maxUses(ctx, field)
+	case "nominated":
+		return ec.fieldContext_CouponType_nominated(ctx, field)
+	case "benefit":
+		return ec.fieldContext_CouponType_benefit(ctx, field)
+	case "amount":
+		return ec.fieldContext_CouponType_amount(ctx, field)
+	case "percentage":
+		return ec.fieldContext_CouponType_percentage(ctx, field)
+	case "description":
+		return ec.fieldContext_CouponType_description(ctx, field)
+	case "codePrefix":
+		return ec.fieldContext_CouponType_codePrefix(ctx, field)
+	case "codeLength":
+		return ec.fieldContext_CouponType_codeLength(ctx, field)
+	case "codeAlphabet":
+		return ec.fieldContext_CouponType_codeAlphabet(ctx, field)
+	case "archivedAt":
+		return ec.fieldContext_CouponType_archivedAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_CouponType_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_CouponType_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponType", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponTypeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CouponTypeConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CouponTypeConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponTypeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponTypeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CouponTypeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CouponTypeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponTypeEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CouponTypePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "couponType":
+		return ec.fieldContext_CouponTypePayload_couponType(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CouponTypePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CouponTypePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Customer(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
 		return ec.fieldContext_Customer_id(ctx, field)
+	case "code":
+		return ec.fieldContext_Customer_code(ctx, field)
+	case "isActive":
+		return ec.fieldContext_Customer_isActive(ctx, field)
 	case "firstName":
 		return ec.fieldContext_Customer_firstName(ctx, field)
 	case "lastName":
@@ -4572,12 +13193,76 @@ func (ec *executionContext) childFields_Customer(ctx context.Context, field grap
 		return ec.fieldContext_Customer_attributes(ctx, field)
 	case "cards":
 		return ec.fieldContext_Customer_cards(ctx, field)
+	case "segments":
+		return ec.fieldContext_Customer_segments(ctx, field)
+	case "mergedInto":
+		return ec.fieldContext_Customer_mergedInto(ctx, field)
+	case "erasedAt":
+		return ec.fieldContext_Customer_erasedAt(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Customer_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Customer_updatedAt(ctx, field)
+	case "coupons":
+		return ec.fieldContext_Customer_coupons(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Customer", field.Name)
+}
+
+func (ec *executionContext) childFields_CustomerAttribute(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_CustomerAttribute_id(ctx, field)
+	case "code":
+		return ec.fieldContext_CustomerAttribute_code(ctx, field)
+	case "name":
+		return ec.fieldContext_CustomerAttribute_name(ctx, field)
+	case "type":
+		return ec.fieldContext_CustomerAttribute_type(ctx, field)
+	case "required":
+		return ec.fieldContext_CustomerAttribute_required(ctx, field)
+	case "options":
+		return ec.fieldContext_CustomerAttribute_options(ctx, field)
+	case "ready":
+		return ec.fieldContext_CustomerAttribute_ready(ctx, field)
+	case "archivedAt":
+		return ec.fieldContext_CustomerAttribute_archivedAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_CustomerAttribute_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_CustomerAttribute_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerAttribute", field.Name)
+}
+
+func (ec *executionContext) childFields_CustomerAttributeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CustomerAttributeConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CustomerAttributeConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerAttributeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CustomerAttributeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CustomerAttributeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_CustomerAttributeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerAttributeEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_CustomerAttributePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "attribute":
+		return ec.fieldContext_CustomerAttributePayload_attribute(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CustomerAttributePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerAttributePayload", field.Name)
 }
 
 func (ec *executionContext) childFields_CustomerConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4602,6 +13287,30 @@ func (ec *executionContext) childFields_CustomerEdge(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type CustomerEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_CustomerErasePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "customer":
+		return ec.fieldContext_CustomerErasePayload_customer(ctx, field)
+	case "erased":
+		return ec.fieldContext_CustomerErasePayload_erased(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CustomerErasePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerErasePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CustomerMergePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "customer":
+		return ec.fieldContext_CustomerMergePayload_customer(ctx, field)
+	case "replayed":
+		return ec.fieldContext_CustomerMergePayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CustomerMergePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerMergePayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CustomerPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "customer":
@@ -4610,6 +13319,150 @@ func (ec *executionContext) childFields_CustomerPayload(ctx context.Context, fie
 		return ec.fieldContext_CustomerPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CustomerPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CustomerSegmentConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_CustomerSegmentConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_CustomerSegmentConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerSegmentConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_CustomerSegmentEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_CustomerSegmentEdge_cursor(ctx, field)
+	case "addedAt":
+		return ec.fieldContext_CustomerSegmentEdge_addedAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_CustomerSegmentEdge_updatedAt(ctx, field)
+	case "node":
+		return ec.fieldContext_CustomerSegmentEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerSegmentEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ExpiringPoints(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "on":
+		return ec.fieldContext_ExpiringPoints_on(ctx, field)
+	case "amount":
+		return ec.fieldContext_ExpiringPoints_amount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExpiringPoints", field.Name)
+}
+
+func (ec *executionContext) childFields_ExpiryLoss(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "on":
+		return ec.fieldContext_ExpiryLoss_on(ctx, field)
+	case "amount":
+		return ec.fieldContext_ExpiryLoss_amount(ctx, field)
+	case "cards":
+		return ec.fieldContext_ExpiryLoss_cards(ctx, field)
+	case "members":
+		return ec.fieldContext_ExpiryLoss_members(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExpiryLoss", field.Name)
+}
+
+func (ec *executionContext) childFields_ExpiryNotice(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "expiresOn":
+		return ec.fieldContext_ExpiryNotice_expiresOn(ctx, field)
+	case "days":
+		return ec.fieldContext_ExpiryNotice_days(ctx, field)
+	case "amount":
+		return ec.fieldContext_ExpiryNotice_amount(ctx, field)
+	case "toldAt":
+		return ec.fieldContext_ExpiryNotice_toldAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExpiryNotice", field.Name)
+}
+
+func (ec *executionContext) childFields_ExpiryPreview(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "total":
+		return ec.fieldContext_ExpiryPreview_total(ctx, field)
+	case "days":
+		return ec.fieldContext_ExpiryPreview_days(ctx, field)
+	case "months":
+		return ec.fieldContext_ExpiryPreview_months(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExpiryPreview", field.Name)
+}
+
+func (ec *executionContext) childFields_ExpiryPreviewPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "preview":
+		return ec.fieldContext_ExpiryPreviewPayload_preview(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ExpiryPreviewPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ExpiryPreviewPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Hold(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Hold_id(ctx, field)
+	case "status":
+		return ec.fieldContext_Hold_status(ctx, field)
+	case "amount":
+		return ec.fieldContext_Hold_amount(ctx, field)
+	case "captured":
+		return ec.fieldContext_Hold_captured(ctx, field)
+	case "card":
+		return ec.fieldContext_Hold_card(ctx, field)
+	case "movement":
+		return ec.fieldContext_Hold_movement(ctx, field)
+	case "endMovement":
+		return ec.fieldContext_Hold_endMovement(ctx, field)
+	case "expiresAt":
+		return ec.fieldContext_Hold_expiresAt(ctx, field)
+	case "endedAt":
+		return ec.fieldContext_Hold_endedAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Hold_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Hold", field.Name)
+}
+
+func (ec *executionContext) childFields_HoldConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_HoldConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_HoldConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HoldConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_HoldEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_HoldEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_HoldEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HoldEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_HoldPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "hold":
+		return ec.fieldContext_HoldPayload_hold(ctx, field)
+	case "movement":
+		return ec.fieldContext_HoldPayload_movement(ctx, field)
+	case "replayed":
+		return ec.fieldContext_HoldPayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_HoldPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HoldPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Import(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4716,6 +13569,104 @@ func (ec *executionContext) childFields_ImportPayload(ctx context.Context, field
 	return nil, fmt.Errorf("no field named %q was found under type ImportPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_InsightDaily(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "completeTo":
+		return ec.fieldContext_InsightDaily_completeTo(ctx, field)
+	case "timeZone":
+		return ec.fieldContext_InsightDaily_timeZone(ctx, field)
+	case "days":
+		return ec.fieldContext_InsightDaily_days(ctx, field)
+	case "total":
+		return ec.fieldContext_InsightDaily_total(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InsightDaily", field.Name)
+}
+
+func (ec *executionContext) childFields_InsightDay(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "day":
+		return ec.fieldContext_InsightDay_day(ctx, field)
+	case "figures":
+		return ec.fieldContext_InsightDay_figures(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InsightDay", field.Name)
+}
+
+func (ec *executionContext) childFields_InsightFigures(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "movements":
+		return ec.fieldContext_InsightFigures_movements(ctx, field)
+	case "issued":
+		return ec.fieldContext_InsightFigures_issued(ctx, field)
+	case "recharged":
+		return ec.fieldContext_InsightFigures_recharged(ctx, field)
+	case "redeemed":
+		return ec.fieldContext_InsightFigures_redeemed(ctx, field)
+	case "expired":
+		return ec.fieldContext_InsightFigures_expired(ctx, field)
+	case "writtenOff":
+		return ec.fieldContext_InsightFigures_writtenOff(ctx, field)
+	case "transferredIn":
+		return ec.fieldContext_InsightFigures_transferredIn(ctx, field)
+	case "transferredOut":
+		return ec.fieldContext_InsightFigures_transferredOut(ctx, field)
+	case "returnedUp":
+		return ec.fieldContext_InsightFigures_returnedUp(ctx, field)
+	case "returnedDown":
+		return ec.fieldContext_InsightFigures_returnedDown(ctx, field)
+	case "correctedUp":
+		return ec.fieldContext_InsightFigures_correctedUp(ctx, field)
+	case "correctedDown":
+		return ec.fieldContext_InsightFigures_correctedDown(ctx, field)
+	case "credits":
+		return ec.fieldContext_InsightFigures_credits(ctx, field)
+	case "debits":
+		return ec.fieldContext_InsightFigures_debits(ctx, field)
+	case "net":
+		return ec.fieldContext_InsightFigures_net(ctx, field)
+	case "spent":
+		return ec.fieldContext_InsightFigures_spent(ctx, field)
+	case "redemptionRate":
+		return ec.fieldContext_InsightFigures_redemptionRate(ctx, field)
+	case "breakageRate":
+		return ec.fieldContext_InsightFigures_breakageRate(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InsightFigures", field.Name)
+}
+
+func (ec *executionContext) childFields_InsightLiability(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "knownTo":
+		return ec.fieldContext_InsightLiability_knownTo(ctx, field)
+	case "cards":
+		return ec.fieldContext_InsightLiability_cards(ctx, field)
+	case "outstanding":
+		return ec.fieldContext_InsightLiability_outstanding(ctx, field)
+	case "held":
+		return ec.fieldContext_InsightLiability_held(ctx, field)
+	case "overdrawn":
+		return ec.fieldContext_InsightLiability_overdrawn(ctx, field)
+	case "neverExpires":
+		return ec.fieldContext_InsightLiability_neverExpires(ctx, field)
+	case "months":
+		return ec.fieldContext_InsightLiability_months(ctx, field)
+	case "pending":
+		return ec.fieldContext_InsightLiability_pending(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InsightLiability", field.Name)
+}
+
+func (ec *executionContext) childFields_InsightLiabilityMonth(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "month":
+		return ec.fieldContext_InsightLiabilityMonth_month(ctx, field)
+	case "amount":
+		return ec.fieldContext_InsightLiabilityMonth_amount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type InsightLiabilityMonth", field.Name)
+}
+
 func (ec *executionContext) childFields_Job(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -4786,6 +13737,170 @@ func (ec *executionContext) childFields_JobPayload(ctx context.Context, field gr
 	return nil, fmt.Errorf("no field named %q was found under type JobPayload", field.Name)
 }
 
+func (ec *executionContext) childFields_LedgerCheck(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_LedgerCheck_id(ctx, field)
+	case "status":
+		return ec.fieldContext_LedgerCheck_status(ctx, field)
+	case "clean":
+		return ec.fieldContext_LedgerCheck_clean(ctx, field)
+	case "note":
+		return ec.fieldContext_LedgerCheck_note(ctx, field)
+	case "requestedByKind":
+		return ec.fieldContext_LedgerCheck_requestedByKind(ctx, field)
+	case "requestedById":
+		return ec.fieldContext_LedgerCheck_requestedById(ctx, field)
+	case "stepsTotal":
+		return ec.fieldContext_LedgerCheck_stepsTotal(ctx, field)
+	case "stepsDone":
+		return ec.fieldContext_LedgerCheck_stepsDone(ctx, field)
+	case "rowsRead":
+		return ec.fieldContext_LedgerCheck_rowsRead(ctx, field)
+	case "findingsCount":
+		return ec.fieldContext_LedgerCheck_findingsCount(ctx, field)
+	case "findings":
+		return ec.fieldContext_LedgerCheck_findings(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_LedgerCheck_createdAt(ctx, field)
+	case "startedAt":
+		return ec.fieldContext_LedgerCheck_startedAt(ctx, field)
+	case "finishedAt":
+		return ec.fieldContext_LedgerCheck_finishedAt(ctx, field)
+	case "durationMilliseconds":
+		return ec.fieldContext_LedgerCheck_durationMilliseconds(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerCheck", field.Name)
+}
+
+func (ec *executionContext) childFields_LedgerCheckConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_LedgerCheckConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_LedgerCheckConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerCheckConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_LedgerCheckEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_LedgerCheckEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_LedgerCheckEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerCheckEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_LedgerCheckStartPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "ledgerCheck":
+		return ec.fieldContext_LedgerCheckStartPayload_ledgerCheck(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_LedgerCheckStartPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerCheckStartPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_LedgerFinding(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_LedgerFinding_number(ctx, field)
+	case "rule":
+		return ec.fieldContext_LedgerFinding_rule(ctx, field)
+	case "card":
+		return ec.fieldContext_LedgerFinding_card(ctx, field)
+	case "cardId":
+		return ec.fieldContext_LedgerFinding_cardId(ctx, field)
+	case "seq":
+		return ec.fieldContext_LedgerFinding_seq(ctx, field)
+	case "keyId":
+		return ec.fieldContext_LedgerFinding_keyId(ctx, field)
+	case "importId":
+		return ec.fieldContext_LedgerFinding_importId(ctx, field)
+	case "importLine":
+		return ec.fieldContext_LedgerFinding_importLine(ctx, field)
+	case "detail":
+		return ec.fieldContext_LedgerFinding_detail(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerFinding", field.Name)
+}
+
+func (ec *executionContext) childFields_LedgerFindingConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_LedgerFindingConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_LedgerFindingConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerFindingConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_LedgerFindingEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_LedgerFindingEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_LedgerFindingEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LedgerFindingEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_Lot(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "movement":
+		return ec.fieldContext_Lot_movement(ctx, field)
+	case "part":
+		return ec.fieldContext_Lot_part(ctx, field)
+	case "state":
+		return ec.fieldContext_Lot_state(ctx, field)
+	case "amount":
+		return ec.fieldContext_Lot_amount(ctx, field)
+	case "remaining":
+		return ec.fieldContext_Lot_remaining(ctx, field)
+	case "earnedOn":
+		return ec.fieldContext_Lot_earnedOn(ctx, field)
+	case "expiresOn":
+		return ec.fieldContext_Lot_expiresOn(ctx, field)
+	case "vestsOn":
+		return ec.fieldContext_Lot_vestsOn(ctx, field)
+	case "priority":
+		return ec.fieldContext_Lot_priority(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Lot", field.Name)
+}
+
+func (ec *executionContext) childFields_LotConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_LotConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_LotConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LotConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_LotEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_LotEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_LotEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LotEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_LotEntry(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "lot":
+		return ec.fieldContext_LotEntry_lot(ctx, field)
+	case "amount":
+		return ec.fieldContext_LotEntry_amount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type LotEntry", field.Name)
+}
+
 func (ec *executionContext) childFields_Movement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -4818,6 +13933,18 @@ func (ec *executionContext) childFields_Movement(ctx context.Context, field grap
 		return ec.fieldContext_Movement_postedAt(ctx, field)
 	case "recordedAt":
 		return ec.fieldContext_Movement_recordedAt(ctx, field)
+	case "held":
+		return ec.fieldContext_Movement_held(ctx, field)
+	case "related":
+		return ec.fieldContext_Movement_related(ctx, field)
+	case "lines":
+		return ec.fieldContext_Movement_lines(ctx, field)
+	case "reversals":
+		return ec.fieldContext_Movement_reversals(ctx, field)
+	case "reversedAmount":
+		return ec.fieldContext_Movement_reversedAmount(ctx, field)
+	case "lots":
+		return ec.fieldContext_Movement_lots(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Movement", field.Name)
 }
@@ -4850,6 +13977,18 @@ func (ec *executionContext) childFields_MovementEvent(ctx context.Context, field
 		return ec.fieldContext_MovementEvent_movement(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type MovementEvent", field.Name)
+}
+
+func (ec *executionContext) childFields_MovementLine(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_MovementLine_number(ctx, field)
+	case "amount":
+		return ec.fieldContext_MovementLine_amount(ctx, field)
+	case "code":
+		return ec.fieldContext_MovementLine_code(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MovementLine", field.Name)
 }
 
 func (ec *executionContext) childFields_MovementPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4910,6 +14049,18 @@ func (ec *executionContext) childFields_NotificationEdge(ctx context.Context, fi
 	return nil, fmt.Errorf("no field named %q was found under type NotificationEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_NumberRange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "prefixStart":
+		return ec.fieldContext_NumberRange_prefixStart(ctx, field)
+	case "prefixEnd":
+		return ec.fieldContext_NumberRange_prefixEnd(ctx, field)
+	case "suggested":
+		return ec.fieldContext_NumberRange_suggested(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NumberRange", field.Name)
+}
+
 func (ec *executionContext) childFields_OperatorCreatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "email":
@@ -4928,6 +14079,160 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_Product(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Product_id(ctx, field)
+	case "code":
+		return ec.fieldContext_Product_code(ctx, field)
+	case "name":
+		return ec.fieldContext_Product_name(ctx, field)
+	case "serialPrefix":
+		return ec.fieldContext_Product_serialPrefix(ctx, field)
+	case "score":
+		return ec.fieldContext_Product_score(ctx, field)
+	case "status":
+		return ec.fieldContext_Product_status(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Product_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Product_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Product", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCode(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ProductCode_id(ctx, field)
+	case "code":
+		return ec.fieldContext_ProductCode_code(ctx, field)
+	case "serial":
+		return ec.fieldContext_ProductCode_serial(ctx, field)
+	case "product":
+		return ec.fieldContext_ProductCode_product(ctx, field)
+	case "status":
+		return ec.fieldContext_ProductCode_status(ctx, field)
+	case "score":
+		return ec.fieldContext_ProductCode_score(ctx, field)
+	case "expiresOn":
+		return ec.fieldContext_ProductCode_expiresOn(ctx, field)
+	case "lotId":
+		return ec.fieldContext_ProductCode_lotId(ctx, field)
+	case "customer":
+		return ec.fieldContext_ProductCode_customer(ctx, field)
+	case "movement":
+		return ec.fieldContext_ProductCode_movement(ctx, field)
+	case "usedAt":
+		return ec.fieldContext_ProductCode_usedAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ProductCode_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCode", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCodeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ProductCodeConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ProductCodeConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCodeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCodeConsumePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "productCode":
+		return ec.fieldContext_ProductCodeConsumePayload_productCode(ctx, field)
+	case "movement":
+		return ec.fieldContext_ProductCodeConsumePayload_movement(ctx, field)
+	case "replayed":
+		return ec.fieldContext_ProductCodeConsumePayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ProductCodeConsumePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCodeConsumePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCodeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ProductCodeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ProductCodeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCodeEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCodePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "productCode":
+		return ec.fieldContext_ProductCodePayload_productCode(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ProductCodePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCodePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCodeRejection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "line":
+		return ec.fieldContext_ProductCodeRejection_line(ctx, field)
+	case "code":
+		return ec.fieldContext_ProductCodeRejection_code(ctx, field)
+	case "reason":
+		return ec.fieldContext_ProductCodeRejection_reason(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCodeRejection", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductCodesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "lotId":
+		return ec.fieldContext_ProductCodesPayload_lotId(ctx, field)
+	case "created":
+		return ec.fieldContext_ProductCodesPayload_created(ctx, field)
+	case "rejected":
+		return ec.fieldContext_ProductCodesPayload_rejected(ctx, field)
+	case "replayed":
+		return ec.fieldContext_ProductCodesPayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ProductCodesPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductCodesPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_ProductConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_ProductConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_ProductEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_ProductEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_ProductPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "product":
+		return ec.fieldContext_ProductPayload_product(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ProductPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ProductPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Queue(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -4962,6 +14267,360 @@ func (ec *executionContext) childFields_QueuePayload(ctx context.Context, field 
 		return ec.fieldContext_QueuePayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type QueuePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReportRebuildPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reportState":
+		return ec.fieldContext_ReportRebuildPayload_reportState(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ReportRebuildPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReportRebuildPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ReportState(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "completeTo":
+		return ec.fieldContext_ReportState_completeTo(ctx, field)
+	case "timeZone":
+		return ec.fieldContext_ReportState_timeZone(ctx, field)
+	case "rebuiltAt":
+		return ec.fieldContext_ReportState_rebuiltAt(ctx, field)
+	case "rebuilding":
+		return ec.fieldContext_ReportState_rebuilding(ctx, field)
+	case "rebuildCards":
+		return ec.fieldContext_ReportState_rebuildCards(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ReportState", field.Name)
+}
+
+func (ec *executionContext) childFields_Reward(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Reward_id(ctx, field)
+	case "code":
+		return ec.fieldContext_Reward_code(ctx, field)
+	case "name":
+		return ec.fieldContext_Reward_name(ctx, field)
+	case "description":
+		return ec.fieldContext_Reward_description(ctx, field)
+	case "cardType":
+		return ec.fieldContext_Reward_cardType(ctx, field)
+	case "price":
+		return ec.fieldContext_Reward_price(ctx, field)
+	case "status":
+		return ec.fieldContext_Reward_status(ctx, field)
+	case "validFrom":
+		return ec.fieldContext_Reward_validFrom(ctx, field)
+	case "validUntil":
+		return ec.fieldContext_Reward_validUntil(ctx, field)
+	case "stock":
+		return ec.fieldContext_Reward_stock(ctx, field)
+	case "storeStocks":
+		return ec.fieldContext_Reward_storeStocks(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Reward_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Reward_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Reward", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardAttempt(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_RewardAttempt_kind(ctx, field)
+	case "error":
+		return ec.fieldContext_RewardAttempt_error(ctx, field)
+	case "score":
+		return ec.fieldContext_RewardAttempt_score(ctx, field)
+	case "card":
+		return ec.fieldContext_RewardAttempt_card(ctx, field)
+	case "customer":
+		return ec.fieldContext_RewardAttempt_customer(ctx, field)
+	case "productCode":
+		return ec.fieldContext_RewardAttempt_productCode(ctx, field)
+	case "reward":
+		return ec.fieldContext_RewardAttempt_reward(ctx, field)
+	case "claim":
+		return ec.fieldContext_RewardAttempt_claim(ctx, field)
+	case "source":
+		return ec.fieldContext_RewardAttempt_source(ctx, field)
+	case "attemptedAt":
+		return ec.fieldContext_RewardAttempt_attemptedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardAttempt", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardAttemptConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_RewardAttemptConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RewardAttemptConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardAttemptConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardAttemptEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_RewardAttemptEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_RewardAttemptEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardAttemptEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardClaim(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_RewardClaim_id(ctx, field)
+	case "reward":
+		return ec.fieldContext_RewardClaim_reward(ctx, field)
+	case "price":
+		return ec.fieldContext_RewardClaim_price(ctx, field)
+	case "status":
+		return ec.fieldContext_RewardClaim_status(ctx, field)
+	case "card":
+		return ec.fieldContext_RewardClaim_card(ctx, field)
+	case "customer":
+		return ec.fieldContext_RewardClaim_customer(ctx, field)
+	case "movement":
+		return ec.fieldContext_RewardClaim_movement(ctx, field)
+	case "store":
+		return ec.fieldContext_RewardClaim_store(ctx, field)
+	case "reference":
+		return ec.fieldContext_RewardClaim_reference(ctx, field)
+	case "description":
+		return ec.fieldContext_RewardClaim_description(ctx, field)
+	case "source":
+		return ec.fieldContext_RewardClaim_source(ctx, field)
+	case "claimedAt":
+		return ec.fieldContext_RewardClaim_claimedAt(ctx, field)
+	case "endedAt":
+		return ec.fieldContext_RewardClaim_endedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardClaim", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardClaimConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_RewardClaimConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RewardClaimConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardClaimConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardClaimEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_RewardClaimEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_RewardClaimEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardClaimEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardClaimPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "claim":
+		return ec.fieldContext_RewardClaimPayload_claim(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RewardClaimPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardClaimPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_RewardConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RewardConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_RewardEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_RewardEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "reward":
+		return ec.fieldContext_RewardPayload_reward(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RewardPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardRedeemPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "claim":
+		return ec.fieldContext_RewardRedeemPayload_claim(ctx, field)
+	case "movement":
+		return ec.fieldContext_RewardRedeemPayload_movement(ctx, field)
+	case "replayed":
+		return ec.fieldContext_RewardRedeemPayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_RewardRedeemPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardRedeemPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardStoreStock(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "store":
+		return ec.fieldContext_RewardStoreStock_store(ctx, field)
+	case "left":
+		return ec.fieldContext_RewardStoreStock_left(ctx, field)
+	case "taken":
+		return ec.fieldContext_RewardStoreStock_taken(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardStoreStock", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardStoreStockConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_RewardStoreStockConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_RewardStoreStockConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardStoreStockConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardStoreStockEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_RewardStoreStockEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_RewardStoreStockEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardStoreStockEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_Segment(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Segment_id(ctx, field)
+	case "code":
+		return ec.fieldContext_Segment_code(ctx, field)
+	case "name":
+		return ec.fieldContext_Segment_name(ctx, field)
+	case "members":
+		return ec.fieldContext_Segment_members(ctx, field)
+	case "archivedAt":
+		return ec.fieldContext_Segment_archivedAt(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Segment_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Segment_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Segment", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_SegmentConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SegmentConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_SegmentConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_SegmentEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_SegmentEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentMemberConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_SegmentMemberConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_SegmentMemberConnection_pageInfo(ctx, field)
+	case "totalCount":
+		return ec.fieldContext_SegmentMemberConnection_totalCount(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentMemberConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentMemberEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_SegmentMemberEdge_cursor(ctx, field)
+	case "addedAt":
+		return ec.fieldContext_SegmentMemberEdge_addedAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_SegmentMemberEdge_updatedAt(ctx, field)
+	case "node":
+		return ec.fieldContext_SegmentMemberEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentMemberEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentMemberResult(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "customer":
+		return ec.fieldContext_SegmentMemberResult_customer(ctx, field)
+	case "outcome":
+		return ec.fieldContext_SegmentMemberResult_outcome(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentMemberResult", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentMembersClearPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "segment":
+		return ec.fieldContext_SegmentMembersClearPayload_segment(ctx, field)
+	case "cleared":
+		return ec.fieldContext_SegmentMembersClearPayload_cleared(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SegmentMembersClearPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentMembersClearPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentMembersPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "segment":
+		return ec.fieldContext_SegmentMembersPayload_segment(ctx, field)
+	case "results":
+		return ec.fieldContext_SegmentMembersPayload_results(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SegmentMembersPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentMembersPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_SegmentPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "segment":
+		return ec.fieldContext_SegmentPayload_segment(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_SegmentPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SegmentPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_SessionEndPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5102,6 +14761,20 @@ func (ec *executionContext) childFields_StorePayload(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type StorePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_TransferPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "transferOut":
+		return ec.fieldContext_TransferPayload_transferOut(ctx, field)
+	case "transferIn":
+		return ec.fieldContext_TransferPayload_transferIn(ctx, field)
+	case "replayed":
+		return ec.fieldContext_TransferPayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_TransferPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type TransferPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_UserError(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "code":
@@ -5136,6 +14809,184 @@ func (ec *executionContext) childFields_Viewer(ctx context.Context, field graphq
 		return ec.fieldContext_Viewer_company(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Viewer", field.Name)
+}
+
+func (ec *executionContext) childFields_Webhook(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_Webhook_id(ctx, field)
+	case "url":
+		return ec.fieldContext_Webhook_url(ctx, field)
+	case "description":
+		return ec.fieldContext_Webhook_description(ctx, field)
+	case "kinds":
+		return ec.fieldContext_Webhook_kinds(ctx, field)
+	case "status":
+		return ec.fieldContext_Webhook_status(ctx, field)
+	case "disabledReason":
+		return ec.fieldContext_Webhook_disabledReason(ctx, field)
+	case "cursor":
+		return ec.fieldContext_Webhook_cursor(ctx, field)
+	case "replay":
+		return ec.fieldContext_Webhook_replay(ctx, field)
+	case "failures":
+		return ec.fieldContext_Webhook_failures(ctx, field)
+	case "oldestPendingAt":
+		return ec.fieldContext_Webhook_oldestPendingAt(ctx, field)
+	case "lastSuccessAt":
+		return ec.fieldContext_Webhook_lastSuccessAt(ctx, field)
+	case "previousSecretUntil":
+		return ec.fieldContext_Webhook_previousSecretUntil(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Webhook_createdAt(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_Webhook_updatedAt(ctx, field)
+	case "deliveries":
+		return ec.fieldContext_Webhook_deliveries(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Webhook", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookAttempt(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "number":
+		return ec.fieldContext_WebhookAttempt_number(ctx, field)
+	case "at":
+		return ec.fieldContext_WebhookAttempt_at(ctx, field)
+	case "durationMilliseconds":
+		return ec.fieldContext_WebhookAttempt_durationMilliseconds(ctx, field)
+	case "statusCode":
+		return ec.fieldContext_WebhookAttempt_statusCode(ctx, field)
+	case "error":
+		return ec.fieldContext_WebhookAttempt_error(ctx, field)
+	case "response":
+		return ec.fieldContext_WebhookAttempt_response(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookAttempt", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_WebhookConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_WebhookConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookDeletePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "deletedId":
+		return ec.fieldContext_WebhookDeletePayload_deletedId(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_WebhookDeletePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookDeletePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookDelivery(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_WebhookDelivery_id(ctx, field)
+	case "messageId":
+		return ec.fieldContext_WebhookDelivery_messageId(ctx, field)
+	case "kind":
+		return ec.fieldContext_WebhookDelivery_kind(ctx, field)
+	case "eventCursor":
+		return ec.fieldContext_WebhookDelivery_eventCursor(ctx, field)
+	case "occurredAt":
+		return ec.fieldContext_WebhookDelivery_occurredAt(ctx, field)
+	case "replay":
+		return ec.fieldContext_WebhookDelivery_replay(ctx, field)
+	case "status":
+		return ec.fieldContext_WebhookDelivery_status(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_WebhookDelivery_createdAt(ctx, field)
+	case "nextAttemptAt":
+		return ec.fieldContext_WebhookDelivery_nextAttemptAt(ctx, field)
+	case "endedAt":
+		return ec.fieldContext_WebhookDelivery_endedAt(ctx, field)
+	case "attempts":
+		return ec.fieldContext_WebhookDelivery_attempts(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookDelivery", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookDeliveryConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_WebhookDeliveryConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_WebhookDeliveryConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookDeliveryConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookDeliveryEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_WebhookDeliveryEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_WebhookDeliveryEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookDeliveryEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookDeliveryPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "delivery":
+		return ec.fieldContext_WebhookDeliveryPayload_delivery(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_WebhookDeliveryPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookDeliveryPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_WebhookEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_WebhookEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "webhook":
+		return ec.fieldContext_WebhookPayload_webhook(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_WebhookPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookReplay(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "after":
+		return ec.fieldContext_WebhookReplay_after(ctx, field)
+	case "upTo":
+		return ec.fieldContext_WebhookReplay_upTo(ctx, field)
+	case "kinds":
+		return ec.fieldContext_WebhookReplay_kinds(ctx, field)
+	case "startedAt":
+		return ec.fieldContext_WebhookReplay_startedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookReplay", field.Name)
+}
+
+func (ec *executionContext) childFields_WebhookSecretPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "webhook":
+		return ec.fieldContext_WebhookSecretPayload_webhook(ctx, field)
+	case "secret":
+		return ec.fieldContext_WebhookSecretPayload_secret(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_WebhookSecretPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WebhookSecretPayload", field.Name)
 }
 
 func (ec *executionContext) childFields___Directive(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -14,6 +14,7 @@ import (
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
+	"sello/loyalty/webhook"
 )
 
 // Password is that of every operator and staff member that a fixture makes
@@ -43,6 +44,8 @@ type Names struct {
 	// Cards are of the programme, one a customer, Contacts of the wallet.
 	Cards    []*ledger.Card
 	Contacts []*ledger.Card
+	// Lot names the serial codes that FillRewards made.
+	Lot string
 	// Phones are the contacts' national numbers.
 	Phones []string
 }
@@ -137,7 +140,7 @@ func (c *Company) addCustomer(tb testing.TB, i int) {
 	n, ctx := &c.Names, tb.Context()
 	phone := fmt.Sprintf("5520%06d", i)
 	person, err := c.Resolver.Customers.Create(ctx, c.System, customer.Fields{
-		FirstName: fmt.Sprintf("María%d", i), LastName: "Núñez " + c.Code, Phone: phone,
+		Code: fmt.Sprintf("%s-customer-%d", c.Code, i), FirstName: fmt.Sprintf("María%d", i), LastName: "Núñez " + c.Code, Phone: phone,
 		Email: fmt.Sprintf("maria%d@%s.example", i, c.Code), Document: fmt.Sprintf("%s-%04d", c.Code, i),
 	})
 	if err != nil {
@@ -197,6 +200,35 @@ func (c *Company) Import(tb testing.TB, name string, rows ...string) *imports.Im
 		tb.Fatalf("graphtest: upload: %v", err)
 	}
 	return imp
+}
+
+// Webhook makes a webhook that leads nowhere, with a delivery that waits.
+func (c *Company) Webhook(tb testing.TB) (*webhook.Webhook, *webhook.Delivery) {
+	tb.Helper()
+	url, description := "http://127.0.0.1:1/"+c.Code, "Webhook of "+c.Code
+	w, _, err := c.Resolver.Webhooks.Create(tb.Context(), c.System, webhook.Input{URL: &url, Description: &description})
+	if err != nil {
+		tb.Fatalf("graphtest: create a webhook: %v", err)
+	}
+	d, err := c.Resolver.Webhooks.Test(tb.Context(), c.System, w.ID)
+	if err != nil {
+		tb.Fatalf("graphtest: test a webhook: %v", err)
+	}
+	return w, d
+}
+
+// Serve sends what a webhook has to be sent now, without the job that does it in
+// production. It comes to the company's last event, even where other tests'
+// transactions keep events from being settled for a while.
+func (c *Company) Serve(tb testing.TB, id uuid.UUID) {
+	tb.Helper()
+	for behind := 1; behind > 0; {
+		if _, err := c.Resolver.Webhooks.Deliver(tb.Context(), c.ID, id, webhook.Run{}); err != nil {
+			tb.Fatalf("graphtest: serve a webhook: %v", err)
+		}
+		behind = c.Count(tb, `SELECT count(*) FROM webhook WHERE id = $1 AND (replay_upto_id IS NOT NULL
+			OR cursor_id < (SELECT coalesce(max(id), 0) FROM event WHERE company_id = $2))`, id, c.ID)
+	}
 }
 
 // Apply takes an import to its end, without the job that does it in production.

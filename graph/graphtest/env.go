@@ -30,13 +30,18 @@ import (
 	"sello/graph"
 	"sello/jobs"
 	"sello/loyalty/auth"
+	"sello/loyalty/catalog"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/report"
+	"sello/loyalty/reward"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 	"sello/server"
 	"sello/server/gqlhttp"
 	"sello/server/ops"
@@ -116,10 +121,23 @@ func New(tb testing.TB, options ...Options) *Env {
 		DB: e.Store, Mailer: notify.Keeper{}, Now: e.Clock.Now,
 		Sources: map[string]notify.Source{imports.ResultMail: importing.WriteErrorFile},
 	}
+	books := ledger.New(e.Store, e.Clock.Now)
+	// Transactions of other tests on the same server may stay open for a while.
+	reporting := &report.Service{DB: e.Store, Ledger: books, Now: e.Clock.Now, SettleWait: time.Minute}
+	coupons := coupon.New(e.Store, e.Clock.Now)
 	log := slog.New(slog.DiscardHandler)
+	hooks, err := webhook.New(webhook.Config{
+		DB: e.Store, Now: e.Clock.Now, Secret: []byte("a secret of this test only"), AllowPrivate: true,
+	})
+	if err != nil {
+		tb.Fatalf("graphtest: %v", err)
+	}
+	people := customer.New(e.Store, e.Clock.Now)
+	people.Coupons = coupons
 	e.Jobs, err = jobs.New(jobs.Config{
-		Pool: e.Pool, Imports: importing, Notify: notifying, Work: true, Log: log, Fast: true,
-		Upkeep: &upkeep.Service{DB: e.Store, Auth: e.Auth, Imports: importing, Now: e.Clock.Now},
+		Pool: e.Pool, Imports: importing, Ledger: books, Coupons: coupons, Notify: notifying, Work: true, Log: log, Fast: true,
+		Upkeep:  &upkeep.Service{DB: e.Store, Auth: e.Auth, Imports: importing, Coupons: coupons, Now: e.Clock.Now, Webhooks: hooks},
+		Reports: reporting, Webhooks: hooks, Customers: people,
 	})
 	if err != nil {
 		tb.Fatalf("graphtest: %v", err)
@@ -129,12 +147,17 @@ func New(tb testing.TB, options ...Options) *Env {
 		Companies: &company.Service{
 			DB: e.Store, Now: e.Clock.Now, Hash: hasher.Hash, FingerprintKey: []byte("a secret of this test only"),
 		},
-		Customers: customer.New(e.Store, e.Clock.Now),
-		Ledger:    ledger.New(e.Store, e.Clock.Now),
+		Customers: people,
+		Ledger:    books,
 		Imports:   importing,
+		Coupons:   coupons,
+		Catalog:   catalog.New(e.Store, books, e.Clock.Now),
+		Rewards:   reward.New(e.Store, books, e.Clock.Now),
 		Notify:    notifying,
-		Queue:     &queue.Service{DB: e.Store, River: e.Jobs, Now: e.Clock.Now},
+		Queue:     &queue.Service{DB: e.Store, River: e.Jobs, Now: e.Clock.Now, Asked: jobs.Asked()},
+		Reports:   reporting,
 		Feed:      db.NewFeed(e.Store, o.Feed),
+		Webhooks:  hooks,
 	}
 	e.follow(tb)
 	e.serve(tb, o, log)
@@ -152,6 +175,7 @@ func pool(tb testing.TB, tracer pgx.QueryTracer) *pgxpool.Pool {
 		tb.Fatalf("graphtest: %v", err)
 	}
 	config.MaxConns, config.ConnConfig.Tracer = 8, tracer
+	config.AfterConnect = db.RegisterTypes
 	p, err := pgxpool.NewWithConfig(tb.Context(), config)
 	if err != nil {
 		tb.Fatalf("graphtest: %v", err)
@@ -178,7 +202,7 @@ func (e *Env) serve(tb testing.TB, o Options, log *slog.Logger) {
 	config := server.Config{
 		BaseURL: "https://sello.test", Schema: graph.NewSchema(e.Resolver), Auth: e.Auth, River: e.Jobs,
 		Metrics: ops.NewMetrics(), Health: ops.NewHealth(), Rates: server.Rates{Principal: -1, Address: -1, Failures: -1},
-		GraphQL: o.Limits, Log: log, Now: e.Clock.Now,
+		GraphQL: o.Limits, Customers: e.Resolver, Log: log, Now: e.Clock.Now, BatchCodes: e.Resolver.CouponBatchCodes,
 	}
 	if o.Server != nil {
 		o.Server(&config)

@@ -6,12 +6,17 @@ import (
 	"encoding/json"
 	"sello/loyalty"
 	"sello/loyalty/auth"
+	"sello/loyalty/catalog"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/report"
+	"sello/loyalty/reward"
+	"sello/loyalty/webhook"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -80,13 +85,53 @@ type APIKeyRevokePayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// How a card begins its life.
+type CardActivateInput struct {
+	// The card's code.
+	Code string `json:"code"`
+	// Why, for the books: up to 255 characters.
+	Reason *string `json:"reason,omitempty"`
+	// Whose card it becomes; left out, it stays whose it is.
+	CustomerID *string `json:"customerId,omitempty"`
+	// Its first day; left out, its own, else the card type says.
+	ValidFrom *time.Time `json:"validFrom,omitempty"`
+	// Its last day; left out, its own, else the card type says.
+	ValidTo *time.Time `json:"validTo,omitempty"`
+	// What it is charged with, 0 or more; left out, the card type's starting balance.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
+	// Makes the request repeatable. Up to 400 characters. Needed with an amount.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// Who gets a card.
+type CardAssignInput struct {
+	// The card's code.
+	Code string `json:"code"`
+	// Why, for the books: up to 255 characters.
+	Reason *string `json:"reason,omitempty"`
+	// The customer.
+	CustomerID string `json:"customerId"`
+}
+
+// Which card ends.
+type CardCancelInput struct {
+	// The card's code.
+	Code string `json:"code"`
+	// Why, for the books: up to 255 characters.
+	Reason *string `json:"reason,omitempty"`
+	// true releases its holds and writes off what is left, in one movement; false refuses a card with something on it.
+	WriteOff *bool `json:"writeOff,omitempty"`
+	// Makes the request repeatable. Up to 400 characters. Needed with writeOff.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
 // A page of cards.
 type CardConnection struct {
 	// The cards with their cursors.
 	Edges []*CardEdge `json:"edges"`
 	// Where the page ends.
 	PageInfo *PageInfo `json:"pageInfo"`
-	// How many cards the company has; only in the list of all cards. Counted only when asked for.
+	// How many cards the list has, over all its pages; only in the company's list. Counted only when asked for.
 	TotalCount *int `json:"totalCount,omitempty"`
 }
 
@@ -94,10 +139,36 @@ type CardConnection struct {
 type CardCreateInput struct {
 	// Code of the card type.
 	CardTypeCode string `json:"cardTypeCode"`
-	// The card's code, unique in the company: 4 to 64 letters, digits, - and _. Left out, the next number is taken.
+	// The card's code, unique in the company: 4 to 64 letters, digits, - and _, or a number as the card type's ranges say. Left out, the next number is taken.
 	Code *string `json:"code,omitempty"`
 	// Whose card it is.
 	CustomerID *string `json:"customerId,omitempty"`
+	// Its first day; left out, the card type says.
+	ValidFrom *time.Time `json:"validFrom,omitempty"`
+	// Its last day; left out, the card type says.
+	ValidTo *time.Time `json:"validTo,omitempty"`
+	// What it is charged with, 0 or more; left out, the card type's starting balance.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
+	// Why, for the books.
+	Reason *string `json:"reason,omitempty"`
+	// Makes the request repeatable: the same key and input again answer with the same card. Up to 400 characters. Needed with an amount.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// Which card gets a new CVV.
+type CardCvvResetInput struct {
+	// The card's code.
+	Code string `json:"code"`
+	// Why, for the books: up to 255 characters.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// Which card is set aside.
+type CardDisableInput struct {
+	// The card's code.
+	Code string `json:"code"`
+	// Why, for the books: up to 255 characters.
+	Reason *string `json:"reason,omitempty"`
 }
 
 // A card in a page.
@@ -108,10 +179,62 @@ type CardEdge struct {
 	Node *ledger.Card `json:"node"`
 }
 
+// Which card is put back to use.
+type CardEnableInput struct {
+	// The card's code.
+	Code string `json:"code"`
+	// Why, for the books: up to 255 characters.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// Where a number comes from.
+type CardNumberNextInput struct {
+	// Code of the card type.
+	CardTypeCode string `json:"cardTypeCode"`
+}
+
+// The number that was taken.
+type CardNumberNextPayload struct {
+	// The number; null when refused.
+	Number *string `json:"number,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // The card after the change.
 type CardPayload struct {
 	// The card; null when refused.
 	Card *ledger.Card `json:"card,omitempty"`
+	// The card's CVV, where one was made: it is told this once and not kept in clear.
+	Cvv *string `json:"cvv,omitempty"`
+	// Whether the key was used before: the card is shown as it is now, without its CVV.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which card takes another's place.
+type CardReplaceInput struct {
+	// The card's code.
+	Code string `json:"code"`
+	// Why, for the books: up to 255 characters.
+	Reason *string `json:"reason,omitempty"`
+	// A card of the same type on stock, or the code of one that is opened for it; left out, one with the next number is opened.
+	NewCode *string `json:"newCode,omitempty"`
+	// Makes the request repeatable. Up to 400 characters.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+}
+
+// The two cards after one took the other's place.
+type CardReplacePayload struct {
+	// The new card; null when refused.
+	Card *ledger.Card `json:"card,omitempty"`
+	// The old one, cancelled.
+	Replaced *ledger.Card `json:"replaced,omitempty"`
+	// The new card's CVV, where one was made: it is told this once and not kept in clear.
+	Cvv *string `json:"cvv,omitempty"`
+	// Whether the key was used before: the cards are shown as they are now, without a CVV.
+	Replayed bool `json:"replayed"`
 	// Why it was refused; empty when done.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -166,6 +289,38 @@ type CardTypeCreateInput struct {
 	CustomerURL *string `json:"customerUrl,omitempty"`
 	// Page where staff redeem.
 	RedeemURL *string `json:"redeemUrl,omitempty"`
+	// Where the numbers of its cards come from, up to 50 ranges, one of them suggested; with numberLength. Left out: the company's own sequence.
+	NumberRanges []*NumberRangeInput `json:"numberRanges,omitempty"`
+	// All digits of a number, 4 to 32.
+	NumberLength *int `json:"numberLength,omitempty"`
+	// How the last digit of a number is reckoned.
+	CheckDigit *ledger.CheckDigit `json:"checkDigit,omitempty"`
+	// What an activated card begins with, 0 or more.
+	StartingBalance *decimal.Decimal `json:"startingBalance,omitempty"`
+	// Whether an enabled card has to have a customer.
+	Nominated *bool `json:"nominated,omitempty"`
+	// Whether a customer may have one enabled card of it at most.
+	OneActiveCard *bool `json:"oneActiveCard,omitempty"`
+	// Whether who takes from a card has to say its CVV: three digits, made when the card is activated.
+	CvvRequired *bool `json:"cvvRequired,omitempty"`
+	// Most that one recharge moves, above zero.
+	LoadLimit *decimal.Decimal `json:"loadLimit,omitempty"`
+	// Most that one accrual, redemption or transfer moves, above zero.
+	TransactionLimit *decimal.Decimal `json:"transactionLimit,omitempty"`
+	// What its cards may pass on.
+	TransferPolicy *ledger.TransferPolicy `json:"transferPolicy,omitempty"`
+	// First day of new cards.
+	ValidFrom *time.Time `json:"validFrom,omitempty"`
+	// Last day of new cards.
+	ValidTo *time.Time `json:"validTo,omitempty"`
+	// New cards are valid for so many days, the first of them included; not with validFrom and validTo.
+	ValidDays *int `json:"validDays,omitempty"`
+	// Whether what is left on a card is written off when its validity ends.
+	ForfeitOnExpiry *bool `json:"forfeitOnExpiry,omitempty"`
+	// What happens to a return that takes back more than is available.
+	ReturnShortfall *ledger.Shortfall `json:"returnShortfall,omitempty"`
+	// Points that a return gives back after their end live on for so many days, 0 to 3,660.
+	ReturnedLotDays *int `json:"returnedLotDays,omitempty"`
 }
 
 // A card type in a page.
@@ -176,6 +331,26 @@ type CardTypeEdge struct {
 	Node *ledger.CardType `json:"node"`
 }
 
+// A card type's new expiry policy: all of it, what is left out has its default.
+type CardTypeExpirySetInput struct {
+	// Which card type.
+	CardTypeCode string `json:"cardTypeCode"`
+	// The rule.
+	Policy ledger.ExpiryPolicy `json:"policy"`
+	// The date of FIXED_DATE.
+	Date *time.Time `json:"date,omitempty"`
+	// How many units: 1 to 3660 for AFTER and INACTIVITY, 0 to 3660 for PERIOD_END (0 is the period of the earning).
+	Count int `json:"count"`
+	// What count counts: DAY or MONTH for AFTER and INACTIVITY, MONTH, QUARTER, YEAR or ANNIVERSARY for PERIOD_END.
+	Unit *ledger.ExpiryUnit `json:"unit,omitempty"`
+	// For how many days accruals wait until they can be used, 1 to 3660; null: not at all.
+	PendingDays *int `json:"pendingDays,omitempty"`
+	// How many days before points end customers are told: up to ten distances of 1 to 3660.
+	NoticeDays []int `json:"noticeDays"`
+	// Which points it is for.
+	ApplyTo ledger.ExpiryScope `json:"applyTo"`
+}
+
 // The card type after the change.
 type CardTypePayload struct {
 	// The card type; null when refused.
@@ -184,16 +359,16 @@ type CardTypePayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
-// What to change of a card type; what is left out stays.
+// What to change of a card type; what is left out stays, and null takes away what may be missing. Rules are for what happens from now on: cards that are enabled stay so.
 type CardTypeUpdateInput struct {
 	// Which card type.
 	Code string `json:"code"`
 	// New name.
 	Name *string `json:"name,omitempty"`
 	// New accrual percentage; takes the ratio's place.
-	AccrualPercentage *decimal.Decimal `json:"accrualPercentage,omitempty"`
+	AccrualPercentage graphql.Omittable[*decimal.Decimal] `json:"accrualPercentage,omitempty"`
 	// New accrual ratio; takes the percentage's place.
-	AccrualRatio *AccrualRatioInput `json:"accrualRatio,omitempty"`
+	AccrualRatio graphql.Omittable[*AccrualRatioInput] `json:"accrualRatio,omitempty"`
 	// Whether its cards can be recharged.
 	Rechargeable *bool `json:"rechargeable,omitempty"`
 	// Whether sales have to name their ticket.
@@ -212,6 +387,70 @@ type CardTypeUpdateInput struct {
 	RedeemURL *string `json:"redeemUrl,omitempty"`
 	// true archives, false reopens.
 	Archived *bool `json:"archived,omitempty"`
+	// How far below zero its new cards may go: 0 or more.
+	Overdraft *decimal.Decimal `json:"overdraft,omitempty"`
+	// With overdraft: the cards there are get it, too. A card that is below it then stays so, and the next credits pay it up.
+	OverdraftOfAll *bool `json:"overdraftOfAll,omitempty"`
+	// Where the numbers of its cards come from, in place of the old ones; an empty list goes back to the company's own sequence.
+	NumberRanges []*NumberRangeInput `json:"numberRanges,omitempty"`
+	// All digits of a number, 4 to 32.
+	NumberLength graphql.Omittable[*int] `json:"numberLength,omitempty"`
+	// How the last digit of a number is reckoned.
+	CheckDigit *ledger.CheckDigit `json:"checkDigit,omitempty"`
+	// What an activated card begins with, 0 or more.
+	StartingBalance *decimal.Decimal `json:"startingBalance,omitempty"`
+	// Whether an enabled card has to have a customer.
+	Nominated *bool `json:"nominated,omitempty"`
+	// Whether a customer may have one enabled card of it at most.
+	OneActiveCard *bool `json:"oneActiveCard,omitempty"`
+	// Whether who takes from a card has to say its CVV: three digits, made when the card is activated.
+	CvvRequired *bool `json:"cvvRequired,omitempty"`
+	// Most that one recharge moves, above zero.
+	LoadLimit graphql.Omittable[*decimal.Decimal] `json:"loadLimit,omitempty"`
+	// Most that one accrual, redemption or transfer moves, above zero.
+	TransactionLimit graphql.Omittable[*decimal.Decimal] `json:"transactionLimit,omitempty"`
+	// What its cards may pass on.
+	TransferPolicy *ledger.TransferPolicy `json:"transferPolicy,omitempty"`
+	// First day of new cards.
+	ValidFrom graphql.Omittable[*time.Time] `json:"validFrom,omitempty"`
+	// Last day of new cards.
+	ValidTo graphql.Omittable[*time.Time] `json:"validTo,omitempty"`
+	// New cards are valid for so many days, the first of them included; not with validFrom and validTo.
+	ValidDays graphql.Omittable[*int] `json:"validDays,omitempty"`
+	// Whether what is left on a card is written off when its validity ends.
+	ForfeitOnExpiry *bool `json:"forfeitOnExpiry,omitempty"`
+	// What happens to a return that takes back more than is available.
+	ReturnShortfall *ledger.Shortfall `json:"returnShortfall,omitempty"`
+	// Points that a return gives back after their end live on for so many days, 0 to 3,660.
+	ReturnedLotDays *int `json:"returnedLotDays,omitempty"`
+}
+
+// Which card is nobody's again.
+type CardUnassignInput struct {
+	// The card's code.
+	Code string `json:"code"`
+	// Why, for the books: up to 255 characters.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// Cards for the stock.
+type CardsIssueInput struct {
+	// Code of the card type.
+	CardTypeCode string `json:"cardTypeCode"`
+	// How many, 1 to 5,000.
+	Count int `json:"count"`
+}
+
+// What was put on stock.
+type CardsIssuePayload struct {
+	// The first of the numbers; null when refused.
+	FirstCode *string `json:"firstCode,omitempty"`
+	// The last of the numbers. Numbers between them that cards had already were left out.
+	LastCode *string `json:"lastCode,omitempty"`
+	// How many cards; 0 when refused.
+	Count int `json:"count"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // What to change of the company; what is left out stays.
@@ -258,6 +497,328 @@ type ContactRegisterPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// Which batch to stop.
+type CouponBatchCancelInput struct {
+	// The batch's id.
+	ID string `json:"id"`
+}
+
+// A page of batches.
+type CouponBatchConnection struct {
+	// The batches with their cursors.
+	Edges []*CouponBatchEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A batch to make.
+type CouponBatchCreateInput struct {
+	// Code of its coupons' type, which is not nominated.
+	TypeCode string `json:"typeCode"`
+	// How many coupons, 1 to 10,000,000.
+	Codes int `json:"codes"`
+	// Name for people, up to 100 characters.
+	Name *string `json:"name,omitempty"`
+	// Value of each coupon instead of the type's.
+	Value *decimal.Decimal `json:"value,omitempty"`
+	// Names this batch: the same key again answers the first one, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// A batch in a page.
+type CouponBatchEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The batch.
+	Node *coupon.Batch `json:"node"`
+}
+
+// The batch after the change.
+type CouponBatchPayload struct {
+	// The batch; null when refused.
+	CouponBatch *coupon.Batch `json:"couponBatch,omitempty"`
+	// Whether this repeats an earlier answer.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which batch to let go on.
+type CouponBatchResumeInput struct {
+	// The batch's id.
+	ID string `json:"id"`
+}
+
+// A page of coupons.
+type CouponConnection struct {
+	// The coupons with their cursors.
+	Edges []*CouponEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A coupon in a page.
+type CouponEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The coupon.
+	Node *coupon.Coupon `json:"node"`
+}
+
+// Uses of a coupon to give back.
+type CouponGiveBackInput struct {
+	// The coupon's code.
+	Code string `json:"code"`
+	// The reference under which it was used.
+	Reference string `json:"reference"`
+	// Text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+}
+
+// A coupon to issue.
+type CouponIssueInput struct {
+	// Code of its type.
+	TypeCode string `json:"typeCode"`
+	// Exactly this code; left out, one is made by the type's rule.
+	Code *string `json:"code,omitempty"`
+	// Whose it is; required where the type is nominated.
+	CustomerID *string `json:"customerId,omitempty"`
+	// Its value instead of the type's.
+	Value *decimal.Decimal `json:"value,omitempty"`
+	// Ticket or another reference, up to 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// Text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Names this issue: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// A page of a coupon's history.
+type CouponMovementConnection struct {
+	// The movements with their cursors.
+	Edges []*CouponMovementEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A line of a coupon's history in a page.
+type CouponMovementEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The movement.
+	Node *coupon.Movement `json:"node"`
+}
+
+// The coupon after the change.
+type CouponPayload struct {
+	// The coupon as it is now; null when refused.
+	Coupon *coupon.Coupon `json:"coupon,omitempty"`
+	// The new line of its history; null when refused.
+	Movement *coupon.Movement `json:"movement,omitempty"`
+	// Whether this repeats an earlier answer.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A coupon to use.
+type CouponRedeemInput struct {
+	// The coupon's code.
+	Code string `json:"code"`
+	// Who uses it; required where the coupon is nominated, and has to be its owner.
+	CustomerID *string `json:"customerId,omitempty"`
+	// Where it happens.
+	StoreCode *string `json:"storeCode,omitempty"`
+	// Ticket or another reference, up to 100 characters: the use is given back by it.
+	Reference *string `json:"reference,omitempty"`
+	// Text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Business time; left out, now.
+	PostedAt *time.Time `json:"postedAt,omitempty"`
+	// Names this use: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// A page of coupon types.
+type CouponTypeConnection struct {
+	// The types with their cursors.
+	Edges []*CouponTypeEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A new coupon type.
+type CouponTypeCreateInput struct {
+	// Code: 1 to 40 letters, digits, - or _.
+	Code string `json:"code"`
+	// Name, 1 to 100 characters.
+	Name string `json:"name"`
+	// How its coupons reach customers.
+	Format coupon.Format `json:"format"`
+	// How the days of its coupons are found.
+	Validity *coupon.Validity `json:"validity,omitempty"`
+	// First day, for RANGE; left out, it is open.
+	ValidFrom *time.Time `json:"validFrom,omitempty"`
+	// Last day, still valid, for RANGE; left out, it is open.
+	ValidUntil *time.Time `json:"validUntil,omitempty"`
+	// Days after the day of issue, for DAYS: 0 to 36,525.
+	ValidDays *int `json:"validDays,omitempty"`
+	// How often one coupon can be used.
+	MaxUses *int `json:"maxUses,omitempty"`
+	// Whether its coupons are issued to a customer and used by that one only.
+	Nominated *bool `json:"nominated,omitempty"`
+	// What its coupons are worth.
+	Benefit coupon.Benefit `json:"benefit"`
+	// Value of its coupons, for AMOUNT; left out, each coupon may have its own.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
+	// Share of what is bought, above 0 up to 100, for PERCENTAGE.
+	Percentage *decimal.Decimal `json:"percentage,omitempty"`
+	// Text for people, up to 500 characters; required for TEXT.
+	Description *string `json:"description,omitempty"`
+	// What generated codes begin with, up to 16 letters, digits, - or _.
+	CodePrefix *string `json:"codePrefix,omitempty"`
+	// How many drawn characters follow: with the alphabet at least 2^40 codes.
+	CodeLength *int `json:"codeLength,omitempty"`
+	// The characters to draw from, letters and digits, each once.
+	CodeAlphabet *string `json:"codeAlphabet,omitempty"`
+}
+
+// A coupon type in a page.
+type CouponTypeEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The type.
+	Node *coupon.Type `json:"node"`
+}
+
+// The coupon type after the change.
+type CouponTypePayload struct {
+	// The type; null when refused.
+	CouponType *coupon.Type `json:"couponType,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What to change of a coupon type; what is left out stays.
+type CouponTypeUpdateInput struct {
+	// Code of the type.
+	Code string `json:"code"`
+	// Name.
+	Name *string `json:"name,omitempty"`
+	// How its coupons reach customers.
+	Format *coupon.Format `json:"format,omitempty"`
+	// How the days of its coupons are found; the days given with it replace all three.
+	Validity *coupon.Validity `json:"validity,omitempty"`
+	// First day, for RANGE, with validity.
+	ValidFrom *time.Time `json:"validFrom,omitempty"`
+	// Last day, for RANGE, with validity.
+	ValidUntil *time.Time `json:"validUntil,omitempty"`
+	// Days after the day of issue, for DAYS, with validity.
+	ValidDays *int `json:"validDays,omitempty"`
+	// How often one coupon can be used.
+	MaxUses *int `json:"maxUses,omitempty"`
+	// Whether its coupons are somebody's.
+	Nominated *bool `json:"nominated,omitempty"`
+	// What its coupons are worth; amount and percentage given with it replace both.
+	Benefit *coupon.Benefit `json:"benefit,omitempty"`
+	// Value of its coupons, with benefit.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
+	// Share of what is bought, with benefit.
+	Percentage *decimal.Decimal `json:"percentage,omitempty"`
+	// Text for people.
+	Description *string `json:"description,omitempty"`
+	// What generated codes begin with.
+	CodePrefix *string `json:"codePrefix,omitempty"`
+	// How many drawn characters follow.
+	CodeLength *int `json:"codeLength,omitempty"`
+	// The characters to draw from.
+	CodeAlphabet *string `json:"codeAlphabet,omitempty"`
+	// Whether it is archived.
+	Archived *bool `json:"archived,omitempty"`
+}
+
+// A coupon to take back.
+type CouponVoidInput struct {
+	// The coupon's code.
+	Code string `json:"code"`
+	// Ticket or another reference, up to 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// Text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+}
+
+// Which attribute to take out of use.
+type CustomerAttributeArchiveInput struct {
+	// Which attribute.
+	Code string `json:"code"`
+	// False brings it back into use.
+	Archived bool `json:"archived"`
+}
+
+// A page of attributes.
+type CustomerAttributeConnection struct {
+	// The attributes with their cursors.
+	Edges []*CustomerAttributeEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A new attribute.
+type CustomerAttributeCreateInput struct {
+	// Its name in a customer's attributes: a letter, then up to 59 letters, digits, _, . and -.
+	Code string `json:"code"`
+	// Its name for people, 1 to 100 characters.
+	Name string `json:"name"`
+	// What its values are like; it stays so.
+	Type customer.AttributeType `json:"type"`
+	// Whether who registers a customer has to give it.
+	Required bool `json:"required"`
+	// What a choice is among, up to 200 texts of up to 100 characters; of other types none.
+	Options []string `json:"options,omitempty"`
+}
+
+// An attribute in a page.
+type CustomerAttributeEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The attribute.
+	Node *customer.Attribute `json:"node"`
+}
+
+// Customers who have a value.
+type CustomerAttributeFilter struct {
+	// The attribute's code.
+	Code string `json:"code"`
+	// The value as people write it: `true`, `12`, `10.5`, `2026-11-21`, a text, an option.
+	Value string `json:"value"`
+}
+
+// The attribute after the change.
+type CustomerAttributePayload struct {
+	// The attribute; null when refused.
+	Attribute *customer.Attribute `json:"attribute,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What to change of an attribute; what is left out stays.
+type CustomerAttributeUpdateInput struct {
+	// Which attribute.
+	Code string `json:"code"`
+	// Its name for people.
+	Name *string `json:"name,omitempty"`
+	// Whether who registers a customer has to give it.
+	Required *bool `json:"required,omitempty"`
+	// What a choice is among. Customers keep a value that is no option any more.
+	Options []string `json:"options,omitempty"`
+}
+
 // A page of customers.
 type CustomerConnection struct {
 	// The customers with their cursors.
@@ -270,6 +831,10 @@ type CustomerConnection struct {
 
 // A new customer.
 type CustomerCreateInput struct {
+	// The name that the company's other systems have for the customer, up to 100 characters.
+	Code *string `json:"code,omitempty"`
+	// Whether the customer takes part.
+	IsActive bool `json:"isActive"`
 	// First names, 1 to 200 characters.
 	FirstName string `json:"firstName"`
 	// Last names, up to 120 characters.
@@ -283,6 +848,7 @@ type CustomerCreateInput struct {
 	// Day of birth, between 1900 and today.
 	Birthdate *time.Time `json:"birthdate,omitempty"`
 	// Values that the company defines itself: an object of at most 50 members and 8 KiB.
+	// Where the company has defined attributes, only those, each of its type.
 	Attributes json.RawMessage `json:"attributes,omitempty"`
 }
 
@@ -294,6 +860,42 @@ type CustomerEdge struct {
 	Node *customer.Customer `json:"node"`
 }
 
+// Who is erased, and how much of them.
+type CustomerEraseInput struct {
+	// Which customer.
+	ID string `json:"id"`
+	// How much.
+	Mode customer.EraseMode `json:"mode"`
+}
+
+// What is left of the customer.
+type CustomerErasePayload struct {
+	// The customer after a partial erasure; null after a total one and when refused.
+	Customer *customer.Customer `json:"customer,omitempty"`
+	// Whether the data was erased. Imported files are looked through by a job, soon afterwards.
+	Erased bool `json:"erased"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Two rows of one person.
+type CustomerMergeInput struct {
+	// The customer who goes.
+	FromID string `json:"fromId"`
+	// The customer who stays.
+	IntoID string `json:"intoId"`
+}
+
+// The customer who stays.
+type CustomerMergePayload struct {
+	// The customer; null when refused.
+	Customer *customer.Customer `json:"customer,omitempty"`
+	// Whether the two were merged before, and nothing was done now.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // The customer after the change.
 type CustomerPayload struct {
 	// The customer; null when refused.
@@ -302,10 +904,42 @@ type CustomerPayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// A customer: exactly one of id and code.
+type CustomerRefInput struct {
+	// The customer's id.
+	ID *string `json:"id,omitempty"`
+	// The company's own name for the customer.
+	Code *string `json:"code,omitempty"`
+}
+
+// A customer in a segment, seen from the customer.
+type CustomerSegmentConnection struct {
+	// The segments with their cursors.
+	Edges []*CustomerSegmentEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A segment in a page.
+type CustomerSegmentEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// When the customer became a member.
+	AddedAt time.Time `json:"addedAt"`
+	// When the membership was last confirmed.
+	UpdatedAt time.Time `json:"updatedAt"`
+	// The segment.
+	Node *customer.Segment `json:"node"`
+}
+
 // What to change of a customer; what is left out stays, null takes away.
 type CustomerUpdateInput struct {
 	// Which customer.
 	ID string `json:"id"`
+	// The name that the company's other systems have for the customer.
+	Code graphql.Omittable[*string] `json:"code,omitempty"`
+	// Whether the customer takes part.
+	IsActive *bool `json:"isActive,omitempty"`
 	// First names.
 	FirstName *string `json:"firstName,omitempty"`
 	// Last names.
@@ -318,8 +952,100 @@ type CustomerUpdateInput struct {
 	Document graphql.Omittable[*string] `json:"document,omitempty"`
 	// Day of birth.
 	Birthdate graphql.Omittable[*time.Time] `json:"birthdate,omitempty"`
-	// Values that the company defines itself; replaced as a whole.
+	// Values that the company defines itself. Where it has defined attributes, those given
+	// are set, null takes one away, and the others stay; where it has not, all are
+	// replaced as a whole.
 	Attributes graphql.Omittable[json.RawMessage] `json:"attributes,omitempty"`
+}
+
+// What a change would do.
+type ExpiryPreviewPayload struct {
+	// What would end; null when the change would be refused.
+	Preview *ledger.ExpiryPreview `json:"preview,omitempty"`
+	// Why the change would be refused; empty when it would not.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What to take of a hold.
+type HoldCaptureInput struct {
+	// Which hold.
+	HoldID string `json:"holdId"`
+	// How much to take, above zero; left out, all of it.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
+	// Ticket or another reference, up to 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// A text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// A page of holds.
+type HoldConnection struct {
+	// The holds with their cursors.
+	Edges []*HoldEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A part of a balance to keep.
+type HoldCreateInput struct {
+	// Which card.
+	Card *ledger.CardRef `json:"card"`
+	// How much to keep, above zero, in the card type's unit.
+	Amount decimal.Decimal `json:"amount"`
+	// For how many seconds, 1 to 2592000 (30 days); left out, 900 (15 minutes).
+	Seconds *int `json:"seconds,omitempty"`
+	// Ticket or another reference, up to 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// A text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Number of the staff member at the till: their right to redeem is checked.
+	StaffNumber *int `json:"staffNumber,omitempty"`
+	// Code of the store; left out, the staff member's.
+	StoreCode *string `json:"storeCode,omitempty"`
+	// The card's CVV, where the card type asks for it.
+	Cvv *string `json:"cvv,omitempty"`
+	// Names this hold: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands for this hold, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// A hold in a page.
+type HoldEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The hold.
+	Node *ledger.Hold `json:"node"`
+}
+
+// What became of a hold.
+type HoldPayload struct {
+	// The hold; null when refused.
+	Hold *ledger.Hold `json:"hold,omitempty"`
+	// The new line of the ledger; null when refused.
+	Movement *ledger.Movement `json:"movement,omitempty"`
+	// Whether this repeats the first answer to the same idempotency key.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The hold to let go of.
+type HoldReleaseInput struct {
+	// Which hold.
+	HoldID string `json:"holdId"`
+	// Reference, up to 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// A text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
 }
 
 // Which import to stop.
@@ -410,6 +1136,104 @@ type JobRetryInput struct {
 	ID string `json:"id"`
 }
 
+// What to run.
+type JobRunInput struct {
+	// The kind, such as points_expire.
+	Kind string `json:"kind"`
+}
+
+// A page of checks.
+type LedgerCheckConnection struct {
+	// The checks with their cursors.
+	Edges []*LedgerCheckEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A check in a page.
+type LedgerCheckEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The check.
+	Node *report.LedgerCheck `json:"node"`
+}
+
+// A check to start.
+type LedgerCheckStartInput struct {
+	// Why, for whoever reads the result, up to 255 characters.
+	Note *string `json:"note,omitempty"`
+}
+
+// The check that was started.
+type LedgerCheckStartPayload struct {
+	// The check; null when refused.
+	LedgerCheck *report.LedgerCheck `json:"ledgerCheck,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A page of findings.
+type LedgerFindingConnection struct {
+	// The findings with their cursors.
+	Edges []*LedgerFindingEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A finding in a page.
+type LedgerFindingEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The finding.
+	Node *report.Finding `json:"node"`
+}
+
+// A page of lots.
+type LotConnection struct {
+	// The lots with their cursors.
+	Edges []*LotEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A lot in a page.
+type LotEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The lot.
+	Node *ledger.Lot `json:"node"`
+}
+
+// How long points of an earning last, against the card type's own rules; what is left out is as those say.
+type LotTermsInput struct {
+	// Its place in spending, -32768 to 32767: smaller numbers first; usual is 100.
+	Priority *int `json:"priority,omitempty"`
+	// The last business day on which it can be spent, today or later.
+	ExpiresOn *time.Time `json:"expiresOn,omitempty"`
+	// The business day from which it can be used.
+	VestsOn *time.Time `json:"vestsOn,omitempty"`
+	// Whether it waits until movementVest says that it can be used.
+	Pending *bool `json:"pending,omitempty"`
+}
+
+// Ends to move.
+type LotsExtendInput struct {
+	// Which card.
+	Card *ledger.CardRef `json:"card"`
+	// Only the lots that this movement made; left out, all the card has.
+	MovementID *string `json:"movementId,omitempty"`
+	// With movementId: the number of the lot among those that it made.
+	Part *int `json:"part,omitempty"`
+	// The new last business day, today or later.
+	ExpiresOn time.Time `json:"expiresOn"`
+	// Why, up to 255 characters.
+	Reason string `json:"reason"`
+	// Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
 // Points to give: points, or spent.
 type MovementAccrueInput struct {
 	// Which card.
@@ -428,6 +1252,10 @@ type MovementAccrueInput struct {
 	StoreCode *string `json:"storeCode,omitempty"`
 	// Business time; left out, now.
 	PostedAt *time.Time `json:"postedAt,omitempty"`
+	// The lines of the sale, up to 500, so that returns can name them.
+	Lines []*MovementLineInput `json:"lines,omitempty"`
+	// How long the points last, where the card type's points end.
+	Lot *LotTermsInput `json:"lot,omitempty"`
 	// Names this posting: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
 	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 	// How many hours the key stands for this posting, 1 to 2160; left out, 2160 (90 days).
@@ -480,6 +1308,18 @@ type MovementEvent struct {
 	Movement *ledger.Movement `json:"movement"`
 }
 
+// A line of a sale: either all lines say their points, or all say what they cost, and the points are parted by that.
+type MovementLineInput struct {
+	// Names the line within the sale, from 1.
+	Number int `json:"number"`
+	// The line's part of the points, zero or more; the lines come to the whole.
+	Points *decimal.Decimal `json:"points,omitempty"`
+	// What the line cost, in the company's currency.
+	Spent *decimal.Decimal `json:"spent,omitempty"`
+	// The product's code, up to 100 characters.
+	Code *string `json:"code,omitempty"`
+}
+
 // The posting's result.
 type MovementPayload struct {
 	// The new line of the ledger; null when refused.
@@ -530,9 +1370,45 @@ type MovementRedeemInput struct {
 	StoreCode *string `json:"storeCode,omitempty"`
 	// Business time; left out, now.
 	PostedAt *time.Time `json:"postedAt,omitempty"`
+	// The card's CVV, where the card type asks for it.
+	Cvv *string `json:"cvv,omitempty"`
+	// The lines of the sale, up to 500, so that returns can name them.
+	Lines []*MovementLineInput `json:"lines,omitempty"`
 	// Names this posting: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
 	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 	// How many hours the key stands for this posting, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// What to take back of a movement: an amount, what was spent, or lines; with none of them all that is left.
+type MovementReverseInput struct {
+	// Which movement.
+	MovementID string `json:"movementId"`
+	// So much of its points, above zero, in the card type's unit.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
+	// The part of its points that this amount of what was spent stands for. When all that was spent has come back so, all points have.
+	Spent *decimal.Decimal `json:"spent,omitempty"`
+	// These lines of the sale.
+	Lines []*ReturnLineInput `json:"lines,omitempty"`
+	// Ticket or another reference, up to 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// A text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Names this return: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands for this return, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// Pending points that have become usable.
+type MovementVestInput struct {
+	// The movement that noted them.
+	MovementID string `json:"movementId"`
+	// A text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days).
 	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
 }
 
@@ -554,6 +1430,16 @@ type NotificationEdge struct {
 	Cursor string `json:"cursor"`
 	// The message.
 	Node *notify.Notification `json:"node"`
+}
+
+// Numbers of cards that begin alike.
+type NumberRangeInput struct {
+	// The first prefix: 1 to 18 digits, fewer than the number has.
+	PrefixStart string `json:"prefixStart"`
+	// The last prefix, of as many digits.
+	PrefixEnd string `json:"prefixEnd"`
+	// Whether numbers are taken from here first.
+	Suggested bool `json:"suggested"`
 }
 
 // A new operator.
@@ -584,6 +1470,166 @@ type PageInfo struct {
 	EndCursor *string `json:"endCursor,omitempty"`
 }
 
+// Which serial code to block.
+type ProductCodeBlockInput struct {
+	// The whole code, in any case.
+	Code string `json:"code"`
+}
+
+// A page of serial codes.
+type ProductCodeConnection struct {
+	// The codes with their cursors.
+	Edges []*ProductCodeEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A serial code to turn into points.
+type ProductCodeConsumeInput struct {
+	// The whole code, in any case.
+	Code string `json:"code"`
+	// The card that gets the points.
+	Card *ledger.CardRef `json:"card"`
+	// Text for people, up to 255 characters; left out, the product's name.
+	Description *string `json:"description,omitempty"`
+	// Names this use: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key. Without one a second use is refused.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// What came of a serial code.
+type ProductCodeConsumePayload struct {
+	// The code, used; null when refused.
+	ProductCode *catalog.Code `json:"productCode,omitempty"`
+	// The new line of the card's ledger; null when refused.
+	Movement *ledger.Movement `json:"movement,omitempty"`
+	// Whether this repeats an earlier answer.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A serial code in a page.
+type ProductCodeEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The code.
+	Node *catalog.Code `json:"node"`
+}
+
+// Until when a serial code can be used.
+type ProductCodeExpireInput struct {
+	// The whole code, in any case.
+	Code string `json:"code"`
+	// Last business day; left out, for ever.
+	ExpiresOn *time.Time `json:"expiresOn,omitempty"`
+}
+
+// The serial code after the change.
+type ProductCodePayload struct {
+	// The code; null when refused.
+	ProductCode *catalog.Code `json:"productCode,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which serial code to free.
+type ProductCodeUnblockInput struct {
+	// The whole code, in any case.
+	Code string `json:"code"`
+}
+
+// A list of serial codes to take in.
+type ProductCodesAddInput struct {
+	// CSV with the header `code,product_code,expires_on,score`; the last two may be blank, a code is whole or the serial alone. At most 5,000 lines.
+	CSV string `json:"csv"`
+	// Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// Serial codes to make.
+type ProductCodesGenerateInput struct {
+	// Code of the product.
+	ProductCode string `json:"productCode"`
+	// How many, 1 to 50,000.
+	Count int `json:"count"`
+	// Last business day on which they can be used.
+	ExpiresOn *time.Time `json:"expiresOn,omitempty"`
+	// Points of their own instead of the product's.
+	Score *decimal.Decimal `json:"score,omitempty"`
+	// Names this request: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// What came of making serial codes.
+type ProductCodesPayload struct {
+	// Names the codes that were made together; null when refused.
+	LotID *string `json:"lotId,omitempty"`
+	// How many were made.
+	Created int `json:"created"`
+	// Lines of the list that were left out; not repeated for a replayed answer.
+	Rejected []*catalog.Rejected `json:"rejected"`
+	// Whether this repeats an earlier answer.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A page of products.
+type ProductConnection struct {
+	// The products with their cursors.
+	Edges []*ProductEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A new product.
+type ProductCreateInput struct {
+	// Code: 1 to 40 letters, digits, - or _.
+	Code string `json:"code"`
+	// Name, 1 to 100 characters.
+	Name string `json:"name"`
+	// What its serial codes begin with: 1 to 20 letters, digits, - or _.
+	SerialPrefix string `json:"serialPrefix"`
+	// Points for one code, above zero.
+	Score decimal.Decimal `json:"score"`
+}
+
+// A product in a page.
+type ProductEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The product.
+	Node *catalog.Product `json:"node"`
+}
+
+// The product after the change.
+type ProductPayload struct {
+	// The product; null when refused.
+	Product *catalog.Product `json:"product,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What to change of a product; what is left out stays.
+type ProductUpdateInput struct {
+	// Code of the product.
+	Code string `json:"code"`
+	// Name.
+	Name *string `json:"name,omitempty"`
+	// What serial codes that are made from now on begin with.
+	SerialPrefix *string `json:"serialPrefix,omitempty"`
+	// Points for one code.
+	Score *decimal.Decimal `json:"score,omitempty"`
+	// Whether its codes can be used.
+	Status *catalog.ProductStatus `json:"status,omitempty"`
+}
+
 // The questions that can be asked. Everything answers for the company of the credential.
 type Query struct {
 }
@@ -605,6 +1651,318 @@ type QueuePayload struct {
 // Which queue to resume.
 type QueueResumeInput struct {
 	// The queue's name.
+	Name string `json:"name"`
+}
+
+// Which figures to count anew.
+type ReportRebuildInput struct {
+	// Has to be true: the count reads all of the company's movements.
+	Confirm bool `json:"confirm"`
+}
+
+// The figures' state after the change.
+type ReportRebuildPayload struct {
+	// How far the figures are; null when refused.
+	ReportState *report.State `json:"reportState,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A line that comes back.
+type ReturnLineInput struct {
+	// Which line of the sale.
+	Number int `json:"number"`
+	// So much of its points; left out, all that is left of it.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
+}
+
+// A page of attempts.
+type RewardAttemptConnection struct {
+	// The attempts with their cursors.
+	Edges []*RewardAttemptEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// An attempt in a page.
+type RewardAttemptEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The attempt.
+	Node *reward.Attempt `json:"node"`
+}
+
+// Which claim to take back.
+type RewardClaimCancelInput struct {
+	// The claim's id.
+	ID string `json:"id"`
+}
+
+// A page of claims.
+type RewardClaimConnection struct {
+	// The claims with their cursors.
+	Edges []*RewardClaimEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A claim in a page.
+type RewardClaimEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The claim.
+	Node *reward.Claim `json:"node"`
+}
+
+// Which claim was handed over.
+type RewardClaimHandOverInput struct {
+	// The claim's id.
+	ID string `json:"id"`
+}
+
+// The claim after the change.
+type RewardClaimPayload struct {
+	// The claim; null when refused.
+	Claim *reward.Claim `json:"claim,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A page of rewards.
+type RewardConnection struct {
+	// The rewards with their cursors.
+	Edges []*RewardEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A new reward.
+type RewardCreateInput struct {
+	// Code: 1 to 40 letters, digits, - or _.
+	Code string `json:"code"`
+	// Name, 1 to 100 characters.
+	Name string `json:"name"`
+	// Text for people, up to 500 characters.
+	Description *string `json:"description,omitempty"`
+	// Code of the type of the cards it is paid from.
+	CardTypeCode string `json:"cardTypeCode"`
+	// What it costs, above zero, in the card type's unit.
+	Price decimal.Decimal `json:"price"`
+	// First business day; left out, it is open.
+	ValidFrom *time.Time `json:"validFrom,omitempty"`
+	// Last business day, still valid; left out, it is open.
+	ValidUntil *time.Time `json:"validUntil,omitempty"`
+	// How many there are; left out, there is no end of them.
+	Stock *int `json:"stock,omitempty"`
+}
+
+// A reward in a page.
+type RewardEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The reward.
+	Node *reward.Reward `json:"node"`
+}
+
+// The reward after the change.
+type RewardPayload struct {
+	// The reward; null when refused.
+	Reward *reward.Reward `json:"reward,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A reward to claim.
+type RewardRedeemInput struct {
+	// Code of the reward, in any case.
+	Code string `json:"code"`
+	// The card that pays.
+	Card *ledger.CardRef `json:"card"`
+	// Code of the store; its own stock is taken from, if it has one.
+	StoreCode *string `json:"storeCode,omitempty"`
+	// Ticket or another reference, up to 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// Text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Names this claim: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// What came of a claim.
+type RewardRedeemPayload struct {
+	// The claim; null when refused.
+	Claim *reward.Claim `json:"claim,omitempty"`
+	// The new line of the card's ledger; null when refused.
+	Movement *ledger.Movement `json:"movement,omitempty"`
+	// Whether this repeats an earlier answer.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// How many of a reward are left.
+type RewardStockSetInput struct {
+	// Code of the reward.
+	Code string `json:"code"`
+	// Code of the store whose own stock it is; left out, the reward's.
+	StoreCode *string `json:"storeCode,omitempty"`
+	// How many are left, claims that stand not among them; left out at the reward itself, there is no end of them.
+	Stock *int `json:"stock,omitempty"`
+}
+
+// A page of stores' stocks.
+type RewardStoreStockConnection struct {
+	// The stocks with their cursors.
+	Edges []*RewardStoreStockEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A store's stock in a page.
+type RewardStoreStockEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The stock.
+	Node *reward.StoreStock `json:"node"`
+}
+
+// What to change of a reward; what is left out stays.
+type RewardUpdateInput struct {
+	// Code of the reward.
+	Code string `json:"code"`
+	// Name.
+	Name *string `json:"name,omitempty"`
+	// Text for people.
+	Description *string `json:"description,omitempty"`
+	// What it costs.
+	Price *decimal.Decimal `json:"price,omitempty"`
+	// Whether it can be claimed at all.
+	Status *reward.Status `json:"status,omitempty"`
+	// First business day; null opens it.
+	ValidFrom graphql.Omittable[*time.Time] `json:"validFrom,omitempty"`
+	// Last business day; null opens it.
+	ValidUntil graphql.Omittable[*time.Time] `json:"validUntil,omitempty"`
+}
+
+// Which segment to take out of use.
+type SegmentArchiveInput struct {
+	// Which segment.
+	Code string `json:"code"`
+	// False brings it back into use.
+	Archived bool `json:"archived"`
+}
+
+// A page of segments.
+type SegmentConnection struct {
+	// The segments with their cursors.
+	Edges []*SegmentEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// How many there are. Counted only when asked for.
+	TotalCount *int `json:"totalCount,omitempty"`
+}
+
+// A new segment.
+type SegmentCreateInput struct {
+	// Code, up to 100 characters.
+	Code string `json:"code"`
+	// Its name for people, 1 to 100 characters.
+	Name string `json:"name"`
+}
+
+// A segment in a page.
+type SegmentEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The segment.
+	Node *customer.Segment `json:"node"`
+}
+
+// A page of a segment's members.
+type SegmentMemberConnection struct {
+	// The members with their cursors.
+	Edges []*SegmentMemberEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+	// How many members there are. Counted only when asked for.
+	TotalCount *int `json:"totalCount,omitempty"`
+}
+
+// A member in a page.
+type SegmentMemberEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// When the customer became a member.
+	AddedAt time.Time `json:"addedAt"`
+	// When the membership was last confirmed.
+	UpdatedAt time.Time `json:"updatedAt"`
+	// The customer.
+	Node *customer.Customer `json:"node"`
+}
+
+// Who becomes a member.
+type SegmentMembersAddInput struct {
+	// Which segment.
+	SegmentCode string `json:"segmentCode"`
+	// The customers, at most 1000.
+	Customers []*CustomerRefInput `json:"customers"`
+	// Opens the segment where there is none, under its code as its name.
+	Create bool `json:"create"`
+	// Ends all memberships first.
+	ClearFirst bool `json:"clearFirst"`
+	// Gives who is a member already a new time stamp.
+	Renew bool `json:"renew"`
+}
+
+// Which segment loses all its members.
+type SegmentMembersClearInput struct {
+	// Which segment.
+	SegmentCode string `json:"segmentCode"`
+}
+
+// The segment without members.
+type SegmentMembersClearPayload struct {
+	// The segment; null when refused.
+	Segment *customer.Segment `json:"segment,omitempty"`
+	// How many memberships ended.
+	Cleared int `json:"cleared"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What became of each customer.
+type SegmentMembersPayload struct {
+	// The segment; null when refused.
+	Segment *customer.Segment `json:"segment,omitempty"`
+	// What became of the customers of the input, in their order.
+	Results []*customer.MemberResult `json:"results"`
+	// Why all of it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Whose membership ends.
+type SegmentMembersRemoveInput struct {
+	// Which segment.
+	SegmentCode string `json:"segmentCode"`
+	// The customers, at most 1000.
+	Customers []*CustomerRefInput `json:"customers"`
+}
+
+// The segment after the change.
+type SegmentPayload struct {
+	// The segment; null when refused.
+	Segment *customer.Segment `json:"segment,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// What to change of a segment.
+type SegmentUpdateInput struct {
+	// Which segment.
+	Code string `json:"code"`
+	// Its name for people, 1 to 100 characters.
 	Name string `json:"name"`
 }
 
@@ -754,6 +2112,42 @@ type StoreUpdateInput struct {
 type Subscription struct {
 }
 
+// An amount to move between two cards.
+type TransferCreateInput struct {
+	// The card that gives.
+	From *ledger.CardRef `json:"from"`
+	// The card that gets.
+	To *ledger.CardRef `json:"to"`
+	// How much to move, above zero; left out, all that is available.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
+	// Ticket or another reference, up to 100 characters.
+	Reference *string `json:"reference,omitempty"`
+	// A text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Number of the staff member: their right to redeem is checked.
+	StaffNumber *int `json:"staffNumber,omitempty"`
+	// Code of the store; left out, the staff member's.
+	StoreCode *string `json:"storeCode,omitempty"`
+	// The giving card's CVV, where its card type asks for it.
+	Cvv *string `json:"cvv,omitempty"`
+	// Names this transfer: the same key again answers the first result, marked replayed. Or give the header Idempotency-Key.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How many hours the key stands for this transfer, 1 to 2160; left out, 2160 (90 days).
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// The transfer's result.
+type TransferPayload struct {
+	// The line of the giving card's ledger; null when refused.
+	TransferOut *ledger.Movement `json:"transferOut,omitempty"`
+	// The line of the getting card's ledger; null when refused.
+	TransferIn *ledger.Movement `json:"transferIn,omitempty"`
+	// Whether this repeats the first answer to the same idempotency key.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A refusal: the request was understood and its sender can mend it. Nothing was changed.
 type UserError struct {
 	// What stood in the way.
@@ -782,4 +2176,146 @@ type Viewer struct {
 	Scopes []string `json:"scopes"`
 	// The company it belongs to.
 	Company *company.Company `json:"company,omitempty"`
+}
+
+// A page of webhooks.
+type WebhookConnection struct {
+	// The webhooks with their cursors.
+	Edges []*WebhookEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A new webhook.
+type WebhookCreateInput struct {
+	// Address that deliveries are posted to: https, on the public internet, up to 2,000 characters.
+	URL string `json:"url"`
+	// What it is for, up to 500 characters.
+	Description *string `json:"description,omitempty"`
+	// Kinds of events that are sent, such as movement_posted; none are all.
+	Kinds []string `json:"kinds,omitempty"`
+}
+
+// Which webhook to end.
+type WebhookDeleteInput struct {
+	// The webhook's id.
+	ID string `json:"id"`
+}
+
+// The ended webhook.
+type WebhookDeletePayload struct {
+	// The id it had; null when refused.
+	DeletedID *string `json:"deletedId,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A page of deliveries.
+type WebhookDeliveryConnection struct {
+	// The deliveries with their cursors.
+	Edges []*WebhookDeliveryEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A delivery in a page.
+type WebhookDeliveryEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The delivery.
+	Node *webhook.Delivery `json:"node"`
+}
+
+// The queued delivery.
+type WebhookDeliveryPayload struct {
+	// The delivery; null when refused.
+	Delivery *webhook.Delivery `json:"delivery,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which delivery to try again.
+type WebhookDeliveryRetryInput struct {
+	// The delivery's id.
+	ID string `json:"id"`
+}
+
+// A webhook in a page.
+type WebhookEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The webhook.
+	Node *webhook.Webhook `json:"node"`
+}
+
+// Which webhook to stop.
+type WebhookPauseInput struct {
+	// The webhook's id.
+	ID string `json:"id"`
+}
+
+// The changed webhook.
+type WebhookPayload struct {
+	// The webhook; null when refused.
+	Webhook *webhook.Webhook `json:"webhook,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which events to send again.
+type WebhookReplayInput struct {
+	// The webhook's id.
+	WebhookID string `json:"webhookId"`
+	// Send what follows this cursor; an empty text is the beginning of what is kept.
+	After *string `json:"after,omitempty"`
+	// Send what happened from this time on.
+	Since *time.Time `json:"since,omitempty"`
+	// Send up to the event of this cursor; left out, up to what the webhook has come to.
+	UpTo *string `json:"upTo,omitempty"`
+	// Only events of these kinds; none are those of the webhook.
+	Kinds []string `json:"kinds,omitempty"`
+}
+
+// Which webhook goes on.
+type WebhookResumeInput struct {
+	// The webhook's id.
+	ID string `json:"id"`
+	// Go on with what happens from now on if events of meanwhile are no longer kept; without it that is refused with EVENTS_GONE.
+	Skip *bool `json:"skip,omitempty"`
+}
+
+// The webhook and its new secret.
+type WebhookSecretPayload struct {
+	// The webhook; null when refused.
+	Webhook *webhook.Webhook `json:"webhook,omitempty"`
+	// What receivers verify signatures with, `whsec_…`, shown this once.
+	Secret *string `json:"secret,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which webhook gets a new secret.
+type WebhookSecretRotateInput struct {
+	// The webhook's id.
+	ID string `json:"id"`
+	// For how many hours the secret of before signs beside the new one, 0 to 168.
+	OverlapHours *int `json:"overlapHours,omitempty"`
+}
+
+// Which webhook to test.
+type WebhookTestInput struct {
+	// The webhook's id.
+	ID string `json:"id"`
+}
+
+// What changes in a webhook.
+type WebhookUpdateInput struct {
+	// The webhook's id.
+	ID string `json:"id"`
+	// Address that deliveries are posted to, those that wait included.
+	URL *string `json:"url,omitempty"`
+	// What it is for.
+	Description *string `json:"description,omitempty"`
+	// Kinds of events that are sent from now on; an empty list for all.
+	Kinds []string `json:"kinds,omitempty"`
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/govalues/decimal"
 	"github.com/vektah/gqlparser/v2/gqlerror"
+
+	"sello/loyalty/report"
 )
 
 // Node is an object with an opaque id.
@@ -37,6 +39,21 @@ func FormatDecimal(d decimal.Decimal) string {
 		return "0" // never "-0"
 	}
 	return d.Trim(0).String()
+}
+
+// MarshalSum writes a sum of amounts as a Decimal; it may have more digits than
+// one amount.
+func MarshalSum(s report.Sum) graphql.Marshaler {
+	return graphql.WriterFunc(func(w io.Writer) { _, _ = io.WriteString(w, `"`+s.String()+`"`) })
+}
+
+// UnmarshalSum reads a sum; inputs are amounts, so it only completes the pair.
+func UnmarshalSum(v any) (report.Sum, error) {
+	d, err := UnmarshalDecimal(v)
+	if err != nil {
+		return report.Sum{}, err
+	}
+	return report.ParseSum(d.String())
 }
 
 // UnmarshalDecimal reads a decimal from a string (or from an integer or decimal

@@ -25,6 +25,18 @@ const (
 	CompanyRead       Scope = "company:read"
 	CompanyWrite      Scope = "company:write"
 	NotificationsRead Scope = "notifications:read"
+	// ReportsRead sees figures and checks of the books, ReportsWrite starts checks
+	// and rebuilds.
+	ReportsRead   Scope = "reports:read"
+	ReportsWrite  Scope = "reports:write"
+	WebhooksRead  Scope = "webhooks:read"
+	WebhooksWrite Scope = "webhooks:write"
+	CouponsRead   Scope = "coupons:read"
+	CouponsWrite  Scope = "coupons:write"
+	RewardsRead   Scope = "rewards:read"
+	RewardsWrite  Scope = "rewards:write"
+	ProductsRead  Scope = "products:read"
+	ProductsWrite Scope = "products:write"
 	// Platform is for the people who run the installation: queues and metrics of
 	// all companies. Only who has it gives it.
 	Platform Scope = "platform"
@@ -41,6 +53,9 @@ func CompanyScopes() []Scope {
 	return []Scope{
 		CardsRead, CardsWrite, CustomersRead, CustomersWrite, StaffRead, StaffWrite, KeysManage,
 		ImportsRead, ImportsWrite, JobsRead, JobsWrite, CompanyRead, CompanyWrite, NotificationsRead,
+		ReportsRead, ReportsWrite,
+		WebhooksRead, WebhooksWrite,
+		CouponsRead, CouponsWrite, RewardsRead, RewardsWrite, ProductsRead, ProductsWrite,
 	}
 }
 
@@ -77,7 +92,9 @@ func (k KeyKind) DefaultScopes() []Scope {
 	case KeyPretii:
 		return []Scope{CardsRead, CardsWrite, CustomersRead, CustomersWrite, ImportsRead, ImportsWrite}
 	case KeyAntCRM:
-		return []Scope{CardsRead, CardsWrite, CustomersRead}
+		return []Scope{
+			CardsRead, CardsWrite, CustomersRead, CustomersWrite, ProductsRead, ProductsWrite, RewardsRead, RewardsWrite,
+		}
 	default:
 		return nil
 	}

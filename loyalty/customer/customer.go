@@ -3,13 +3,12 @@ package customer
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"sello/db"
 	"sello/loyalty"
@@ -56,14 +55,19 @@ func customer(row db.Customer, err error) (*Customer, error) {
 
 // Fields are what a customer is known by. Empty texts are none.
 type Fields struct {
+	// Code is the name that the company's other systems have for the customer.
+	Code string
+	// Inactive customers are kept and shown; what else they may do is up to whoever asks.
+	Inactive bool
+
 	FirstName, LastName, Email, Phone, Document string
 	Birthdate                                   *time.Time
 	// Attributes is a JSON object; nil is an empty one.
 	Attributes json.RawMessage
 }
 
-// Create registers a customer. It refuses with the rules of the fields and TAKEN
-// (e-mail, else document).
+// Create registers a customer. It refuses with the rules of the fields, those of
+// the company's attributes, and TAKEN (e-mail, document or code).
 func (s *Service) Create(ctx context.Context, who auth.Principal, in Fields) (*Customer, error) {
 	company, err := s.DB.CompanyByID(ctx, who.CompanyID)
 	if err != nil {
@@ -75,8 +79,18 @@ func (s *Service) Create(ctx context.Context, who auth.Principal, in Fields) (*C
 	}
 	var row db.Customer
 	err = s.DB.InTx(ctx, func(tx db.Tx) error {
-		var err error
-		if row, err = create(ctx, tx.Queries, who.CompanyID, in, s.Now()); err != nil {
+		defined, err := definitionsFor(ctx, tx.Queries, who.CompanyID)
+		if err != nil {
+			return err
+		}
+		fields := in
+		if fields.Attributes, err = defined.apply(nil, in.Attributes); err != nil {
+			return err
+		}
+		if row, err = create(ctx, tx.Queries, who.CompanyID, fields, s.Now()); err != nil {
+			return err
+		}
+		if err := defined.index(ctx, tx.Queries, row); err != nil {
 			return err
 		}
 		return auth.Audit(ctx, tx.Queries, who, s.Now(), "customer_create", "customer", row.ID, nil)
@@ -93,26 +107,40 @@ func create(ctx context.Context, q *db.Queries, company uuid.UUID, in Fields, no
 	if err != nil {
 		return db.Customer{}, fmt.Errorf("make an id: %w", err)
 	}
-	return q.CustomerCreate(ctx, db.CustomerCreateParams{
-		CompanyID: company, ID: id, FirstName: in.FirstName, LastName: optional(in.LastName),
+	row, err := q.CustomerCreate(ctx, db.CustomerCreateParams{
+		CompanyID: company, ID: id, Code: optional(in.Code), Active: !in.Inactive, FirstName: in.FirstName, LastName: optional(in.LastName),
 		Email: optional(in.Email), Phone: optional(in.Phone), Document: optional(in.Document),
 		DocumentKey: optional(strings.ToLower(in.Document)), QrCode: NewQRCode(), Birthdate: in.Birthdate,
 		Attributes: in.Attributes, NameKey: loyalty.SearchKey(in.FirstName + " " + in.LastName), Now: now,
 	})
+	if err != nil {
+		return row, err
+	}
+	return row, tell(ctx, q, company, "customer_created", id, now)
+}
+
+// tell writes an event about a customer or a segment in the transaction that
+// makes it true.
+func tell(ctx context.Context, q *db.Queries, company uuid.UUID, kind string, subject uuid.UUID, now time.Time) error {
+	return q.EventCreate(ctx, db.EventCreateParams{CompanyID: company, Kind: kind, SubjectID: subject, Now: now})
 }
 
 // Change says what to change of a customer: nil stays, a pointer to "" takes away.
 type Change struct {
-	FirstName, LastName, Email, Phone, Document *string
+	Code, FirstName, LastName, Email, Phone, Document *string
+	Active                                            *bool
 	// Birthdate is used if SetBirthdate; nil takes it away.
 	Birthdate    *time.Time
 	SetBirthdate bool
-	// Attributes replace the old ones as a whole.
+	// Attributes replace the old ones as a whole where the company has defined none;
+	// where it has, members are set, null takes one away, and the others stay.
 	Attributes json.RawMessage
+	// ClearAttributes takes all away before Attributes are set.
+	ClearAttributes bool
 }
 
-// Update changes a customer. It refuses with CUSTOMER_NOT_FOUND, the rules of
-// the fields and TAKEN.
+// Update changes a customer. It refuses with CUSTOMER_NOT_FOUND, CUSTOMER_MERGED,
+// the rules of the fields, those of the company's attributes, and TAKEN.
 func (s *Service) Update(ctx context.Context, who auth.Principal, id uuid.UUID, in Change) (*Customer, error) {
 	company, err := s.DB.CompanyByID(ctx, who.CompanyID)
 	if err != nil {
@@ -120,10 +148,7 @@ func (s *Service) Update(ctx context.Context, who auth.Principal, id uuid.UUID, 
 	}
 	var row db.Customer
 	err = s.DB.InTx(ctx, func(tx db.Tx) error {
-		old, err := tx.CustomerLock(ctx, who.CompanyID, id)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return loyalty.Refuse(loyalty.CodeCustomerNotFound, "id")
-		}
+		old, err := lock(ctx, tx.Queries, who.CompanyID, id, "id")
 		if err != nil {
 			return err
 		}
@@ -131,13 +156,28 @@ func (s *Service) Update(ctx context.Context, who auth.Principal, id uuid.UUID, 
 		if err != nil {
 			return err
 		}
+		var defined definitions
+		if in.Attributes != nil || in.ClearAttributes {
+			if defined, err = definitionsFor(ctx, tx.Queries, who.CompanyID); err != nil {
+				return err
+			}
+			if fields.Attributes, err = defined.apply(kept(old, in), fields.Attributes); err != nil {
+				return err
+			}
+		}
 		row, err = tx.CustomerUpdate(ctx, db.CustomerUpdateParams{
-			CompanyID: who.CompanyID, ID: id, FirstName: fields.FirstName, LastName: optional(fields.LastName),
+			CompanyID: who.CompanyID, ID: id, Code: optional(fields.Code), Active: !fields.Inactive, FirstName: fields.FirstName, LastName: optional(fields.LastName),
 			Email: optional(fields.Email), Phone: optional(fields.Phone), Document: optional(fields.Document),
 			DocumentKey: optional(strings.ToLower(fields.Document)), Birthdate: fields.Birthdate,
 			Attributes: fields.Attributes, NameKey: loyalty.SearchKey(fields.FirstName + " " + fields.LastName), Now: s.Now(),
 		})
 		if err != nil {
+			return err
+		}
+		if err := defined.index(ctx, tx.Queries, row); err != nil {
+			return err
+		}
+		if err := tell(ctx, tx.Queries, who.CompanyID, "customer_updated", id, s.Now()); err != nil {
 			return err
 		}
 		return auth.Audit(ctx, tx.Queries, who, s.Now(), "customer_update", "customer", id, nil)
@@ -146,6 +186,37 @@ func (s *Service) Update(ctx context.Context, who auth.Principal, id uuid.UUID, 
 		return nil, taken(err, "update a customer")
 	}
 	return &Customer{Customer: row}, nil
+}
+
+// lock takes a customer for the transaction. It refuses, of the field that names
+// them, with CUSTOMER_NOT_FOUND and CUSTOMER_MERGED.
+func lock(ctx context.Context, q *db.Queries, company, id uuid.UUID, field string) (db.Customer, error) {
+	rows, err := q.CustomersLock(ctx, company, []uuid.UUID{id})
+	if err != nil {
+		return db.Customer{}, fmt.Errorf("lock a customer: %w", err)
+	}
+	return usable(rows, id, field)
+}
+
+// usable picks a customer of those locked.
+func usable(rows []db.Customer, id uuid.UUID, field string) (db.Customer, error) {
+	i := slices.IndexFunc(rows, func(c db.Customer) bool { return c.ID == id })
+	switch {
+	case i >= 0 && rows[i].MergedIntoID != nil:
+		return db.Customer{}, loyalty.Refuse(loyalty.CodeCustomerMerged, field).
+			With("intoId", (&Customer{Customer: db.Customer{ID: *rows[i].MergedIntoID}}).GlobalID())
+	case i < 0 || rows[i].HiddenAt != nil:
+		return db.Customer{}, loyalty.Refuse(loyalty.CodeCustomerNotFound, field)
+	}
+	return rows[i], nil
+}
+
+// kept are the attributes that a change builds on.
+func kept(old db.Customer, in Change) json.RawMessage {
+	if in.ClearAttributes {
+		return nil
+	}
+	return old.Attributes
 }
 
 func merge(old db.Customer, in Change) Fields {
@@ -159,14 +230,17 @@ func merge(old db.Customer, in Change) Fields {
 		return ""
 	}
 	f := Fields{
-		FirstName: pick(in.FirstName, &old.FirstName), LastName: pick(in.LastName, old.LastName),
+		Code: pick(in.Code, old.Code), Inactive: !old.Active, FirstName: pick(in.FirstName, &old.FirstName), LastName: pick(in.LastName, old.LastName),
 		Email: pick(in.Email, old.Email), Phone: pick(in.Phone, old.Phone), Document: pick(in.Document, old.Document),
 		Birthdate: old.Birthdate, Attributes: old.Attributes,
 	}
 	if in.SetBirthdate {
 		f.Birthdate = in.Birthdate
 	}
-	if in.Attributes != nil {
+	if in.Active != nil {
+		f.Inactive = !*in.Active
+	}
+	if in.Attributes != nil || in.ClearAttributes {
 		f.Attributes = in.Attributes
 	}
 	return f
@@ -179,6 +253,8 @@ func taken(err error, doing string) error {
 		return loyalty.Refuse(loyalty.CodeTaken, "email")
 	case db.Violates(err, "customer_document_key"):
 		return loyalty.Refuse(loyalty.CodeTaken, "document")
+	case db.Violates(err, "customer_code_key"):
+		return loyalty.Refuse(loyalty.CodeTaken, "code")
 	case db.Unstorable(err), db.OutOfRange(err):
 		// The other fields were looked at; JSON can hold what jsonb does not, such as
 		// half a surrogate pair or 1e999999.
@@ -193,6 +269,11 @@ func taken(err error, doing string) error {
 // ByID reads a customer; nil if the company has none of that id.
 func (s *Service) ByID(ctx context.Context, company, id uuid.UUID) (*Customer, error) {
 	return customer(s.DB.CustomerByID(ctx, company, id))
+}
+
+// ByCode reads a customer by the company's own name for them; nil if there is none.
+func (s *Service) ByCode(ctx context.Context, company uuid.UUID, code string) (*Customer, error) {
+	return customer(s.DB.CustomerByCode(ctx, company, strings.TrimSpace(code)))
 }
 
 // ByEmail reads a customer by e-mail, any case; nil if there is none.
@@ -258,6 +339,19 @@ func (s *Service) Count(ctx context.Context, company uuid.UUID) (int, error) {
 		return 0, fmt.Errorf("count customers: %w", err)
 	}
 	return int(n), nil
+}
+
+// MergedInto reads who a merged customer is now, and with them those of the batch;
+// nil for one who was not merged.
+func (s *Service) MergedInto(ctx context.Context, company uuid.UUID, c *Customer) (*Customer, error) {
+	return loyalty.Together(c.batch, c, "mergedInto", func(all []*Customer) (map[*Customer]*Customer, error) {
+		return loyalty.Lookup(all, func(c *Customer) (uuid.UUID, bool) {
+			if c.MergedIntoID == nil {
+				return uuid.UUID{}, false
+			}
+			return *c.MergedIntoID, true
+		}, func(ids []uuid.UUID) (map[uuid.UUID]*Customer, error) { return s.ByIDs(ctx, company, ids) })
+	})
 }
 
 // OwnerOf reads whose a card is, and with it those of its batch; nil for a card

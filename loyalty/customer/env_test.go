@@ -9,8 +9,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/govalues/decimal"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"sello/db"
 	"sello/db/dbtest"
@@ -64,6 +67,11 @@ func (e *env) open(t *testing.T) {
 	t.Helper()
 	store, now := db.NewStore(e.pool), func() time.Time { return noon }
 	e.customers, e.ledger = customer.New(store, now), ledger.New(store, now)
+	queue, err := river.NewClient(riverpgxv5.New(e.pool), &river.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.customers.Jobs = queue
 	e.staff = &company.Service{
 		DB: store, Now: now, FingerprintKey: []byte("key"),
 		Hash: func(_ context.Context, password string) (string, error) { return "hash of " + password, nil },
@@ -95,6 +103,69 @@ func (e *env) create(t *testing.T, in customer.Fields) *customer.Customer {
 		t.Fatalf("Create(%q): %v", in.FirstName, err)
 	}
 	return c
+}
+
+func (e *env) exec(t *testing.T, sql string, args ...any) {
+	t.Helper()
+	if _, err := e.pool.Exec(t.Context(), sql, args...); err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+func (e *env) card(t *testing.T, cardType, code string, owner *customer.Customer) *ledger.Card {
+	t.Helper()
+	made, err := e.ledger.CardCreate(t.Context(), e.who, ledger.NewCard{CardTypeCode: cardType, Code: code, CustomerID: &owner.ID})
+	if err != nil {
+		t.Fatalf("CardCreate(%s): %v", code, err)
+	}
+	return made
+}
+
+func (e *env) post(t *testing.T, card, amount string) {
+	t.Helper()
+	_, err := e.ledger.Post(t.Context(), e.who, ledger.Posting{
+		Card: ledger.CardRef{Code: card}, Action: ledger.Adjust, Amount: new(decimal.MustParse(amount)), Source: "test",
+	})
+	if err != nil {
+		t.Fatalf("Post(%s, %s): %v", card, amount, err)
+	}
+}
+
+// books proves the books of all companies.
+func (e *env) books(t *testing.T) {
+	t.Helper()
+	findings, err := e.ledger.Verify(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings {
+		t.Errorf("books: %s", f)
+	}
+}
+
+// audited are the actions noted about a customer, in their order.
+func (e *env) audited(t *testing.T, id uuid.UUID) []string {
+	t.Helper()
+	return e.texts(t, `SELECT action FROM audit_entry WHERE company_id = $1 AND target_id = $2 ORDER BY id`, e.company, id)
+}
+
+// told are the kinds of the events about a customer or a segment, in their order.
+func (e *env) told(t *testing.T, id uuid.UUID) []string {
+	t.Helper()
+	return e.texts(t, `SELECT kind FROM event WHERE company_id = $1 AND subject_id = $2 ORDER BY id`, e.company, id)
+}
+
+func (e *env) texts(t *testing.T, sql string, args ...any) []string {
+	t.Helper()
+	rows, err := e.pool.Query(t.Context(), sql, args...)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return all
 }
 
 func (e *env) count(t *testing.T, sql string, args ...any) int {

@@ -51,14 +51,16 @@ func (s *Service) Register(ctx context.Context, who auth.Principal, in Contact) 
 		return nil, false, fmt.Errorf("read the company: %w", err)
 	}
 	err = s.DB.InTx(ctx, func(tx db.Tx) error {
-		card, reopened, err = s.register(ctx, tx.Queries, who, company, in)
+		card, reopened, err = s.register(ctx, tx, who, company, in)
 		return err
 	})
 	switch {
 	case err == nil:
 		return card, reopened, nil
-	case db.Violates(err, "card_holder_phone_key"), db.Violates(err, "card_code_key"):
+	case db.Violates(err, "card_holder_phone_key"), db.Violates(err, "card_code_key"), errors.Is(err, pgx.ErrNoRows):
 		return nil, false, loyalty.Refuse(loyalty.CodeContactRace, "phone")
+	case loyalty.CodeOf(err) == loyalty.CodeActiveCardExists: // on another phone
+		return nil, false, loyalty.Refuse(loyalty.CodeContactExists, "phone")
 	case loyalty.CodeOf(err) != "":
 		return nil, false, err
 	default:
@@ -66,7 +68,8 @@ func (s *Service) Register(ctx context.Context, who auth.Principal, in Contact) 
 	}
 }
 
-func (s *Service) register(ctx context.Context, q *db.Queries, who auth.Principal, company db.Company, in Contact) (*ledger.Card, bool, error) {
+func (s *Service) register(ctx context.Context, tx db.Tx, who auth.Principal, company db.Company, in Contact) (*ledger.Card, bool, error) {
+	q := tx.Queries
 	wallet, err := q.CardTypeByWalletKey(ctx, who.CompanyID, &in.WalletKey)
 	switch {
 	case db.Absent(err):
@@ -96,42 +99,67 @@ func (s *Service) register(ctx context.Context, q *db.Queries, who auth.Principa
 	case in.Birthdate != nil && !Birthdate(*in.Birthdate, s.Now(), company.TimeZone):
 		return nil, false, loyalty.Refuse(loyalty.CodeInvalid, "birthdate")
 	}
-	var row db.Card
-	if known {
-		row, err = q.CardReactivate(ctx, db.CardReactivateParams{
-			CompanyID: who.CompanyID, ID: old.ID, HolderName: &in.Name, HolderBirthdate: in.Birthdate, Now: s.Now(),
-		})
-	} else {
-		row, err = s.open(ctx, q, company, wallet, in)
-	}
+	card, err := s.contactCard(ctx, tx, who, company, wallet, old, known, in)
 	if err != nil {
 		return nil, false, err
 	}
-	err = auth.Audit(ctx, q, who, s.Now(), "contact_register", "card", row.ID, map[string]any{"reopened": known})
-	return &ledger.Card{Card: row}, known, err
+	reopened := known && card.ID == old.ID
+	err = auth.Audit(ctx, q, who, s.Now(), "contact_register", "card", card.ID, map[string]any{"reopened": reopened})
+	return card, reopened, err
 }
 
-// open finds or creates the person and opens the contact's card.
-func (s *Service) open(ctx context.Context, q *db.Queries, company db.Company, wallet db.CardType, in Contact) (db.Card, error) {
+// contactCard gives a contact the old card back, or opens one. A cancelled card
+// stays so: the contact's phone goes over to a new one.
+func (s *Service) contactCard(ctx context.Context, tx db.Tx, who auth.Principal, company db.Company, wallet db.CardType, old db.Card, known bool, in Contact) (*ledger.Card, error) {
+	contact := ledger.Contact{Name: in.Name, Phone: in.Phone, Birthdate: in.Birthdate}
+	if known && ledger.Status(old.Status) != ledger.Cancelled {
+		return s.Ledger.ReopenContact(ctx, tx, who, old, contact)
+	}
+	code := wallet.Code + "-" + in.Phone
+	if known {
+		if _, err := tx.CardHolderSet(ctx, db.CardHolderSetParams{CompanyID: who.CompanyID, ID: old.ID, Now: s.Now()}); err != nil {
+			return nil, err
+		}
+		code = ""
+	}
+	person, err := s.person(ctx, tx.Queries, company, in)
+	if err != nil {
+		return nil, err
+	}
+	contact.CustomerID = person.ID
+	return s.Ledger.OpenContact(ctx, tx, who, wallet, code, contact)
+}
+
+// person finds or creates who is registered.
+func (s *Service) person(ctx context.Context, q *db.Queries, company db.Company, in Contact) (db.Customer, error) {
 	phone := company.PhonePrefix + in.Phone
 	person, err := q.CustomerByPhone(ctx, company.ID, &phone)
+	if err == nil {
+		person, err = keep(ctx, q, person)
+	}
 	if errors.Is(err, pgx.ErrNoRows) {
-		person, err = create(ctx, q, company.ID, Fields{
+		return create(ctx, q, company.ID, Fields{
 			FirstName: in.Name, Phone: phone, Birthdate: in.Birthdate, Attributes: []byte("{}"),
 		}, s.Now())
 	}
-	if err != nil {
-		return db.Card{}, err
+	return person, err
+}
+
+// keep holds a person, or who they are after a merge, until the transaction ends, so
+// that nobody is erased under a card of theirs; pgx.ErrNoRows where they were.
+func keep(ctx context.Context, q *db.Queries, person db.Customer) (db.Customer, error) {
+	id := person.ID
+	if person.MergedIntoID != nil {
+		id = *person.MergedIntoID
 	}
-	id, err := uuid.NewV7()
+	rows, err := q.CustomersOfRefs(ctx, db.CustomersOfRefsParams{CompanyID: person.CompanyID, Ids: []uuid.UUID{id}})
 	if err != nil {
-		return db.Card{}, fmt.Errorf("make an id: %w", err)
+		return person, fmt.Errorf("hold a customer: %w", err)
 	}
-	return q.CardCreate(ctx, db.CardCreateParams{
-		CompanyID: company.ID, ID: id, CardTypeID: wallet.ID, CustomerID: &person.ID,
-		Code: wallet.Code + "-" + in.Phone, Status: string(ledger.Enabled), Floor: wallet.Floor,
-		HolderName: &in.Name, HolderPhone: &in.Phone, HolderBirthdate: in.Birthdate, Now: s.Now(),
-	})
+	if len(rows) == 0 {
+		return person, pgx.ErrNoRows
+	}
+	return rows[0], nil
 }
 
 // mayRegister holds the staff member against spec/wallet.md 3.5 step 7: active,

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -19,6 +20,7 @@ import (
 const (
 	maxName       = 200
 	maxLastName   = 120
+	maxCode       = 100
 	maxAttributes = 8 << 10
 )
 
@@ -31,17 +33,21 @@ var (
 // clean trims the fields and holds them against their rules (spec/pretii.md 3.2).
 func (s *Service) clean(in Fields, company db.Company) (Fields, error) {
 	in.FirstName, in.LastName = strings.TrimSpace(in.FirstName), strings.TrimSpace(in.LastName)
+	in.Code = strings.TrimSpace(in.Code)
 	in.Email, in.Document = strings.ToLower(strings.TrimSpace(in.Email)), strings.TrimSpace(in.Document)
 	for _, t := range []struct {
 		field, value string
 		limit        int
-	}{{"firstName", in.FirstName, maxName}, {"lastName", in.LastName, maxLastName}} {
+	}{{"firstName", in.FirstName, maxName}, {"lastName", in.LastName, maxLastName}, {"code", in.Code, maxCode}} {
 		if strings.ContainsRune(t.value, 0) || !utf8.ValidString(t.value) {
 			return in, loyalty.Refuse(loyalty.CodeInvalid, t.field)
 		}
 		if utf8.RuneCountInString(t.value) > t.limit {
 			return in, loyalty.Refuse(loyalty.CodeTooLong, t.field)
 		}
+	}
+	if strings.ContainsFunc(in.Code, unicode.IsControl) {
+		return in, loyalty.Refuse(loyalty.CodeInvalid, "code")
 	}
 	if in.FirstName == "" {
 		return in, loyalty.Refuse(loyalty.CodeRequired, "firstName")

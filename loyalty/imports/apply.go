@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"sello/db"
 	"sello/loyalty/imports/pointsfile"
+	"sello/loyalty/ledger"
 )
 
 // Codes of rows that only the database can reject, beside those of
@@ -155,20 +157,24 @@ func (s *Service) applyChunk(ctx context.Context, company, id uuid.UUID) (done b
 		if err := tx.ImportCompanyLock(ctx, company); err != nil {
 			return fmt.Errorf("wait for the company's other imports: %w", err)
 		}
-		if err := tx.ImportPlanner(ctx); err != nil {
+		if err := tx.BatchPlanner(ctx); err != nil {
 			return fmt.Errorf("set up a chunk: %w", err)
 		}
-		cardType, err := tx.CardTypeByID(ctx, company, row.CardTypeID)
-		if err != nil {
-			return fmt.Errorf("read a card type: %w", err)
-		}
 		now := s.Now()
+		terms, err := s.conform(ctx, tx, row, now)
+		if err != nil {
+			return err
+		}
+		cardType := terms.CardType
 		chunk, err := tx.ImportChunkApply(ctx, db.ImportChunkApplyParams{
 			CompanyID: company, ImportID: id, AfterLine: row.CursorLine, Pass: row.Pass, Mendable: mendable,
 			BatchSize: int32(s.chunkRows()), CardTypeID: row.CardTypeID, Now: now,
-			DocumentTaken: string(pointsfile.DocumentOfAnother), CardNotEnabled: string(CardNotEnabled),
+			DocumentTaken: string(pointsfile.DocumentOfAnother), EmailRepeated: string(pointsfile.EmailRepeated), CardNotEnabled: string(CardNotEnabled),
 			BalanceTooLarge: string(BalanceTooLarge), Floor: cardType.Floor,
 			Description: "Asignación masiva: " + row.FileName, ActorID: row.ActorID,
+			Today: terms.today, TimeZone: terms.timeZone, TracksLots: cardType.TracksLots, ExpiryVersion: cardType.ExpiryVersion,
+			ExpiryPolicy: cardType.ExpiryPolicy, ExpiryDate: cardType.ExpiryDate, ExpiryCount: int32(cardType.ExpiryCount),
+			ExpiryUnit: cardType.ExpiryUnit, UsedUntil: terms.usedUntil,
 		})
 		if err != nil {
 			return fmt.Errorf("apply a chunk of an import: %w", err)
@@ -194,4 +200,45 @@ func (s *Service) applyChunk(ctx context.Context, company, id uuid.UUID) (done b
 		return s.end(ctx, tx, row, Finished)
 	})
 	return done, err
+}
+
+// terms are what a chunk posts by.
+type terms struct {
+	db.CardType
+	timeZone string
+	// today is the company's business day; usedUntil is when the points of a card end
+	// that is used today, nil where that ends nothing.
+	today     time.Time
+	usedUntil *time.Time
+}
+
+// conform reads the terms of a chunk, which stay what they are until it ends, and
+// brings the cards of a type that keeps lots up to its expiry policy. A card that
+// appears between the two is seen by the chunk as one that moved.
+func (s *Service) conform(ctx context.Context, tx db.Tx, row db.Import, now time.Time) (terms, error) {
+	shared, err := tx.CardTypeShare(ctx, row.CompanyID, row.CardTypeID)
+	if err != nil {
+		return terms{}, fmt.Errorf("read a card type: %w", err)
+	}
+	zone, err := time.LoadLocation(shared.TimeZone)
+	if err != nil {
+		return terms{}, fmt.Errorf("load a company's time zone: %w", err)
+	}
+	year, month, day := now.In(zone).Date()
+	t := terms{CardType: shared.CardType, timeZone: shared.TimeZone, today: time.Date(year, month, day, 0, 0, 0, 0, time.UTC)}
+	if !t.TracksLots {
+		return t, nil
+	}
+	t.usedUntil = ledger.UsedUntil(t.CardType, t.today)
+	cards, err := tx.ImportChunkCards(ctx, db.ImportChunkCardsParams{
+		CompanyID: row.CompanyID, ImportID: row.ID, AfterLine: row.CursorLine, Pass: row.Pass, Mendable: mendable,
+		BatchSize: int32(s.chunkRows()), CardTypeID: row.CardTypeID,
+	})
+	if err != nil {
+		return terms{}, fmt.Errorf("lock a chunk's cards: %w", err)
+	}
+	if _, err := tx.LotsConform(ctx, row.CompanyID, cards); err != nil {
+		return terms{}, fmt.Errorf("bring a chunk's cards up to their expiry policy: %w", err)
+	}
+	return t, nil
 }

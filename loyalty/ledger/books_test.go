@@ -84,7 +84,7 @@ func TestListsBelowListsAreOneStatement(t *testing.T) {
 		env.post(t, ledger.Posting{Card: ref(fmt.Sprintf("card-%d", i)), Action: ledger.Accrue, Amount: new(dec("1"))})
 	}
 	before := sent.Load()
-	page, more, err := env.ledger.Cards(t.Context(), env.company, nil, 10)
+	page, more, err := env.ledger.Cards(t.Context(), env.company, ledger.CardFilter{}, nil, 10)
 	if err != nil || len(page) != 10 || !more {
 		t.Fatalf("Cards: got %d cards, more %t, error %v, want 10 and more", len(page), more, err)
 	}

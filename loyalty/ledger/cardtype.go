@@ -1,11 +1,13 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -47,13 +49,25 @@ func (t *CardType) AccrualRatio() *Ratio {
 	return &Ratio{Points: *t.RatioPoints, Amount: *t.RatioAmount}
 }
 
+// Overdraft is how far below zero its new cards may go.
+func (t *CardType) Overdraft() decimal.Decimal { return t.Floor.Abs() }
+
+// Check is how the last digit of its numbers is reckoned.
+func (t *CardType) Check() CheckDigit { return CheckDigit(t.CheckDigit) }
+
+// Transfers is what its cards may pass on.
+func (t *CardType) Transfers() TransferPolicy { return TransferPolicy(t.TransferPolicy) }
+
+// Shortfall is what happens to a return that takes back more than there is.
+func (t *CardType) Shortfall() Shortfall { return Shortfall(t.ReturnShortfall) }
+
 // Ratio gives Points for each Amount of currency spent.
 type Ratio struct {
 	Points decimal.Decimal
 	Amount decimal.Decimal
 }
 
-// NewCardType says what a new card type is like.
+// NewCardType says what a new card type is like. Zero fields are no rule.
 type NewCardType struct {
 	Code, Name string
 	Unit       Unit
@@ -67,6 +81,29 @@ type NewCardType struct {
 	Rechargeable, TicketRequired, BirthdateRequired bool
 	NotifyWelcome, NotifySale, NotifyAdjustment     bool
 	CustomerURL, RedeemURL                          string
+	// Ranges are where the numbers of its cards come from; NumberLength is all
+	// digits of one, and the two go together.
+	Ranges       []NumberRange
+	NumberLength *int
+	CheckDigit   CheckDigit
+	// StartingBalance is what an activated card begins with.
+	StartingBalance decimal.Decimal
+	// Nominated: an enabled card has a customer. OneActiveCard: a customer has one
+	// enabled card at most. CVVRequired: who takes from a card says its CVV.
+	Nominated, OneActiveCard, CVVRequired bool
+	// LoadLimit bounds one recharge, TransactionLimit one accrual, redemption or
+	// transfer.
+	LoadLimit, TransactionLimit *decimal.Decimal
+	TransferPolicy              TransferPolicy
+	// Validity of new cards: a range of days, or so many from the first.
+	ValidFrom, ValidTo *time.Time
+	ValidDays          *int
+	// ForfeitOnExpiry: what is left is written off when the validity ends.
+	ForfeitOnExpiry bool
+	ReturnShortfall Shortfall
+	// ReturnedLotDays is how long points live on that a return gives back after
+	// their end.
+	ReturnedLotDays int
 }
 
 var (
@@ -77,10 +114,6 @@ var (
 // CardTypeCreate sets up a card type. It refuses with INVALID, REQUIRED, TOO_LONG
 // and TAKEN.
 func (s *Service) CardTypeCreate(ctx context.Context, who auth.Principal, in NewCardType) (*CardType, error) {
-	name, err := nameOf(in.Name, "name")
-	if err != nil {
-		return nil, err
-	}
 	if !codePattern.MatchString(in.Code) {
 		return nil, loyalty.Refuse(loyalty.CodeInvalid, "code")
 	}
@@ -90,38 +123,65 @@ func (s *Service) CardTypeCreate(ctx context.Context, who auth.Principal, in New
 	if in.Scale < 0 || in.Scale > 4 {
 		return nil, loyalty.Refuse(loyalty.CodeInvalid, "scale")
 	}
-	if err := checkRule(in.Percentage, in.Ratio); err != nil {
-		return nil, err
-	}
-	floor := decimal.Zero
-	if in.Overdraft != nil {
-		if in.Overdraft.IsNeg() || in.Overdraft.MinScale() > in.Scale || !fits(*in.Overdraft) {
-			return nil, loyalty.Refuse(loyalty.CodeInvalid, "overdraft")
-		}
-		floor = in.Overdraft.Neg()
-	}
-	if err := checkURLs(&in.CustomerURL, &in.RedeemURL); err != nil {
-		return nil, err
+	if in.Percentage != nil && in.Ratio != nil {
+		return nil, loyalty.Refuse(loyalty.CodeInvalid, "accrualRatio")
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, fmt.Errorf("make an id: %w", err)
 	}
-	params := db.CardTypeCreateParams{
-		CompanyID: who.CompanyID, ID: id, Code: in.Code, Name: name, Unit: string(in.Unit), Scale: int16(in.Scale),
-		WalletKey: in.WalletKey, AccrualPercentage: in.Percentage, Floor: floor,
+	t := db.CardType{
+		CompanyID: who.CompanyID, ID: id, Code: in.Code, Name: in.Name, Unit: string(in.Unit), Scale: int16(in.Scale), WalletKey: in.WalletKey,
+		AccrualPercentage: in.Percentage, Floor: decimal.Zero,
 		Rechargeable: in.Rechargeable, TicketRequired: in.TicketRequired, BirthdateRequired: in.BirthdateRequired,
 		NotifyWelcome: in.NotifyWelcome, NotifySale: in.NotifySale, NotifyAdjustment: in.NotifyAdjustment,
-		CustomerUrl: in.CustomerURL, RedeemUrl: in.RedeemURL, Now: s.Now(),
+		CustomerUrl: in.CustomerURL, RedeemUrl: in.RedeemURL,
+		CheckDigit: string(cmp.Or(in.CheckDigit, NoCheckDigit)), StartingBalance: in.StartingBalance, Nominated: in.Nominated,
+		OneActiveCard: in.OneActiveCard, CvvRequired: in.CVVRequired, LoadLimit: in.LoadLimit, TransactionLimit: in.TransactionLimit,
+		TransferPolicy: string(cmp.Or(in.TransferPolicy, TransferNone)), ValidFrom: in.ValidFrom, ValidTo: in.ValidTo,
+		ForfeitOnExpiry: in.ForfeitOnExpiry, ReturnShortfall: string(cmp.Or(in.ReturnShortfall, ShortfallRefuse)),
 	}
 	if in.Ratio != nil {
-		params.RatioPoints, params.RatioAmount = &in.Ratio.Points, &in.Ratio.Amount
+		t.RatioPoints, t.RatioAmount = &in.Ratio.Points, &in.Ratio.Amount
+	}
+	if in.Overdraft != nil {
+		t.Floor = in.Overdraft.Neg()
+	}
+	if t.NumberLength, err = small[int16](in.NumberLength, maxNumberLength, "numberLength"); err != nil {
+		return nil, err
+	}
+	if t.ValidDays, err = small[int32](in.ValidDays, maxValidDays, "validDays"); err != nil {
+		return nil, err
+	}
+	days, err := small[int16](&in.ReturnedLotDays, maxReturnedLotDays, "returnedLotDays")
+	if err != nil {
+		return nil, err
+	}
+	t.ReturnedLotDays = *days
+	if err := checkCardType(&t, in.Ranges); err != nil {
+		return nil, err
 	}
 	var row db.CardType
 	err = s.DB.InTx(ctx, func(tx db.Tx) error {
 		var err error
-		if row, err = tx.CardTypeCreate(ctx, params); err != nil {
+		row, err = tx.CardTypeCreate(ctx, db.CardTypeCreateParams{
+			CompanyID: t.CompanyID, ID: t.ID, Code: t.Code, Name: t.Name, Unit: t.Unit, Scale: t.Scale, WalletKey: t.WalletKey,
+			AccrualPercentage: t.AccrualPercentage, RatioPoints: t.RatioPoints, RatioAmount: t.RatioAmount, Floor: t.Floor,
+			Rechargeable: t.Rechargeable, TicketRequired: t.TicketRequired, BirthdateRequired: t.BirthdateRequired,
+			NotifyWelcome: t.NotifyWelcome, NotifySale: t.NotifySale, NotifyAdjustment: t.NotifyAdjustment,
+			CustomerUrl: t.CustomerUrl, RedeemUrl: t.RedeemUrl, NumberLength: t.NumberLength, CheckDigit: t.CheckDigit,
+			StartingBalance: t.StartingBalance, Nominated: t.Nominated, OneActiveCard: t.OneActiveCard, CvvRequired: t.CvvRequired,
+			LoadLimit: t.LoadLimit, TransactionLimit: t.TransactionLimit, TransferPolicy: t.TransferPolicy,
+			ValidFrom: t.ValidFrom, ValidTo: t.ValidTo, ValidDays: t.ValidDays, ForfeitOnExpiry: t.ForfeitOnExpiry,
+			ReturnShortfall: t.ReturnShortfall, ReturnedLotDays: t.ReturnedLotDays, Now: s.Now(),
+		})
+		if err != nil {
 			return err
+		}
+		if len(in.Ranges) > 0 {
+			if err := tx.CardTypeRangesReplace(ctx, rangeParams(t, in.Ranges)); err != nil {
+				return err
+			}
 		}
 		return auth.Audit(ctx, tx.Queries, who, s.Now(), "card_type_create", "card_type", id, nil)
 	})
@@ -137,63 +197,196 @@ func (s *Service) CardTypeCreate(ctx context.Context, who auth.Principal, in New
 	}
 }
 
+// Optional is a field of a change: it stays as it is unless Set, and nil takes it
+// away.
+type Optional[T any] struct {
+	Set   bool
+	Value *T
+}
+
+// Given is a change of a field to a value.
+func Given[T any](value T) Optional[T] { return Optional[T]{Set: true, Value: &value} }
+
+// to makes the change.
+func (o Optional[T]) to(field **T) {
+	if o.Set {
+		*field = o.Value
+	}
+}
+
 // CardTypeChange says what to change; nil stays.
 type CardTypeChange struct {
 	Name *string
 	// A rule takes the other one's place.
-	Percentage                                      *decimal.Decimal
-	Ratio                                           *Ratio
+	Percentage                                      Optional[decimal.Decimal]
+	Ratio                                           Optional[Ratio]
 	Rechargeable, TicketRequired, BirthdateRequired *bool
 	NotifyWelcome, NotifySale, NotifyAdjustment     *bool
 	CustomerURL, RedeemURL                          *string
 	Archived                                        *bool
+	// Overdraft is that of new cards; with OverdraftOfAll of those there are, too.
+	Overdraft      *decimal.Decimal
+	OverdraftOfAll bool
+	// Ranges replace the old ones as a whole; none takes them away.
+	Ranges                                *[]NumberRange
+	NumberLength                          Optional[int]
+	CheckDigit                            *CheckDigit
+	StartingBalance                       *decimal.Decimal
+	Nominated, OneActiveCard, CVVRequired *bool
+	LoadLimit, TransactionLimit           Optional[decimal.Decimal]
+	TransferPolicy                        *TransferPolicy
+	ValidFrom, ValidTo                    Optional[time.Time]
+	ValidDays                             Optional[int]
+	ForfeitOnExpiry                       *bool
+	ReturnShortfall                       *Shortfall
+	ReturnedLotDays                       *int
 }
 
-// CardTypeUpdate changes the card type with the code. It refuses with
+// CardTypeUpdate changes the card type with the code. Rules are for what happens
+// from now on: cards that are enabled stay so. It refuses with
 // CARD_TYPE_NOT_FOUND and the rules of the fields.
 func (s *Service) CardTypeUpdate(ctx context.Context, who auth.Principal, code string, in CardTypeChange) (*CardType, error) {
-	if in.Name != nil {
-		name, err := nameOf(*in.Name, "name")
-		if err != nil {
-			return nil, err
-		}
-		in.Name = &name
-	}
-	if err := checkRule(in.Percentage, in.Ratio); err != nil {
-		return nil, err
-	}
-	if err := checkURLs(in.CustomerURL, in.RedeemURL); err != nil {
-		return nil, err
-	}
-	current, err := s.CardTypeByCode(ctx, who.CompanyID, code)
-	if err != nil {
-		return nil, err
-	}
-	if current == nil {
-		return nil, loyalty.Refuse(loyalty.CodeCardTypeNotFound, "code")
-	}
-	params := db.CardTypeUpdateParams{
-		CompanyID: who.CompanyID, ID: current.ID, Now: s.Now(), Name: in.Name,
-		SetRule: in.Percentage != nil || in.Ratio != nil, AccrualPercentage: in.Percentage,
-		Rechargeable: in.Rechargeable, TicketRequired: in.TicketRequired, BirthdateRequired: in.BirthdateRequired,
-		NotifyWelcome: in.NotifyWelcome, NotifySale: in.NotifySale, NotifyAdjustment: in.NotifyAdjustment,
-		CustomerUrl: in.CustomerURL, RedeemUrl: in.RedeemURL, Archived: in.Archived,
-	}
-	if in.Ratio != nil {
-		params.RatioPoints, params.RatioAmount = &in.Ratio.Points, &in.Ratio.Amount
+	if in.Percentage.Value != nil && in.Ratio.Value != nil {
+		return nil, loyalty.Refuse(loyalty.CodeInvalid, "accrualRatio")
 	}
 	var row db.CardType
-	err = s.DB.InTx(ctx, func(tx db.Tx) error {
-		var err error
-		if row, err = tx.CardTypeUpdate(ctx, params); err != nil {
+	err := s.DB.InTx(ctx, func(tx db.Tx) error {
+		t, err := tx.CardTypeLock(ctx, who.CompanyID, code)
+		if db.Absent(err) {
+			return loyalty.Refuse(loyalty.CodeCardTypeNotFound, "code")
+		}
+		if err != nil {
 			return err
+		}
+		ranges, err := rangesOf(ctx, tx.Queries, t)
+		if err != nil {
+			return err
+		}
+		if in.Ranges != nil {
+			ranges = *in.Ranges
+		}
+		if err := in.merge(&t, s.Now()); err != nil {
+			return err
+		}
+		if err := checkCardType(&t, ranges); err != nil {
+			return err
+		}
+		row, err = tx.CardTypeUpdate(ctx, db.CardTypeUpdateParams{
+			CompanyID: t.CompanyID, ID: t.ID, Name: t.Name,
+			AccrualPercentage: t.AccrualPercentage, RatioPoints: t.RatioPoints, RatioAmount: t.RatioAmount, Floor: t.Floor,
+			Rechargeable: t.Rechargeable, TicketRequired: t.TicketRequired, BirthdateRequired: t.BirthdateRequired,
+			NotifyWelcome: t.NotifyWelcome, NotifySale: t.NotifySale, NotifyAdjustment: t.NotifyAdjustment,
+			CustomerUrl: t.CustomerUrl, RedeemUrl: t.RedeemUrl, NumberLength: t.NumberLength, CheckDigit: t.CheckDigit,
+			StartingBalance: t.StartingBalance, Nominated: t.Nominated, OneActiveCard: t.OneActiveCard, CvvRequired: t.CvvRequired,
+			LoadLimit: t.LoadLimit, TransactionLimit: t.TransactionLimit, TransferPolicy: t.TransferPolicy,
+			ValidFrom: t.ValidFrom, ValidTo: t.ValidTo, ValidDays: t.ValidDays, ForfeitOnExpiry: t.ForfeitOnExpiry,
+			ReturnShortfall: t.ReturnShortfall, ReturnedLotDays: t.ReturnedLotDays, ArchivedAt: t.ArchivedAt, Now: s.Now(),
+		})
+		if err != nil {
+			return err
+		}
+		if in.Ranges != nil {
+			if err := tx.CardTypeRangesReplace(ctx, rangeParams(t, ranges)); err != nil {
+				return err
+			}
 		}
 		return auth.Audit(ctx, tx.Queries, who, s.Now(), "card_type_update", "card_type", row.ID, nil)
 	})
-	if err != nil {
+	if err != nil && loyalty.CodeOf(err) == "" {
 		return nil, fmt.Errorf("update a card type: %w", err)
 	}
+	if err != nil {
+		return nil, err
+	}
+	if in.Overdraft != nil && in.OverdraftOfAll {
+		if err := s.setFloors(ctx, row); err != nil {
+			return nil, err
+		}
+	}
 	return &CardType{CardType: row}, nil
+}
+
+// merge makes the change on a locked row.
+func (in CardTypeChange) merge(t *db.CardType, now time.Time) (err error) {
+	for field, change := range map[*bool]*bool{
+		&t.Rechargeable: in.Rechargeable, &t.TicketRequired: in.TicketRequired, &t.BirthdateRequired: in.BirthdateRequired,
+		&t.NotifyWelcome: in.NotifyWelcome, &t.NotifySale: in.NotifySale, &t.NotifyAdjustment: in.NotifyAdjustment,
+		&t.Nominated: in.Nominated, &t.OneActiveCard: in.OneActiveCard, &t.CvvRequired: in.CVVRequired, &t.ForfeitOnExpiry: in.ForfeitOnExpiry,
+	} {
+		take(field, change)
+	}
+	take(&t.Name, in.Name)
+	take(&t.CustomerUrl, in.CustomerURL)
+	take(&t.RedeemUrl, in.RedeemURL)
+	take(&t.StartingBalance, in.StartingBalance)
+	take(&t.CheckDigit, (*string)(in.CheckDigit))
+	take(&t.TransferPolicy, (*string)(in.TransferPolicy))
+	take(&t.ReturnShortfall, (*string)(in.ReturnShortfall))
+	in.LoadLimit.to(&t.LoadLimit)
+	in.TransactionLimit.to(&t.TransactionLimit)
+	in.ValidFrom.to(&t.ValidFrom)
+	in.ValidTo.to(&t.ValidTo)
+	in.Percentage.to(&t.AccrualPercentage)
+	if in.Percentage.Value != nil || in.Ratio.Set {
+		t.RatioPoints, t.RatioAmount = nil, nil
+	}
+	if r := in.Ratio.Value; r != nil {
+		t.RatioPoints, t.RatioAmount, t.AccrualPercentage = &r.Points, &r.Amount, nil
+	}
+	if in.Overdraft != nil {
+		t.Floor = in.Overdraft.Neg()
+	}
+	if in.NumberLength.Set {
+		if t.NumberLength, err = small[int16](in.NumberLength.Value, maxNumberLength, "numberLength"); err != nil {
+			return err
+		}
+	}
+	if in.ValidDays.Set {
+		if t.ValidDays, err = small[int32](in.ValidDays.Value, maxValidDays, "validDays"); err != nil {
+			return err
+		}
+	}
+	if in.ReturnedLotDays != nil {
+		days, err := small[int16](in.ReturnedLotDays, maxReturnedLotDays, "returnedLotDays")
+		if err != nil {
+			return err
+		}
+		t.ReturnedLotDays = *days
+	}
+	if in.Archived != nil && !*in.Archived {
+		t.ArchivedAt = nil
+	} else if in.Archived != nil && t.ArchivedAt == nil {
+		t.ArchivedAt = &now
+	}
+	return nil
+}
+
+func take[T any](field, change *T) {
+	if change != nil {
+		*field = *change
+	}
+}
+
+// floorBatch is how many cards get another floor in one transaction.
+const floorBatch = 2000
+
+// setFloors gives all cards of a type its floor, in short transactions: cut off, it
+// has done some of them, and done again it does the rest. A card below its new floor
+// keeps its balance and is paid up by the next credits.
+func (s *Service) setFloors(ctx context.Context, t db.CardType) error {
+	after := uuid.Nil
+	for {
+		row, err := s.DB.CardsFloorSet(ctx, db.CardsFloorSetParams{
+			CompanyID: t.CompanyID, CardTypeID: t.ID, After: after, BatchSize: floorBatch, Floor: t.Floor, Now: s.Now(),
+		})
+		if db.Absent(err) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("set the overdraft of a type's cards: %w", err)
+		}
+		after = row.LastID
+	}
 }
 
 // CardTypeByID reads a card type; nil if the company has none of that id.
@@ -258,20 +451,71 @@ func (s *Service) CardTypesByIDs(ctx context.Context, company uuid.UUID, ids []u
 	return found, nil
 }
 
-func checkRule(percentage *decimal.Decimal, ratio *Ratio) error {
-	if percentage != nil {
-		if ratio != nil {
-			return loyalty.Refuse(loyalty.CodeInvalid, "accrualRatio")
-		}
+// Bounds of card types' figures.
+const (
+	maxNumberLength    = 32
+	maxValidDays       = 36_600
+	maxReturnedLotDays = 3660
+)
+
+// small takes a whole number up to a bound; zero and less is for the rules to judge.
+func small[N int16 | int32](n *int, most int, field string) (*N, error) {
+	if n == nil {
+		return nil, nil
+	}
+	if *n < 0 || *n > most {
+		return nil, loyalty.Refuse(loyalty.CodeInvalid, field)
+	}
+	return new(N(*n)), nil
+}
+
+// checkCardType holds a card type against the rules of its fields, and trims its
+// name.
+func checkCardType(t *db.CardType, ranges []NumberRange) (err error) {
+	if t.Name, err = nameOf(t.Name, "name"); err != nil {
+		return err
+	}
+	if err := checkRule(t); err != nil {
+		return err
+	}
+	if err := checkURL(t.CustomerUrl, "customerUrl"); err != nil {
+		return err
+	}
+	if err := checkURL(t.RedeemUrl, "redeemUrl"); err != nil {
+		return err
+	}
+	scale := int(t.Scale)
+	switch {
+	case t.Floor.IsPos() || t.Floor.MinScale() > scale || !fits(t.Floor):
+		return loyalty.Refuse(loyalty.CodeInvalid, "overdraft")
+	case t.StartingBalance.IsNeg() || t.StartingBalance.MinScale() > scale || !fits(t.StartingBalance):
+		return loyalty.Refuse(loyalty.CodeInvalid, "startingBalance")
+	case t.LoadLimit != nil && (!t.LoadLimit.IsPos() || t.LoadLimit.MinScale() > scale || !fits(*t.LoadLimit)):
+		return loyalty.Refuse(loyalty.CodeInvalid, "loadLimit")
+	case t.TransactionLimit != nil && (!t.TransactionLimit.IsPos() || t.TransactionLimit.MinScale() > scale || !fits(*t.TransactionLimit)):
+		return loyalty.Refuse(loyalty.CodeInvalid, "transactionLimit")
+	case t.ValidDays != nil && (*t.ValidDays == 0 || t.ValidFrom != nil || t.ValidTo != nil):
+		return loyalty.Refuse(loyalty.CodeInvalid, "validDays")
+	case t.ValidFrom != nil && t.ValidTo != nil && t.ValidTo.Before(*t.ValidFrom):
+		return loyalty.Refuse(loyalty.CodeInvalid, "validTo")
+	}
+	return checkNumbering(t, ranges)
+}
+
+func checkRule(t *db.CardType) error {
+	if p := t.AccrualPercentage; p != nil {
 		// The column holds three digits before the point and four behind it.
-		if percentage.IsNeg() || percentage.Cmp(decimal.Thousand) >= 0 || percentage.MinScale() > 4 {
+		if p.IsNeg() || p.Cmp(decimal.Thousand) >= 0 || p.MinScale() > 4 {
 			return loyalty.Refuse(loyalty.CodeInvalid, "accrualPercentage")
 		}
 	}
-	if ratio != nil && (!ratio.Points.IsPos() || !ratio.Amount.IsPos()) {
+	if t.RatioPoints == nil {
+		return nil
+	}
+	if !t.RatioPoints.IsPos() || !t.RatioAmount.IsPos() {
 		return loyalty.Refuse(loyalty.CodeAmountNotPositive, "accrualRatio")
 	}
-	if ratio != nil && !(fits(ratio.Points) && fits(ratio.Amount)) {
+	if !fits(*t.RatioPoints) || !fits(*t.RatioAmount) {
 		return loyalty.Refuse(loyalty.CodeInvalid, "accrualRatio")
 	}
 	return nil
@@ -280,19 +524,6 @@ func checkRule(percentage *decimal.Decimal, ratio *Ratio) error {
 // fits reports whether the ledger holds the amount as it is: four decimals, which
 // PostgreSQL would round silently, and fifteen digits before them.
 func fits(d decimal.Decimal) bool { return d.MinScale() <= 4 && d.Prec()-d.Scale() <= 15 }
-
-// checkURLs holds a card type's two addresses against checkURL; nil is not given.
-func checkURLs(customer, redeem *string) error {
-	if customer != nil {
-		if err := checkURL(*customer, "customerUrl"); err != nil {
-			return err
-		}
-	}
-	if redeem != nil {
-		return checkURL(*redeem, "redeemUrl")
-	}
-	return nil
-}
 
 // checkURL takes http and https addresses up to 500 characters, and "".
 func checkURL(address, field string) error {

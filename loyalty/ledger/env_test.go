@@ -79,11 +79,16 @@ func (e *env) card(t testing.TB, code, balance string) *ledger.Card {
 	return e.cardOf(t, e.base.Code, code, balance)
 }
 
+// cardOf opens a card as imports and earlier releases do: enabled, and without a
+// line in the books before the first posting.
 func (e *env) cardOf(t testing.TB, cardType, code, balance string) *ledger.Card {
 	t.Helper()
-	c, err := e.ledger.CardCreate(t.Context(), e.who, ledger.NewCard{CardTypeCode: cardType, Code: code})
-	if err != nil {
-		t.Fatalf("CardCreate(%q): %v", code, err)
+	e.exec(t, `INSERT INTO card (company_id, id, card_type_id, code, status, floor, registered_at, created_at, updated_at)
+		SELECT company_id, $3, id, $4, 'enabled', floor, $5, $5, $5 FROM card_type WHERE company_id = $1 AND code = $2`,
+		e.company, cardType, uuid.Must(uuid.NewV7()), code, *e.clock.Load())
+	c, err := e.ledger.CardByCode(t.Context(), e.company, code)
+	if err != nil || c == nil {
+		t.Fatalf("open card %q: got %v, error %v", code, c, err)
 	}
 	if amount := dec(balance); !amount.IsZero() {
 		e.post(t, ledger.Posting{Card: ledger.CardRef{Code: code}, Action: ledger.Adjust, Amount: &amount})

@@ -111,7 +111,7 @@ func TestAnyHistoryAgreesWithTheModel(t *testing.T) {
 			switch rapid.SampledFrom([]string{"post", "post", "post", "post", "post", "switch", "pass"}).Draw(rt, "step") {
 			case "switch":
 				if c := m.cards[code]; c != nil {
-					c.enabled = !c.enabled
+					c.enabled, c.seq = !c.enabled, c.seq+1 // a line of zero
 					status := map[bool]ledger.Status{true: ledger.Enabled, false: ledger.Disabled}[c.enabled]
 					if _, err := env.ledger.CardStatusSet(t.Context(), env.who, code, status); err != nil {
 						rt.Fatalf("CardStatusSet: %v", err)

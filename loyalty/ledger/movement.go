@@ -2,14 +2,12 @@ package ledger
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"sello/db"
 	"sello/loyalty"
@@ -29,6 +27,33 @@ const (
 	Adjust Action = "adjust"
 	// Recharge puts value on the card that the customer pays for.
 	Recharge Action = "recharge"
+	// Expire takes what has ended: breakage. With a positive amount it takes that
+	// back for points that a return says were never earned.
+	Expire Action = "expire"
+	// TransferOut and TransferIn are the halves of a move between two cards.
+	TransferOut Action = "transfer_out"
+	TransferIn  Action = "transfer_in"
+	// Reverse takes back a movement, or a part of it: a return.
+	Reverse Action = "reverse"
+	// WriteOff takes what a programme gives up: an erased person's balance, a
+	// cancelled card's; or gives what a return cannot take back.
+	WriteOff Action = "write_off"
+
+	// Reserve keeps a part of the balance (a hold), Release lets go of it; neither moves it.
+	Reserve Action = "hold"
+	Release Action = "release"
+	// Pend notes points that become usable later.
+	Pend Action = "pend"
+	// Extend moves the ends of lots.
+	Extend Action = "extend"
+
+	// What happens to the card itself; the amount is zero.
+	Activate Action = "activate"
+	Assign   Action = "assign"
+	Enable   Action = "enable"
+	Disable  Action = "disable"
+	Cancel   Action = "cancel"
+	Replace  Action = "replace"
 )
 
 // Movement is one line of a card's ledger: never changed, never deleted.
@@ -70,14 +95,9 @@ func movements(rows []db.Movement) []*Movement {
 
 // Movement reads one movement by card and number; nil if there is none.
 func (s *Service) Movement(ctx context.Context, company, card uuid.UUID, seq int64) (*Movement, error) {
-	row, err := s.DB.MovementBySeq(ctx, db.MovementBySeqParams{CompanyID: company, CardID: card, Seq: seq})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read a movement: %w", err)
-	}
-	return &Movement{Movement: row}, nil
+	key := MovementKey{CardID: card, Seq: seq}
+	found, err := s.MovementsByKeys(ctx, company, []MovementKey{key})
+	return found[key], err
 }
 
 // MovementKey names a movement.

@@ -83,7 +83,7 @@ func TestHotStatementsUseIndexes(t *testing.T) {
 		Card: ref("card-77"), Action: ledger.Redeem, Amount: new(dec("-5")), Source: "graphql", Key: key("k2", "r"),
 	})
 	wantRefusal(t, err, loyalty.CodeInsufficientBalance, "points")
-	page, _, err := env.ledger.Cards(t.Context(), env.company, nil, 50)
+	page, _, err := env.ledger.Cards(t.Context(), env.company, ledger.CardFilter{}, nil, 50)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestHotStatementsUseIndexes(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for _, name := range []string{"CardPost", "CardPostRefusal", "CardsPage", "MovementsByCards"} {
+	for _, name := range []string{"CardPost", "PostingsRead", "CardsLock", "CardsPage", "MovementsByCards"} {
 		plan := sent.plan(t, pool, name)
 		for _, table := range []string{"card", "movement", "idempotency_key"} {
 			for _, walk := range []string{"Seq Scan on " + table + " ", "Seq Scan on " + table + "\n"} {

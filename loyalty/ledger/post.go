@@ -2,15 +2,12 @@ package ledger
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/govalues/decimal"
-	"github.com/jackc/pgx/v5"
 
 	"sello/db"
 	"sello/loyalty"
@@ -70,6 +67,12 @@ type Posting struct {
 	Reference, Description string
 	StaffNumber            *int64
 	StoreCode              string
+	// CVV is asked for where the card type requires it and the posting takes value.
+	CVV string
+	// Lines part the amount among the lines of the sale, for returns by line.
+	Lines []Line
+	// Lot says how long an earning lasts, against the card type's own rules.
+	Lot LotTerms
 	// Source is the door the posting came in by: graphql, wallet, pretii, antcrm.
 	Source string
 	// At is the business time; zero means now.
@@ -85,26 +88,23 @@ type Posted struct {
 	Replayed bool
 }
 
-// Post posts one movement in one statement and one round trip (design.md, "The
-// ledger"). It refuses with IDEMPOTENCY_IN_PROGRESS where the card stays locked for
-// longer than a request waits, else, in this order, with IDEMPOTENCY_MISMATCH, the
-// rules of the fields, CARD_TYPE_NOT_FOUND, CARD_TYPE_ARCHIVED, TICKET_REQUIRED,
-// CARD_NOT_FOUND, CARD_NOT_ENABLED, STAFF_NOT_FOUND, STAFF_ARCHIVED,
+// Post posts one movement (design.md, "The ledger"): alone on a plain card type in
+// one statement and one round trip, together with others that wait, or where there
+// is more to it than the card's row, through a book. It refuses with
+// IDEMPOTENCY_IN_PROGRESS where the card stays locked for longer than a request
+// waits, else, in this order, with IDEMPOTENCY_MISMATCH, the rules of the fields,
+// CARD_TYPE_NOT_FOUND, CARD_TYPE_ARCHIVED, TICKET_REQUIRED, CARD_NOT_FOUND,
+// CARD_NOT_ENABLED, CARD_NOT_VALID, STAFF_NOT_FOUND, STAFF_ARCHIVED,
 // STAFF_NO_PERMISSION, STAFF_RIGHT_MISSING, STORE_NOT_FOUND,
-// CARD_NOT_RECHARGEABLE, ACCRUAL_RULE_MISSING, AMOUNT_TOO_PRECISE,
-// AMOUNT_TOO_LARGE and INSUFFICIENT_BALANCE.
+// CARD_NOT_RECHARGEABLE, CVV_WRONG, LOTS_NOT_KEPT, ACCRUAL_RULE_MISSING,
+// AMOUNT_TOO_PRECISE, AMOUNT_TOO_LARGE, AMOUNT_OVER_LIMIT, LINES_MISMATCH and
+// INSUFFICIENT_BALANCE.
 func (s *Service) Post(ctx context.Context, who auth.Principal, p Posting) (Posted, error) {
 	posted, err := s.post(ctx, who, p)
 	if err != nil {
-		if code := loyalty.CodeOf(err); code != "" {
-			s.Refused(string(code))
-		}
-		return Posted{}, err
+		return Posted{}, s.refused(err)
 	}
-	if !posted.Replayed {
-		s.Posted(p.Action)
-	}
-	return posted, nil
+	return posted, s.posted(p.Action, posted.Replayed, nil)
 }
 
 func (s *Service) post(ctx context.Context, who auth.Principal, p Posting) (Posted, error) {
@@ -112,31 +112,7 @@ func (s *Service) post(ctx context.Context, who auth.Principal, p Posting) (Post
 	if err != nil {
 		return Posted{}, err
 	}
-	// Between a statement that did nothing and the question why, the world may
-	// have moved on so that nothing stands in the way any more: try again.
-	for range 5 {
-		row, err := s.DB.CardPost(ctx, params)
-		switch {
-		case err == nil:
-			return Posted{Movement: &Movement{Movement: row}}, nil
-		case db.OutOfRange(err):
-			return Posted{}, loyalty.Refuse(loyalty.CodeAmountTooLarge, sizeField(p))
-		case db.Violates(err, "card_available_check"):
-			return Posted{}, loyalty.Refuse(loyalty.CodeInsufficientBalance, amountField(p))
-		case db.LockTimedOut(err) && p.Key != nil:
-			// Whoever holds the card may be the first request with the key: only the
-			// same key again tells, and is safe either way.
-			return Posted{}, loyalty.Refuse(loyalty.CodeIdempotencyInProgress, "idempotencyKey")
-		case errors.Is(err, pgx.ErrNoRows), db.Violates(err, "idempotency_key_pkey"):
-			posted, err := s.why(ctx, params, p)
-			if err != nil || posted.Movement != nil {
-				return posted, err
-			}
-		default:
-			return Posted{}, fmt.Errorf("post on a card: %w", err)
-		}
-	}
-	return Posted{}, errors.New("post on a card: nothing stands in its way and still it does not happen")
+	return s.writer.submit(ctx, s, &ask{ctx: ctx, who: who, posting: p, params: params, done: make(chan outcome, 1)})
 }
 
 func (s *Service) params(who auth.Principal, p Posting) (db.CardPostParams, error) {
@@ -155,9 +131,9 @@ func (s *Service) params(who auth.Principal, p Posting) (db.CardPostParams, erro
 	if err != nil {
 		return db.CardPostParams{}, err
 	}
-	now := s.Now()
-	at := p.At
-	if at.IsZero() {
+	now := s.moment()
+	at := p.At.UTC().Truncate(time.Microsecond)
+	if p.At.IsZero() {
 		at = now
 	}
 	params := db.CardPostParams{
@@ -215,19 +191,13 @@ func checkAmounts(p Posting) error {
 }
 
 // amountField is how the caller calls the amount.
-func amountField(p Posting) string {
-	if p.Action == Recharge {
-		return "amount"
-	}
-	return "points"
-}
+func amountField(p Posting) string { return amountFieldOf(p.Action) }
 
-// sizeField is what made an amount too large.
-func sizeField(p Posting) string {
-	if p.Amount == nil {
-		return "spent"
+func amountFieldOf(action Action) string {
+	if action == Accrue || action == Redeem || action == Adjust {
+		return "points"
 	}
-	return amountField(p)
+	return "amount"
 }
 
 // text trims an optional text of up to limit characters; "" is none.
@@ -247,124 +217,3 @@ func text(value, field string, limit int) (*string, error) {
 // storable reports whether a column can hold the text: what it cannot hold names
 // nothing.
 func storable(value string) bool { return utf8.ValidString(value) && !strings.ContainsRune(value, 0) }
-
-// why finds what a posting met that did nothing: the first answer to its key, a
-// refusal, or nothing (any more), and then neither is returned.
-func (s *Service) why(ctx context.Context, params db.CardPostParams, p Posting) (Posted, error) {
-	found, err := s.DB.CardPostRefusal(ctx, db.CardPostRefusalParams{
-		CompanyID: params.CompanyID, CardCode: params.CardCode, WalletKey: params.WalletKey, Phone: params.Phone,
-		StaffNumber: params.StaffNumber, StoreCode: params.StoreCode, KeyID: params.KeyID,
-	})
-	if err != nil {
-		return Posted{}, fmt.Errorf("find why a posting was refused: %w", err)
-	}
-	if found.Fingerprint != nil {
-		if found.KeyExpiresAt.After(params.Now) {
-			return s.replay(ctx, params, found)
-		}
-		_, err := s.DB.IdempotencyKeyDeleteExpired(ctx, db.IdempotencyKeyDeleteExpiredParams{
-			CompanyID: params.CompanyID, ID: *params.KeyID, Now: params.Now,
-		})
-		if err != nil {
-			return Posted{}, fmt.Errorf("free an expired idempotency key: %w", err)
-		}
-		return Posted{}, nil
-	}
-	return Posted{}, refusal(params, p, found)
-}
-
-func (s *Service) replay(ctx context.Context, params db.CardPostParams, found db.CardPostRefusalRow) (Posted, error) {
-	if *found.Fingerprint != *params.Fingerprint {
-		return Posted{}, loyalty.Refuse(loyalty.CodeIdempotencyMismatch, "idempotencyKey")
-	}
-	first, err := s.Movement(ctx, params.CompanyID, *found.KeyCardID, *found.KeySeq)
-	if err != nil {
-		return Posted{}, err
-	}
-	if first == nil {
-		return Posted{}, errors.New("replay a posting: its movement is gone")
-	}
-	return Posted{Movement: first, Replayed: true}, nil
-}
-
-// refusal is the first condition of CardPost that does not hold; nil if all do.
-// The order is the one in which the tills' own documents check
-// (spec/wallet.md 3.7 and 3.8).
-func refusal(params db.CardPostParams, p Posting, found db.CardPostRefusalRow) error {
-	cardField := "card"
-	switch {
-	case found.CardTypeID == nil && params.WalletKey != nil:
-		return loyalty.Refuse(loyalty.CodeCardTypeNotFound, cardField)
-	case found.CardTypeArchivedAt != nil:
-		return loyalty.Refuse(loyalty.CodeCardTypeArchived, cardField)
-	case found.CardTypeID != nil && *found.TicketRequired && params.IsSale && params.Reference == nil:
-		return loyalty.Refuse(loyalty.CodeTicketRequired, "reference")
-	case found.CardID == nil:
-		return loyalty.Refuse(loyalty.CodeCardNotFound, cardField)
-	case Status(*found.CardStatus) != Enabled:
-		return loyalty.Refuse(loyalty.CodeCardNotEnabled, cardField)
-	}
-	if err := staffRefusal(params, found); err != nil {
-		return err
-	}
-	field := amountField(p)
-	switch {
-	case params.StoreCode != nil && found.StoreID == nil:
-		return loyalty.Refuse(loyalty.CodeStoreNotFound, "storeCode")
-	case p.Action == Recharge && !*found.Rechargeable:
-		return loyalty.Refuse(loyalty.CodeCardNotRechargeable, cardField)
-	case params.Amount == nil && found.AccrualPercentage == nil && found.RatioPoints == nil:
-		return loyalty.Refuse(loyalty.CodeAccrualRuleMissing, "spent")
-	case params.Amount != nil && params.Amount.MinScale() > int(*found.CardTypeScale):
-		return loyalty.Refuse(loyalty.CodeAmountTooPrecise, field).With("decimals", fmt.Sprint(*found.CardTypeScale))
-	}
-	if params.Amount == nil {
-		return nil
-	}
-	spendable, err := available(found)
-	if err != nil {
-		return err
-	}
-	if params.Amount.Neg().Cmp(spendable) > 0 {
-		return loyalty.Refuse(loyalty.CodeInsufficientBalance, field).With("available", spendable.Trim(0).String())
-	}
-	return nil
-}
-
-// available is what a debit may take: balance less holds, down to the floor.
-func available(found db.CardPostRefusalRow) (decimal.Decimal, error) {
-	left, err := found.CardBalance.Sub(*found.CardHeld)
-	if err != nil {
-		return decimal.Decimal{}, fmt.Errorf("reckon what is available: %w", err)
-	}
-	left, err = left.Sub(*found.CardFloor)
-	if err != nil {
-		return decimal.Decimal{}, fmt.Errorf("reckon what is available: %w", err)
-	}
-	return left, nil
-}
-
-func staffRefusal(params db.CardPostParams, found db.CardPostRefusalRow) error {
-	if params.StaffNumber == nil {
-		return nil
-	}
-	switch {
-	case found.StaffID == nil:
-		return loyalty.Refuse(loyalty.CodeStaffNotFound, "staffNumber")
-	case found.StaffArchivedAt != nil:
-		return loyalty.Refuse(loyalty.CodeStaffArchived, "staffNumber")
-	case found.Accrue == nil:
-		return loyalty.Refuse(loyalty.CodeStaffNoPermission, "staffNumber")
-	}
-	has := *found.Adjust
-	switch Action(params.Action) {
-	case Accrue:
-		has = *found.Accrue
-	case Redeem:
-		has = *found.Redeem
-	}
-	if !has {
-		return loyalty.Refuse(loyalty.CodeStaffRightMissing, "staffNumber")
-	}
-	return nil
-}

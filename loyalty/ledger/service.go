@@ -3,9 +3,13 @@
 package ledger
 
 import (
+	"context"
 	"time"
 
+	"github.com/google/uuid"
+
 	"sello/db"
+	"sello/loyalty"
 )
 
 // Service runs the ledger's operations.
@@ -16,11 +20,36 @@ type Service struct {
 	// Posted counts a posting, by action; Refused one that was refused, by code.
 	Posted  func(action Action)
 	Refused func(code string)
+	// Jobs enqueues what a change of policy causes.
+	Jobs Enqueuer
+	// Mail queues what customers are told by mail, in the transaction that tells it;
+	// nil: nothing is sent.
+	Mail func(ctx context.Context, tx db.Tx, company uuid.UUID, mails []Mail) error
+	// Secret keys what is kept of cards' CVVs.
+	Secret []byte
+
+	writer writer
 }
 
 // New makes the service on a store, with counters that count nothing.
 func New(store *db.Store, now func() time.Time) *Service {
 	return &Service{DB: store, Now: now, Posted: func(Action) {}, Refused: func(string) {}}
+}
+
+// posted counts an operation that went through; a refusal is counted where it is made.
+func (s *Service) posted(action Action, replayed bool, err error) error {
+	if err == nil && !replayed {
+		s.Posted(action)
+	}
+	return err
+}
+
+// refused counts a refusal.
+func (s *Service) refused(err error) error {
+	if code := loyalty.CodeOf(err); code != "" {
+		s.Refused(string(code))
+	}
+	return err
 }
 
 // last makes a page from rows of which one more than asked for was read.

@@ -40,6 +40,17 @@ const (
 	CheckImportRow Check = "import_row"
 	// CheckImportTotals: a finished import's figures are those of its movements.
 	CheckImportTotals Check = "import_totals"
+	// CheckLot: a lot has left what it was and what movements took and gave.
+	CheckLot Check = "lot"
+	// CheckLotSum: a card's open lots come to what is available.
+	CheckLotSum Check = "lot_sum"
+	// CheckHeld: a card holds what its open holds, and its movements, come to.
+	CheckHeld Check = "held"
+	// CheckPair: the halves of a transfer are both there and equal; what a return
+	// returns is there.
+	CheckPair Check = "pair"
+	// CheckReturned: no more is taken back of a movement than it came to.
+	CheckReturned Check = "returned"
 )
 
 // Finding names one row that is wrong, and how. Zero fields do not apply.
@@ -81,27 +92,45 @@ func (f Finding) String() string {
 // more places than that are not mended row by row.
 const verifyLimit = 1000
 
+// looks are the parts of a proof, each over its own tables.
+var looks = []func(context.Context, *db.Queries, *uuid.UUID) ([]Finding, error){
+	verifyMovements, verifyCards, verifyKeys, verifyImportRows, verifyImports, verifyLots, verifyHolds, verifyPairs,
+}
+
+// VerifySteps is how many parts a proof has.
+var VerifySteps = len(looks)
+
 // Verify proves the books of a company, or of all (nil), from the rows alone, on
 // one snapshot: a running system gives no false alarm. Nothing wrong is an empty
 // list. It names up to 1,000 rows of each kind.
 func (s *Service) Verify(ctx context.Context, company *uuid.UUID) ([]Finding, error) {
 	var findings []Finding
+	err := s.VerifyEach(ctx, company, func(_ int, found []Finding) error {
+		findings = append(findings, found...)
+		return nil
+	})
+	return findings, err
+}
+
+// VerifyEach is Verify that tells what it found after each of its VerifySteps
+// parts, counted from 1; an error of looked ends it.
+func (s *Service) VerifyEach(ctx context.Context, company *uuid.UUID, looked func(step int, found []Finding) error) error {
 	err := s.DB.InSnapshot(ctx, func(q *db.Queries) error {
-		for _, look := range []func(context.Context, *db.Queries, *uuid.UUID) ([]Finding, error){
-			verifyMovements, verifyCards, verifyKeys, verifyImportRows, verifyImports,
-		} {
+		for i, look := range looks {
 			found, err := look(ctx, q, company)
 			if err != nil {
 				return err
 			}
-			findings = append(findings, found...)
+			if err := looked(i+1, found); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("verify the books: %w", err)
+		return fmt.Errorf("verify the books: %w", err)
 	}
-	return findings, nil
+	return nil
 }
 
 func verifyMovements(ctx context.Context, q *db.Queries, company *uuid.UUID) (findings []Finding, err error) {
@@ -182,6 +211,58 @@ func verifyImports(ctx context.Context, q *db.Queries, company *uuid.UUID) (find
 		findings = append(findings, f.of(CheckImportTotals,
 			"says %d rows and %s points; there are %d movements with %s points, and %d rows without any",
 			row.RowsApplied, plain(row.PointsAssigned), row.Movements, row.Points, row.WithoutPoints))
+	}
+	return findings, err
+}
+
+func verifyLots(ctx context.Context, q *db.Queries, company *uuid.UUID) (findings []Finding, err error) {
+	rows, err := q.VerifyLots(ctx, company, verifyLimit)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		f := Finding{CompanyID: row.CompanyID, CardID: row.CardID, Seq: row.Seq}
+		if row.MovementMissing {
+			findings = append(findings, f.of(CheckLot, "the movement of lot %d is not there", row.Part))
+			continue
+		}
+		findings = append(findings, f.of(CheckLot, "lot %d of %s has %s left, and movements come to %s",
+			row.Part, plain(row.Amount), plain(row.Remaining), row.Entries))
+	}
+	sums, err := q.VerifyLotSums(ctx, company, verifyLimit)
+	for _, row := range sums {
+		f := Finding{CompanyID: row.CompanyID, CardID: row.ID}
+		findings = append(findings, f.of(CheckLotSum, "balance %s less holds %s, and its lots come to %s", plain(row.Balance), plain(row.Held), row.Lots))
+	}
+	return findings, err
+}
+
+func verifyHolds(ctx context.Context, q *db.Queries, company *uuid.UUID) (findings []Finding, err error) {
+	rows, err := q.VerifyHolds(ctx, company, verifyLimit)
+	for _, row := range rows {
+		f := Finding{CompanyID: row.CompanyID, CardID: row.ID}
+		findings = append(findings, f.of(CheckHeld, "says %s, its open holds come to %s and its movements to %s", plain(row.Held), row.Holds, row.Movements))
+	}
+	return findings, err
+}
+
+func verifyPairs(ctx context.Context, q *db.Queries, company *uuid.UUID) (findings []Finding, err error) {
+	rows, err := q.VerifyPairs(ctx, company, verifyLimit)
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		f := Finding{CompanyID: row.CompanyID, CardID: row.CardID, Seq: row.Seq}
+		if row.OtherMissing {
+			findings = append(findings, f.of(CheckPair, "the movement that this %s answers is not there", row.Action))
+			continue
+		}
+		findings = append(findings, f.of(CheckPair, "%s of %s, and the other half is %s", row.Action, plain(row.Amount), plain(row.OtherAmount)))
+	}
+	returns, err := q.VerifyReturns(ctx, company, verifyLimit)
+	for _, row := range returns {
+		f := Finding{CompanyID: row.CompanyID, CardID: row.CardID, Seq: row.Seq}
+		findings = append(findings, f.of(CheckReturned, "%s, and %s was taken back of it", plain(row.Amount), row.Returned))
 	}
 	return findings, err
 }

@@ -43,7 +43,7 @@ func TestVerifyNamesTheRow(t *testing.T) {
 			want: []want{{ledger.CheckCardSeq, "a", 0}}},
 		{name: "a card is below its floor",
 			damage: []string{"ALTER TABLE card DROP CONSTRAINT card_available_check", "UPDATE card SET held = balance + 1 WHERE id = @a"},
-			want:   []want{{ledger.CheckFloor, "a", 0}}},
+			want:   []want{{ledger.CheckFloor, "a", 0}, {ledger.CheckHeld, "a", 0}}},
 		{name: "a card is gone", damage: []string{"DELETE FROM card WHERE id = @b"},
 			want: []want{{ledger.CheckCardMissing, "b", 2}}},
 		{name: "the sign is not the action's", damage: []string{"UPDATE movement SET action = 'redeem' WHERE card_id = @a AND seq = 2"},

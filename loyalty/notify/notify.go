@@ -67,6 +67,12 @@ type Enqueuer interface {
 	InsertTx(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) (*rivertype.JobInsertResult, error)
 }
 
+// Enqueuers inserts many at once, too.
+type Enqueuers interface {
+	Enqueuer
+	InsertManyTx(ctx context.Context, tx pgx.Tx, params []river.InsertManyParams) ([]*rivertype.JobInsertResult, error)
+}
+
 // Notification is a message and what became of it.
 type Notification struct{ db.Notification }
 
@@ -111,13 +117,38 @@ func Queue(ctx context.Context, tx db.Tx, jobs Enqueuer, company uuid.UUID, now 
 	return &Notification{row}, nil
 }
 
+// QueueAll puts messages without attachments into the outbox and queues their jobs,
+// all in the caller's transaction, which keeps others from telling of the same
+// subjects.
+func (s *Service) QueueAll(ctx context.Context, tx db.Tx, company uuid.UUID, messages []Message) error {
+	in := db.NotificationsCreateParams{CompanyID: company, Now: s.Now()}
+	jobs := make([]river.InsertManyParams, len(messages))
+	for i, m := range messages {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return fmt.Errorf("make an id: %w", err)
+		}
+		in.Ids, in.Kinds, in.SubjectIds = append(in.Ids, id), append(in.Kinds, m.Kind), append(in.SubjectIds, m.SubjectID)
+		in.Recipients, in.Subjects, in.Bodies = append(in.Recipients, m.Recipient), append(in.Subjects, m.Subject), append(in.Bodies, m.Body)
+		jobs[i] = river.InsertManyParams{Args: Email{CompanyID: company, NotificationID: id}}
+	}
+	if err := tx.NotificationsCreate(ctx, in); err != nil {
+		return fmt.Errorf("queue messages: %w", err)
+	}
+	if _, err := s.Jobs.InsertManyTx(ctx, tx.Conn, jobs); err != nil {
+		return fmt.Errorf("enqueue messages: %w", err)
+	}
+	return nil
+}
+
 // Source writes the attachment of the messages of one kind, anew each time.
 type Source func(ctx context.Context, company, subject uuid.UUID, w io.Writer) error
 
-// Service sends messages. DB, Mailer and Now are required; Jobs by Retry only.
+// Service sends messages. DB, Mailer and Now are required; Jobs by
+// Retry and QueueAll only.
 type Service struct {
 	DB     *db.Store
-	Jobs   Enqueuer
+	Jobs   Enqueuers
 	Mailer Mailer
 	Now    func() time.Time
 	// Sources make attachments, by kind of message.

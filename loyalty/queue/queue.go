@@ -26,7 +26,12 @@ type River interface {
 	JobCancel(ctx context.Context, id int64) (*rivertype.JobRow, error)
 	QueuePause(ctx context.Context, name string, opts *river.QueuePauseOpts) error
 	QueueResume(ctx context.Context, name string, opts *river.QueuePauseOpts) error
+	InsertTx(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) (*rivertype.JobInsertResult, error)
 }
+
+// Maker makes the arguments of a job that somebody asked for. asked tells it from
+// those of the schedule.
+type Maker func(company uuid.UUID, asked string) river.JobArgs
 
 // Service runs the operators' operations on jobs and queues.
 type Service struct {
@@ -37,6 +42,8 @@ type Service struct {
 	// OnCancel tells the owner of a kind that a job of it was cancelled: one that
 	// waited never runs, so its worker cannot.
 	OnCancel map[string]func(ctx context.Context, args []byte) error
+	// Asked are the kinds that can be run beside their schedule.
+	Asked map[string]Maker
 }
 
 // State is where a job stands, in River's words.
@@ -125,6 +132,32 @@ func (s *Service) Job(ctx context.Context, who auth.Principal, id int64) (*Job, 
 // Retry runs a job again, now. It refuses with JOB_NOT_FOUND.
 func (s *Service) Retry(ctx context.Context, who auth.Principal, id int64) (*Job, error) {
 	return s.steer(ctx, who, id, "job_retry", s.River.JobRetry)
+}
+
+// Run enqueues a job of a kind for the principal's company, beside its schedule. It
+// refuses with JOB_KIND_NOT_FOUND.
+func (s *Service) Run(ctx context.Context, who auth.Principal, kind string) (*Job, error) {
+	maker, ok := s.Asked[kind]
+	if !ok {
+		return nil, loyalty.Refuse(loyalty.CodeJobKindNotFound, "kind")
+	}
+	asked, err := uuid.NewV7()
+	if err != nil {
+		return nil, fmt.Errorf("make an id: %w", err)
+	}
+	var id int64
+	err = s.DB.InTx(ctx, func(tx db.Tx) error {
+		inserted, err := s.River.InsertTx(ctx, tx.Conn, maker(who.CompanyID, asked.String()), nil)
+		if err != nil {
+			return fmt.Errorf("job_run: %w", err)
+		}
+		id = inserted.Job.ID
+		return auth.Audit(ctx, tx.Queries, who, s.Now(), "job_run", "job", uuid.UUID{}, map[string]any{"job": id, "kind": kind})
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.Job(ctx, who, id)
 }
 
 // Cancel cancels a job; one that runs is asked to stop. It refuses with

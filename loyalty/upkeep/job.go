@@ -29,7 +29,7 @@ func (Prune) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{Queue: Queue, MaxAttempts: attempts, UniqueOpts: river.UniqueOpts{ByArgs: true}}
 }
 
-// Plan is the job that plans each company's Prune, once an hour.
+// Plan is the job that plans each company's day, once an hour.
 type Plan struct{}
 
 // Kind is the job's name in River.

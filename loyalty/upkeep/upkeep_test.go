@@ -16,9 +16,14 @@ import (
 	"sello/db/dbtest"
 	"sello/jobs"
 	"sello/loyalty/auth"
+	"sello/loyalty/coupon"
+	"sello/loyalty/customer"
 	"sello/loyalty/imports"
+	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 )
 
 // start is the clock at the beginning: late in the evening in Mexico, already the
@@ -42,11 +47,18 @@ func newEnv(t *testing.T) *env {
 		t.Fatal(err)
 	}
 	in := &imports.Service{DB: store, Now: clock, SpoolDir: t.TempDir()}
+	hooks, err := webhook.New(webhook.Config{DB: store, Now: clock, Secret: []byte("a secret of this test only"), AllowPrivate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	e.Service = &upkeep.Service{
+		Webhooks: hooks, Coupons: coupon.New(store, clock),
 		DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: clock, Issuer: "http://sello.test"}), Imports: in, Now: clock,
 	}
 	_, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Upkeep: e.Service, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock},
+		Pool: e.pool, Imports: in, Coupons: e.Coupons, Ledger: ledger.New(store, clock), Upkeep: e.Service,
+		Reports: &report.Service{DB: store, Now: clock}, Webhooks: hooks,
+		Customers: customer.New(store, clock), Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -64,6 +76,8 @@ func (e *env) addCompany(t *testing.T, id uuid.UUID, code, zone string) {
 		VALUES ($1, $1, 'puntos', 'Puntos', 'points', 0, $2, $2)`, id, start)
 	e.exec(t, `INSERT INTO operator (company_id, id, email, name, password_hash, scopes, created_at, updated_at)
 		VALUES ($1, $1, 'a@b.test', 'A', '', '{}', $2, $2)`, id, start)
+	e.exec(t, `INSERT INTO webhook (company_id, id, url, description, kinds, status, secret, cursor_id, events_since, actor_kind, created_at, updated_at)
+		VALUES ($1, $1, 'https://example.com', '', '{}', 'enabled', '', 0, $2, 'system', $2, $2)`, id, start)
 }
 
 func (e *env) exec(t *testing.T, sql string, args ...any) {
@@ -85,8 +99,13 @@ func (e *env) count(t *testing.T, sql string, args ...any) (n int) {
 // not, by a minute, in a company.
 func (e *env) litter(t *testing.T, company uuid.UUID, n int) {
 	t.Helper()
-	for _, side := range []time.Duration{-time.Minute, time.Minute} {
+	for i, side := range []time.Duration{-time.Minute, time.Minute} {
+		e.exec(t, `INSERT INTO webhook_delivery (company_id, webhook_id, seq, event_id, kind, subject_id, subject_seq, occurred_at, replay, status, created_at)
+			SELECT $1, $1, $4 * $3 + n, n, 'movement_posted', $1, 1, $2, false, 'delivered', $2 FROM generate_series(1, $3::bigint) AS n`,
+			company, e.now.Add(side-upkeep.DefaultDeliveries), n, i)
 		e.exec(t, `INSERT INTO idempotency_key (company_id, id, fingerprint, card_id, seq, expires_at)
+			SELECT $1, gen_random_uuid(), $1, $1, 1, $2 FROM generate_series(1, $3)`, company, e.now.Add(side), n)
+		e.exec(t, `INSERT INTO operation_key (company_id, id, fingerprint, result_id, result_seq, expires_at)
 			SELECT $1, gen_random_uuid(), $1, $1, 1, $2 FROM generate_series(1, $3)`, company, e.now.Add(side), n)
 		e.exec(t, `INSERT INTO event (company_id, kind, subject_id, recorded_at)
 			SELECT $1, 'movement_posted', $1, $2 FROM generate_series(1, $3)`, company, e.now.Add(side-upkeep.DefaultEvents), n)
@@ -111,11 +130,23 @@ func (e *env) addImport(t *testing.T, company uuid.UUID, status string, at time.
 	return id
 }
 
+// addBatch adds a running batch of coupons that last said something at a time.
+func (e *env) addBatch(t *testing.T, company uuid.UUID, at time.Time) uuid.UUID {
+	t.Helper()
+	id := uuid.New()
+	e.exec(t, `INSERT INTO coupon_type (company_id, id, code, name, format, validity, max_uses, nominated, benefit, code_prefix, code_length,
+			code_alphabet, created_at, updated_at)
+		VALUES ($1, $2, 'T', 'T', 'printed', 'none', 1, false, 'amount', '', 40, 'AB', $3, $3)`, company, id, at)
+	e.exec(t, `INSERT INTO coupon_batch (company_id, id, coupon_type_id, status, codes_total, max_uses, actor_kind, created_at, updated_at)
+		VALUES ($1, $2, $2, 'running', 5, 1, 'system', $3, $3)`, company, id, at)
+	return id
+}
+
 // left counts what a company has of everything.
 func (e *env) left(t *testing.T, company uuid.UUID) map[string]int {
 	t.Helper()
 	all := map[string]int{}
-	for _, table := range []string{"idempotency_key", "event", "operator_session", "import", "import_row"} {
+	for _, table := range []string{"idempotency_key", "operation_key", "event", "operator_session", "import", "import_row", "webhook_delivery"} {
 		all[table] = e.count(t, fmt.Sprintf(`SELECT count(*) FROM %s WHERE company_id = $1`, table), company)
 	}
 	return all
@@ -132,12 +163,12 @@ func TestPrune(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(upkeep.Pruned{Keys: 3, Events: 2, Sessions: 3, Imports: 3}, got); diff != "" {
+	if diff := cmp.Diff(upkeep.Pruned{Keys: 6, Events: 2, Sessions: 3, Imports: 3, Deliveries: 3}, got); diff != "" {
 		t.Errorf("Prune (-want +got):\n%s", diff)
 	}
 	// The newest of the old events stays: subscribers see by it that nothing between
 	// it and the next is missing.
-	kept := map[string]int{"idempotency_key": 3, "event": 4, "operator_session": 3, "import": 6, "import_row": 6}
+	kept := map[string]int{"idempotency_key": 3, "operation_key": 3, "event": 4, "operator_session": 3, "import": 6, "import_row": 6, "webhook_delivery": 3}
 	if diff := cmp.Diff(kept, e.left(t, e.acme)); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}
@@ -182,7 +213,7 @@ func TestPruneKilled(t *testing.T) {
 	if _, err := e.Prune(dead, e.acme); !errors.Is(err, context.Canceled) {
 		t.Errorf("a run that is cut off: got %v", err)
 	}
-	if got, err := e.Prune(t.Context(), e.acme); err != nil || got.Keys != 2 || got.Imports != 2 {
+	if got, err := e.Prune(t.Context(), e.acme); err != nil || got.Keys != 4 || got.Imports != 2 {
 		t.Errorf("the next run: got %+v, error %v", got, err)
 	}
 }
@@ -194,11 +225,11 @@ func TestPlan(t *testing.T) {
 		at      time.Time
 		planned int
 	}{
-		{start, 2},                  // 17:30 in Mexico, 06:30 of the 22nd in Vietnam
-		{start.Add(time.Minute), 0}, // both days have their job
+		{start, 10},                 // five jobs each: 17:30 in Mexico, 06:30 of the 22nd in Vietnam
+		{start.Add(time.Minute), 0}, // both days have their jobs
 		{start.Add(6*time.Hour + 29*time.Minute), 0}, // 23:59 in Mexico
-		{start.Add(6*time.Hour + 31*time.Minute), 1}, // past midnight in Mexico
-		{start.Add(18 * time.Hour), 1},               // past midnight in Vietnam
+		{start.Add(6*time.Hour + 31*time.Minute), 5}, // past midnight in Mexico
+		{start.Add(18 * time.Hour), 5},               // past midnight in Vietnam
 		{start.Add(18 * time.Hour), 0},
 	} {
 		e.now = step.at
@@ -207,16 +238,18 @@ func TestPlan(t *testing.T) {
 		}
 	}
 	for company, days := range map[uuid.UUID]string{e.acme: "{2026-11-21,2026-11-22}", e.saigon: "{2026-11-22,2026-11-23}"} {
-		if n := e.count(t, `SELECT count(*) FROM (SELECT array_agg(args ->> 'day' ORDER BY id) AS days FROM river_job
-			WHERE kind = 'prune' AND args ->> 'company_id' = $1) AS jobs WHERE days = $2::text[]`, company.String(), days); n != 1 {
-			t.Errorf("the jobs of a company are not of the days %s", days)
+		for _, kind := range []string{"prune", "coupon_expire"} {
+			if n := e.count(t, `SELECT count(*) FROM (SELECT array_agg(args ->> 'day' ORDER BY id) AS days FROM river_job
+				WHERE kind = $3 AND args ->> 'company_id' = $1) AS jobs WHERE days = $2::text[]`, company.String(), days, kind); n != 1 {
+				t.Errorf("the %s jobs of a company are not of the days %s", kind, days)
+			}
 		}
 	}
 	// A company that cannot be planned does not keep the others from it.
 	e.exec(t, `UPDATE company SET time_zone = 'Mars/Olympus' WHERE id = $1`, e.acme)
 	e.now = start.Add(48 * time.Hour)
-	if planned, err := e.Plan(t.Context()); err == nil || planned != 1 {
-		t.Errorf("an unknown zone: got %d planned, error %v, want one and an error", planned, err)
+	if planned, err := e.Plan(t.Context()); err == nil || planned != 5 {
+		t.Errorf("an unknown zone: got %d planned, error %v, want five and an error", planned, err)
 	}
 }
 
@@ -227,13 +260,20 @@ func TestSweep(t *testing.T) {
 	alive := e.addImport(t, e.acme, "uploading", e.now.Add(-59*time.Minute))
 	lost := e.addImport(t, e.saigon, "running", e.now.Add(-361*time.Minute))
 	slow := e.addImport(t, e.saigon, "running", e.now.Add(-359*time.Minute))
+	lostBatch := e.addBatch(t, e.acme, e.now.Add(-361*time.Minute))
+	slowBatch := e.addBatch(t, e.saigon, e.now.Add(-359*time.Minute))
 	got, err := e.Sweep(t.Context())
-	if err != nil || got != (upkeep.Swept{Uploads: 1, Imports: 1}) {
+	if err != nil || got != (upkeep.Swept{Uploads: 1, Imports: 1, Batches: 1}) {
 		t.Errorf("Sweep: got %+v, error %v", got, err)
 	}
 	for id, want := range map[uuid.UUID]string{alive: "uploading", lost: "failed", slow: "running"} {
 		if n := e.count(t, `SELECT count(*) FROM import WHERE id = $1 AND status = $2`, id, want); n != 1 {
 			t.Errorf("an import is not %s", want)
+		}
+	}
+	for id, want := range map[uuid.UUID]string{lostBatch: "failed", slowBatch: "running"} {
+		if n := e.count(t, `SELECT count(*) FROM coupon_batch WHERE id = $1 AND status = $2`, id, want); n != 1 {
+			t.Errorf("a batch of coupons is not %s", want)
 		}
 	}
 	if n := e.count(t, `SELECT count(*) FROM import_row WHERE import_id = $1`, dead); n != 0 {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/99designs/gqlgen/complexity"
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
@@ -43,7 +44,7 @@ func (c *costLimit) Validate(schema graphql.ExecutableSchema) error {
 
 // MutateOperationContext refuses an operation that costs too much.
 func (c *costLimit) MutateOperationContext(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
-	requested := complexity.Calculate(ctx, c.schema, op.Operation, op.Variables)
+	requested := c.price(ctx, op)
 	op.Stats.SetExtension(costStats, &cost{Requested: requested, Limit: c.limit})
 	if requested <= c.limit {
 		return nil
@@ -51,6 +52,80 @@ func (c *costLimit) MutateOperationContext(ctx context.Context, op *graphql.Oper
 	c.refused(ctx, ReasonComplexity)
 	return refuse(CodeCostLimitExceeded,
 		"The operation costs %d, more than the limit of %d.", requested, c.limit)
+}
+
+// price is what an operation costs. Where no variable has a say in it, it is
+// reckoned once for a document in the cache; the guard, which comes before, has
+// looked that up.
+func (c *costLimit) price(ctx context.Context, op *graphql.OperationContext) int {
+	own := operationOf(ctx)
+	if own != nil && own.verdict.priced {
+		return own.verdict.cost
+	}
+	cost := complexity.Calculate(ctx, c.schema, op.Operation, op.Variables)
+	if own != nil {
+		own.verdict.cost = cost
+		own.verdict.priced = c.fixed(op.Operation.SelectionSet, map[*ast.FragmentDefinition]bool{})
+	}
+	return cost
+}
+
+// ArgumentPricer is a schema that knows which fields' costs depend on arguments.
+type ArgumentPricer interface {
+	// PricedByArguments says whether the arguments of a field can change what it
+	// costs. In doubt they can.
+	PricedByArguments(object, field string) bool
+}
+
+// fixed says that a selection costs the same whatever the variables are: none of
+// them is in the arguments of a field that these can make dearer.
+func (c *costLimit) fixed(set ast.SelectionSet, met map[*ast.FragmentDefinition]bool) bool {
+	pricer, knows := c.schema.(ArgumentPricer)
+	for _, selection := range set {
+		switch s := selection.(type) {
+		case *ast.Field:
+			if holdsVariable(s.Arguments) && (!knows || s.ObjectDefinition.Kind != ast.Object || pricer.PricedByArguments(s.ObjectDefinition.Name, s.Name)) {
+				return false
+			}
+			if !c.fixed(s.SelectionSet, met) {
+				return false
+			}
+		case *ast.InlineFragment:
+			if !c.fixed(s.SelectionSet, met) {
+				return false
+			}
+		case *ast.FragmentSpread:
+			if s.Definition == nil || met[s.Definition] {
+				continue
+			}
+			met[s.Definition] = true
+			if !c.fixed(s.Definition.SelectionSet, met) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func holdsVariable(arguments ast.ArgumentList) bool {
+	for _, a := range arguments {
+		if valueHoldsVariable(a.Value) {
+			return true
+		}
+	}
+	return false
+}
+
+func valueHoldsVariable(v *ast.Value) bool {
+	if v.Kind == ast.Variable {
+		return true
+	}
+	for _, child := range v.Children {
+		if valueHoldsVariable(child.Value) {
+			return true
+		}
+	}
+	return false
 }
 
 // costOf returns what an operation costs, or nil when it was refused before

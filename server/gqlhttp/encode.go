@@ -3,6 +3,7 @@ package gqlhttp
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/gqlerror"
@@ -28,7 +29,9 @@ func encodeResponse(response *graphql.Response) ([]byte, error) {
 		b.WriteString("null")
 	}
 	b.Write(response.Data)
-	if len(response.Extensions) > 0 {
+	if c, only := response.Extensions["cost"].(*cost); only && len(response.Extensions) == 1 {
+		fmt.Fprintf(&b, `,"extensions":{"cost":{"requested":%d,"limit":%d}}`, c.Requested, c.Limit)
+	} else if len(response.Extensions) > 0 {
 		extensions, err := json.Marshal(response.Extensions)
 		if err != nil {
 			return nil, err

@@ -15,9 +15,7 @@ import (
 // comes next, has no such memory. It also applies the caller's right to
 // introspect.
 func (g *guard) MutateOperationContext(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
-	m := measurer{fragments: map[*ast.FragmentDefinition]*size{}}
-	total := m.selections(op.Operation.SelectionSet)
-
+	total := g.measure(ctx, op)
 	var over *excess
 	switch l := g.limits; {
 	case total.fields > l.Fields:
@@ -40,6 +38,23 @@ func (g *guard) MutateOperationContext(ctx context.Context, op *graphql.Operatio
 		return refuse(CodeIntrospectionDisabled, "The schema cannot be read here.")
 	}
 	return nil
+}
+
+// measure sizes an operation, once for a document in the cache.
+func (g *guard) measure(ctx context.Context, op *graphql.OperationContext) size {
+	own := operationOf(ctx)
+	if own != nil {
+		var known bool
+		if own.verdict, known = own.known.verdict(op.OperationName); known {
+			return own.verdict.size
+		}
+	}
+	m := measurer{fragments: map[*ast.FragmentDefinition]*size{}}
+	total := m.selections(op.Operation.SelectionSet)
+	if own != nil {
+		own.verdict = verdict{size: total}
+	}
+	return total
 }
 
 // size is what a selection set comes to with its fragments expanded.

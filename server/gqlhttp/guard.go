@@ -18,6 +18,7 @@ type guard struct {
 	limits        Limits
 	introspection func(ctx context.Context) bool
 	refused       func(ctx context.Context, reason string)
+	cache         *documentCache
 }
 
 // ExtensionName implements graphql.HandlerExtension.
@@ -26,8 +27,14 @@ func (*guard) ExtensionName() string { return "DocumentGuard" }
 // Validate implements graphql.HandlerExtension.
 func (*guard) Validate(graphql.ExecutableSchema) error { return nil }
 
-// MutateOperationParameters refuses a document by its tokens alone.
+// MutateOperationParameters refuses a document by its tokens alone. One that is in
+// the cache has been through this before.
 func (g *guard) MutateOperationParameters(ctx context.Context, request *graphql.RawParams) *gqlerror.Error {
+	if op := operationOf(ctx); op != nil {
+		if op.known = g.cache.find(request.Query); op.known != nil {
+			return nil
+		}
+	}
 	if over := scan(request.Query, g.limits); over != nil {
 		g.refused(ctx, over.reason)
 		return over.refusal()

@@ -61,7 +61,7 @@ func New(schema graphql.ExecutableSchema, cfg Config) *Handler {
 	// The order is the protection: see the package comment.
 	cache := newDocumentCache(h.limits.CacheEntries, h.limits.CacheDocumentBytes)
 	h.exec.SetQueryCache(cache)
-	h.exec.Use(&guard{limits: h.limits, introspection: cfg.Introspection, refused: h.countRefused})
+	h.exec.Use(&guard{limits: h.limits, introspection: cfg.Introspection, refused: h.countRefused, cache: cache})
 	h.exec.Use(&costLimit{limit: h.limits.Complexity, refused: h.countRefused})
 	h.exec.Use(cache)
 	for _, extension := range cfg.Extensions {

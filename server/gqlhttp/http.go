@@ -105,7 +105,7 @@ func (h *Handler) readRequest(w http.ResponseWriter, r *http.Request) (map[strin
 	// left of the body before it closes, would wait for it without end.
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(h.limits.BodyTime))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, h.limits.BodyBytes))
+	body, err := readBody(http.MaxBytesReader(w, r.Body, h.limits.BodyBytes), r.ContentLength)
 	if err != nil {
 		w.Header().Set("Connection", "close")
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
@@ -116,6 +116,16 @@ func (h *Handler) readRequest(w http.ResponseWriter, r *http.Request) (map[strin
 	_ = control.SetReadDeadline(time.Time{})
 	object, err := decodeObject(body, h.limits.JSONDepth)
 	return object, refuseJSON("The body", err)
+}
+
+// readBody reads all of a body whose length may be known beforehand.
+func readBody(body io.Reader, length int64) ([]byte, error) {
+	if length <= 0 {
+		return io.ReadAll(body)
+	}
+	whole := make([]byte, length)
+	_, err := io.ReadFull(body, whole)
+	return whole, err
 }
 
 func (h *Handler) tooLarge() *gqlerror.Error {
@@ -190,7 +200,9 @@ func (h *Handler) writeRefusal(w http.ResponseWriter, media string, errs gqlerro
 
 func (h *Handler) write(w http.ResponseWriter, media string, status int, body []byte) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(h.limits.ResponseTime))
-	w.Header().Set("Content-Type", media+"; charset=utf-8")
+	if value, known := contentTypes[media]; known {
+		w.Header()["Content-Type"] = value
+	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body)

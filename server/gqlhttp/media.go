@@ -14,6 +14,12 @@ const (
 	mediaEvents  = "text/event-stream"
 )
 
+// contentTypes are the answers' headers.
+var contentTypes = map[string][]string{
+	mediaJSON:    {mediaJSON + "; charset=utf-8"},
+	mediaGraphQL: {mediaGraphQL + "; charset=utf-8"},
+}
+
 // negotiate picks the answer's media type from Accept: the type with the
 // greatest weight, application/json where the client leaves it open (clients
 // from before the specification expect it). Events are offered to POST only.

@@ -30,6 +30,10 @@ type operation struct {
 	persisted bool
 	context   *graphql.OperationContext
 	errors    atomic.Int32 // presented for the current response
+	// known is the document where it is in the cache, verdict what the limits found
+	// of this operation.
+	known   *cached
+	verdict verdict
 }
 
 type operationKey struct{}

@@ -34,6 +34,8 @@ type Metrics struct {
 	signIns  *prometheus.CounterVec
 
 	statements *prometheus.HistogramVec
+
+	webhookAttempts *prometheus.CounterVec
 }
 
 // buckets of durations, in seconds: a posting takes a few milliseconds, a report
@@ -62,11 +64,13 @@ func NewMetrics() *Metrics {
 		signIns:  counter("credential_failures_total", "Credentials refused, by reason.", "reason"),
 
 		statements: histogram("db_statement_duration_seconds", "Time of database statements, by name.", "statement", "outcome"),
+
+		webhookAttempts: counter("webhook_attempts_total", "Attempts to deliver to webhooks, by outcome: delivered, failed, dead.", "outcome"),
 	}
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		m.requests, m.durations, m.inFlight, m.limited, m.operations, m.operationTime, m.guard, m.subscriptions,
-		m.connections, m.postings, m.refusals, m.signIns, m.statements)
+		m.connections, m.postings, m.refusals, m.signIns, m.statements, m.webhookAttempts)
 	return m
 }
 

@@ -21,10 +21,15 @@ import (
 	"sello/jobs"
 	"sello/loyalty"
 	"sello/loyalty/auth"
+	"sello/loyalty/coupon"
+	"sello/loyalty/customer"
 	"sello/loyalty/imports"
+	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/queue"
+	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 	"sello/server"
 	"sello/server/compat/pretii"
 	"sello/server/ops"
@@ -61,10 +66,18 @@ func newEnv(t *testing.T, change ...func(*pretii.Config)) *env {
 	t.Cleanup(e.auth.Wait)
 	in := &imports.Service{DB: store, Now: clock, SpoolDir: t.TempDir()}
 	mail := &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock, Sources: map[string]notify.Source{imports.ResultMail: in.WriteErrorFile}}
+	coupons := coupon.New(store, clock)
 	quiet := slog.New(slog.DiscardHandler)
+	hooks, err := webhook.New(webhook.Config{DB: store, Now: clock, Secret: []byte("a secret of this test only"), AllowPrivate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
 	client, err := jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Notify: mail, Upkeep: &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Now: clock},
-		Work: true, Fast: true, Log: quiet,
+		Pool: e.pool, Imports: in, Ledger: ledger.New(store, clock), Coupons: coupons, Notify: mail, Webhooks: hooks,
+		Customers: customer.New(store, clock),
+		Upkeep:    &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Coupons: coupons, Webhooks: hooks, Now: clock},
+		Reports:   &report.Service{DB: store, Now: clock},
+		Work:      true, Fast: true, Log: quiet,
 	})
 	if err != nil {
 		t.Fatal(err)

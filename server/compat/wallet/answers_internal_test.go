@@ -29,6 +29,26 @@ var unreachable = []loyalty.Code{
 	// A wallet without a rule gives no points by itself: the documents know no such
 	// wallet, it is answered as a fault.
 	loyalty.CodeAccrualRuleMissing,
+	// No method here names a hold, a transfer, a return, a lot or a line, opens a card
+	// of a chosen number, or gives a CVV: a wallet that asks for one is not for tills.
+	loyalty.CodeCVVWrong, loyalty.CodeHoldNotFound, loyalty.CodeHoldEnded, loyalty.CodeHoldOpen, loyalty.CodeTransferNotAllowed,
+	loyalty.CodeMovementNotFound, loyalty.CodeNotReversible, loyalty.CodeReturnTooLarge, loyalty.CodeLinesMismatch,
+	loyalty.CodeLotNotFound, loyalty.CodeLotsNotKept, loyalty.CodeNotPending, loyalty.CodePolicyApplying,
+	loyalty.CodeCustomerRequired, loyalty.CodeActiveCardExists, loyalty.CodeCardHasCustomer, loyalty.CodeNumbersUsedUp,
+	// Reports and webhooks are the dashboards'.
+	loyalty.CodeRangeTooLong, loyalty.CodeReportRebuilding, loyalty.CodeLedgerCheckRunning, loyalty.CodeWebhookURLRefused,
+	loyalty.CodeWebhookLimitReached, loyalty.CodeEventsGone, loyalty.CodeReplayRunning,
+	// Coupons, serial codes and rewards are no method's here.
+	loyalty.CodeCouponNotFound, loyalty.CodeCouponTypeNotFound, loyalty.CodeCouponTypeArchived, loyalty.CodeCouponConsumed,
+	loyalty.CodeCouponVoided, loyalty.CodeCouponNotYetValid, loyalty.CodeCouponExpired, loyalty.CodeCouponCustomerRequired,
+	loyalty.CodeCouponOfAnother, loyalty.CodeCouponNotRedeemed, loyalty.CodeCouponBatchNotFound, loyalty.CodeProductNotFound,
+	loyalty.CodeProductCodeNotFound, loyalty.CodeProductCodeUsed, loyalty.CodeProductCodeInactive, loyalty.CodeRewardNotFound,
+	loyalty.CodeRewardInactive, loyalty.CodeRewardOutOfStock, loyalty.CodeRewardCardTypeMismatch, loyalty.CodeRewardClaimNotFound,
+	// Of customers' own operations; a contact's attributes and segments are not the till's.
+	loyalty.CodeCustomerMerged, loyalty.CodeCustomerErased, loyalty.CodeAttributeUnknown, loyalty.CodeAttributeInvalid,
+	loyalty.CodeAttributeRequired, loyalty.CodeAttributeNotReady, loyalty.CodeAttributeLimit, loyalty.CodeSegmentNotFound,
+	loyalty.CodeSegmentArchived,
+	loyalty.CodeBalanceLeft, loyalty.CodeCVVLocked, loyalty.CodeJobKindNotFound,
 }
 
 // movementChecked are codes that the shim's own checks of parameters keep from a

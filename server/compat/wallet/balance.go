@@ -27,6 +27,7 @@ var balanceUpdateAnswers = answers{
 		{code: loyalty.CodeCardTypeArchived}:    {code: "balance_update_09", message: "Monedero no existe."},
 		{code: loyalty.CodeCardNotFound}:        {code: "balance_update_10", message: "El contacto no se encuentra registrado en el monedero."},
 		{code: loyalty.CodeCardNotEnabled}:      {code: "balance_update_10", message: "El contacto no se encuentra registrado en el monedero."},
+		{code: loyalty.CodeCardNotValid}:        {code: "balance_update_10", message: "El contacto no se encuentra registrado en el monedero."},
 		{code: loyalty.CodeStaffNotFound}:       {code: "balance_update_11", message: "El usuario de la herramienta no pertenece al usuario de la apikey."},
 		{code: loyalty.CodeStaffArchived}:       {code: "wallet_balance_update_11", message: "El usuario de la herramienta no pertenece al usuario de la apikey."},
 		{code: loyalty.CodeStaffNoPermission}:   {code: "balance_update_12", message: "El usuario de la herramienta no tiene permisos sobre el monedero."},
@@ -36,6 +37,7 @@ var balanceUpdateAnswers = answers{
 		// numbers out of range, for this wallet.
 		{code: loyalty.CodeAmountTooPrecise}:    {code: "wallet_balance_update_05", message: "Monto de transacción con formato incorrecto."},
 		{code: loyalty.CodeAmountTooLarge}:      {code: "wallet_balance_update_05", message: "Monto de transacción con formato incorrecto."},
+		{code: loyalty.CodeAmountOverLimit}:     {code: "wallet_balance_update_05", message: "Monto de transacción con formato incorrecto."},
 		{code: loyalty.CodeIdempotencyMismatch}: idempotencyConflict,
 	},
 }

@@ -144,7 +144,7 @@ func (h *handler) contactGet(w http.ResponseWriter, r *http.Request, in form) er
 	if card == nil || card.State() != ledger.Enabled {
 		return contactGetAnswers.problem("phone", unusable)
 	}
-	found, err := contactOf(card)
+	found, err := h.contactOf(ctx, card)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (h *handler) contacts(w http.ResponseWriter, r *http.Request, t *ledger.Car
 			if edge.Node.HolderPhone == nil {
 				continue
 			}
-			row, err := contactOf(edge.Node)
+			row, err := h.contactOf(ctx, edge.Node)
 			if err != nil {
 				return page{}, err
 			}
@@ -179,12 +179,14 @@ func (h *handler) contacts(w http.ResponseWriter, r *http.Request, t *ledger.Car
 	})
 }
 
-func contactOf(card *ledger.Card) (contact, error) {
-	spendable, err := card.Available()
+// contactOf shows a contact with what can be spent now: what has ended is not in it
+// (spec/wallet.md 3.6).
+func (h *handler) contactOf(ctx context.Context, card *ledger.Card) (contact, error) {
+	spendable, err := h.graph.Card().Available(ctx, card)
 	if err != nil {
 		return contact{}, err
 	}
-	c := contact{Name: text(card.HolderName), Phone: text(card.HolderPhone), Balance: number(spendable)}
+	c := contact{Name: text(card.HolderName), Phone: text(card.HolderPhone), Balance: number(*spendable)}
 	if card.HolderBirthdate != nil {
 		c.Birthdate = new(card.HolderBirthdate.Format(time.DateOnly))
 	}

@@ -41,6 +41,7 @@ var saleAnswers = answers{
 		{code: loyalty.CodeCardTypeArchived}:    {code: "new_sale_10", message: "Monedero no existe."},
 		{code: loyalty.CodeCardNotFound}:        {code: "new_sale_12", message: "El contacto no se encuentra registrado en el monedero."},
 		{code: loyalty.CodeCardNotEnabled}:      {code: "new_sale_12", message: "El contacto no se encuentra registrado en el monedero."},
+		{code: loyalty.CodeCardNotValid}:        {code: "new_sale_12", message: "El contacto no se encuentra registrado en el monedero."},
 		{code: loyalty.CodeStaffNotFound}:       {code: "new_sale_13", message: "El usuario de la herramienta no pertenece al usuario de la apikey."},
 		{code: loyalty.CodeStaffArchived}:       {code: "wallet_redeem_15", message: "El usuario de la herramienta no pertenece al usuario de la apikey."},
 		{code: loyalty.CodeStaffNoPermission}:   {code: "new_sale_14", message: "El usuario de la herramienta no tiene permisos sobre el monedero."},
@@ -50,6 +51,7 @@ var saleAnswers = answers{
 		// numbers out of range, for this wallet.
 		{code: loyalty.CodeAmountTooPrecise}:    {code: "wallet_redeem_07", message: "Puntos a utilizar con formato incorrecto."},
 		{code: loyalty.CodeAmountTooLarge}:      {code: "wallet_redeem_03", message: "Monto de transacción con formato incorrecto."},
+		{code: loyalty.CodeAmountOverLimit}:     {code: "wallet_redeem_03", message: "Monto de transacción con formato incorrecto."},
 		{code: loyalty.CodeIdempotencyMismatch}: idempotencyConflict,
 	},
 }

@@ -1,0 +1,4 @@
+package ledger
+
+// EndOf is endOf, for tests that hold it against PostgreSQL's zones.
+var EndOf = endOf

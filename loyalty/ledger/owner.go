@@ -1,0 +1,203 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"sello/db"
+	"sello/loyalty"
+	"sello/loyalty/auth"
+)
+
+// lockCustomers locks those that are not nil, which comes before any card's lock. It
+// refuses with CUSTOMER_NOT_FOUND.
+func lockCustomers(ctx context.Context, q *db.Queries, company uuid.UUID, customers ...*uuid.UUID) error {
+	var ids []uuid.UUID
+	for _, c := range customers {
+		if c != nil && !slices.Contains(ids, *c) {
+			ids = append(ids, *c)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	found, err := q.CardCustomersLock(ctx, company, ids)
+	if err != nil {
+		return fmt.Errorf("lock a card's customer: %w", err)
+	}
+	if len(found) < len(ids) {
+		return loyalty.Refuse(loyalty.CodeCustomerNotFound, "customerId")
+	}
+	return nil
+}
+
+// oneActive refuses where a locked customer has an enabled card of a type of which
+// there is one at most, besides those excepted.
+func oneActive(ctx context.Context, q *db.Queries, company, customer, cardType uuid.UUID, field string, except ...uuid.UUID) error {
+	rows, err := q.CardsOnlyActive(ctx, company, []uuid.UUID{customer})
+	if err != nil {
+		return fmt.Errorf("look for a customer's active cards: %w", err)
+	}
+	for _, row := range rows {
+		if row.CardTypeID == cardType && !slices.Contains(except, row.ID) {
+			return loyalty.Refuse(loyalty.CodeActiveCardExists, field).With("card", row.Code)
+		}
+	}
+	return nil
+}
+
+// OneActiveCard locks a customer who is about to get an enabled card of a type, in
+// the caller's transaction and before any card is locked: of two at once, the second
+// sees the first one's. It refuses with CUSTOMER_NOT_FOUND, and with
+// ACTIVE_CARD_EXISTS where the type allows one card a customer and there is one.
+func OneActiveCard(ctx context.Context, tx db.Tx, company, customer, cardType uuid.UUID) error {
+	if err := lockCustomers(ctx, tx.Queries, company, &customer); err != nil {
+		return err
+	}
+	return oneActive(ctx, tx.Queries, company, customer, cardType, "customerId")
+}
+
+// OneActiveCards is OneActiveCard for customers who become one: together they may
+// have no two enabled cards of a type that allows one.
+func OneActiveCards(ctx context.Context, tx db.Tx, company uuid.UUID, customers []uuid.UUID) error {
+	pointers := make([]*uuid.UUID, len(customers))
+	for i := range customers {
+		pointers[i] = &customers[i]
+	}
+	if err := lockCustomers(ctx, tx.Queries, company, pointers...); err != nil {
+		return err
+	}
+	rows, err := tx.CardsOnlyActive(ctx, company, customers)
+	if err != nil {
+		return fmt.Errorf("look for customers' active cards: %w", err)
+	}
+	for i := 1; i < len(rows); i++ {
+		if rows[i].CardTypeID == rows[i-1].CardTypeID {
+			return loyalty.Refuse(loyalty.CodeActiveCardExists, "customerId").With("card", rows[i].Code)
+		}
+	}
+	return nil
+}
+
+// ReassignCards gives all cards of one customer to another, for a merge, in the
+// caller's transaction. It refuses as OneActiveCards does and answers how many cards
+// there were.
+func (s *Service) ReassignCards(ctx context.Context, tx db.Tx, who auth.Principal, from, to uuid.UUID, reason string) (int, error) {
+	if err := OneActiveCards(ctx, tx, who.CompanyID, []uuid.UUID{from, to}); err != nil {
+		return 0, err
+	}
+	return s.ownedBy(ctx, tx, who, from, func(b *Book, cards []uuid.UUID) error {
+		for _, id := range cards {
+			a := b.Account(id)
+			a.Card.CustomerID, a.altered = &to, true
+			a.remark(change{reason: orNil(reason)}, Assign)
+		}
+		return nil
+	})
+}
+
+// erasureReason is why an erased person's cards end (spec/promo-6.md 1).
+const erasureReason = "ERASURE"
+
+// EraseCards ends all cards of a customer in the caller's transaction and hides
+// them: holds are released, what is left is written off, codes become tokens that
+// say nothing, and the old ones are free. The movements stay. The customer is to be
+// locked. It answers how many cards there were.
+func (s *Service) EraseCards(ctx context.Context, tx db.Tx, who auth.Principal, customer uuid.UUID) (int, error) {
+	var all []uuid.UUID
+	n, err := s.ownedBy(ctx, tx, who, customer, func(b *Book, cards []uuid.UUID) error {
+		c := change{reason: new(erasureReason)}
+		for _, id := range cards {
+			a := b.Account(id)
+			if Status(a.Card.Status) == Cancelled {
+				if err := a.clear(ctx, c); err != nil {
+					return err
+				}
+			} else if err := a.cancel(ctx, c, true); err != nil {
+				return err
+			}
+		}
+		all = cards
+		return nil
+	})
+	if err != nil || n == 0 {
+		return n, err
+	}
+	tokens := make([]string, len(all))
+	for i := range tokens {
+		tokens[i] = "erased-" + uuid.NewString()
+	}
+	if err := tx.CardsHide(ctx, db.CardsHideParams{CompanyID: who.CompanyID, Now: new(s.moment()), Ids: all, Codes: tokens}); err != nil {
+		return 0, fmt.Errorf("hide an erased customer's cards: %w", err)
+	}
+	return n, auth.Audit(ctx, tx.Queries, who, s.Now(), "cards_erase", "customer", customer, map[string]any{"cards": n})
+}
+
+// ownedBy runs fn on a book with the cards of a customer and writes it.
+func (s *Service) ownedBy(ctx context.Context, tx db.Tx, who auth.Principal, customer uuid.UUID, fn func(b *Book, cards []uuid.UUID) error) (int, error) {
+	ids, err := tx.CardIDsOfCustomer(ctx, who.CompanyID, customer)
+	if err != nil {
+		return 0, fmt.Errorf("list a customer's cards: %w", err)
+	}
+	if len(ids) == 0 {
+		return 0, nil
+	}
+	b, err := s.open(ctx, tx.Queries, who, ids, false)
+	if err != nil {
+		return 0, err
+	}
+	if err := fn(b, ids); err != nil {
+		return 0, err
+	}
+	return len(ids), b.write(ctx)
+}
+
+// Contact is who holds a wallet's card.
+type Contact struct {
+	CustomerID  uuid.UUID
+	Name, Phone string
+	Birthdate   *time.Time
+}
+
+// OpenContact opens a contact's card in the caller's transaction, with a code of its
+// own or, if that is "", the next number. It refuses as CardActivate does.
+func (s *Service) OpenContact(ctx context.Context, tx db.Tx, who auth.Principal, wallet db.CardType, code string, c Contact) (*Card, error) {
+	out, err := s.openCard(ctx, tx, who, wallet, opening{
+		code: code, free: code != "", holderName: &c.Name, holderPhone: &c.Phone, holderBirthdate: c.Birthdate,
+		activation: activation{customer: &c.CustomerID, change: change{source: "wallet"}},
+	})
+	return out.Card, err
+}
+
+// ReopenContact gives a contact its card back: balance and movements are kept, name
+// and a given birthdate replaced (spec/wallet.md 3.5). It refuses as CardActivate
+// does.
+func (s *Service) ReopenContact(ctx context.Context, tx db.Tx, who auth.Principal, old db.Card, c Contact) (*Card, error) {
+	if err := lockCustomers(ctx, tx.Queries, who.CompanyID, old.CustomerID); err != nil {
+		return nil, err
+	}
+	b, err := s.open(ctx, tx.Queries, who, []uuid.UUID{old.ID}, false)
+	if err != nil {
+		return nil, err
+	}
+	a := b.Account(old.ID)
+	if _, err := s.activate(ctx, a, activation{change: change{source: "wallet"}}); err != nil {
+		return nil, err
+	}
+	a.Card.RegisteredAt = b.now
+	if err := b.write(ctx); err != nil {
+		return nil, err
+	}
+	birthdate := c.Birthdate
+	if birthdate == nil {
+		birthdate = a.Card.HolderBirthdate
+	}
+	row, err := tx.CardHolderSet(ctx, db.CardHolderSetParams{
+		CompanyID: who.CompanyID, ID: old.ID, HolderName: &c.Name, HolderPhone: &c.Phone, HolderBirthdate: birthdate, Now: b.now,
+	})
+	return &Card{Card: row}, err
+}
