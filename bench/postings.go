@@ -128,7 +128,7 @@ func (b *Bank) open(ctx context.Context, n int) error {
 	if err != nil {
 		return fmt.Errorf("open a card: %w", err)
 	}
-	b.balance[n], b.seq[n] = opening, 1
+	b.balance[n], b.seq[n] = opening, 2 // after the card's activation
 	return nil
 }
 

@@ -40,7 +40,7 @@ func TestWebhooks(t *testing.T) {
 		got <- string(body)
 	}))
 	defer receiver.Close()
-	if _, _, err := c.Webhooks.Create(t.Context(), auth.System(company), webhook.Input{URL: &receiver.URL}); err != nil {
+	if _, _, err := c.Webhooks.Create(t.Context(), auth.System(company), webhook.Input{URL: &receiver.URL, Kinds: &[]string{"import_progressed"}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := client.Start(context.WithoutCancel(t.Context())); err != nil {

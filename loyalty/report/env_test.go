@@ -20,11 +20,14 @@ import (
 	"sello/jobs"
 	"sello/loyalty/auth"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
+	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/webhook"
 )
 
 // start is where the clock begins: three weeks before Europe's clocks go back.
@@ -52,9 +55,18 @@ func newEnv(t *testing.T) *env {
 	if err != nil {
 		t.Fatal(err)
 	}
+	hooks, err := webhook.New(webhook.Config{DB: store, Now: now, Secret: []byte("a secret of this test only"), AllowPrivate: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	coupons := coupon.New(store, now)
 	_, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: e.imports, Reports: e.Service, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: now},
-		Upkeep: &upkeep.Service{DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: now, Issuer: "http://sello.test"}), Imports: e.imports, Now: now},
+		Pool: e.pool, Imports: e.imports, Ledger: e.ledger, Coupons: coupons, Customers: customer.New(store, now), Reports: e.Service, Webhooks: hooks,
+		Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: now},
+		Upkeep: &upkeep.Service{
+			DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: now, Issuer: "http://sello.test"}),
+			Imports: e.imports, Coupons: coupons, Webhooks: hooks, Now: now,
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -121,9 +133,14 @@ func (e *env) shop(t testing.TB, zone string, cards int) *shop {
 
 func (s *shop) card(t testing.TB, cardType string) *ledger.Card {
 	t.Helper()
-	c, err := s.ledger.CardCreate(t.Context(), s.who, ledger.NewCard{CardTypeCode: cardType})
-	if err != nil {
-		t.Fatal(err)
+	// As imports open one: without a line in the books before the first posting.
+	id := uuid.Must(uuid.NewV7())
+	s.exec(t, `INSERT INTO card (company_id, id, card_type_id, code, status, floor, registered_at, created_at, updated_at)
+		SELECT company_id, $2, id, $3, 'enabled', floor, $4, $4, $4 FROM card_type WHERE company_id = $1 AND code = $5`,
+		s.id, id, id.String(), s.Now(), cardType)
+	c, err := s.ledger.CardByCode(t.Context(), s.id, id.String())
+	if err != nil || c == nil {
+		t.Fatalf("open a card: got %v, error %v", c, err)
 	}
 	s.cards = append(s.cards, c)
 	return c
