@@ -120,7 +120,7 @@ func (s *Service) whyNot(ctx context.Context, p db.CouponRedeemParams, in Redemp
 // redeemRefusal is the first condition of CouponRedeem that does not hold; nil if
 // all do.
 func redeemRefusal(found db.CouponRefusalRow, p db.CouponRedeemParams) error {
-	code := loyalty.Code("")
+	var code loyalty.Code
 	field := "code"
 	switch {
 	case found.CouponID == nil:

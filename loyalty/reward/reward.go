@@ -334,7 +334,7 @@ func (s *Service) StocksOf(ctx context.Context, company uuid.UUID, r *Reward, af
 				}
 				stocks := make([]*StoreStock, len(rows))
 				for i, row := range rows {
-					stocks[i] = &StoreStock{RewardStock: db.RewardStock(row)}
+					stocks[i] = &StoreStock{RewardStock: row}
 				}
 				batch, pages := loyalty.NewBatch(stocks), map[uuid.UUID]StocksPage{}
 				for _, stock := range stocks {
