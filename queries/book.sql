@@ -294,17 +294,23 @@ LEFT JOIN LATERAL (
     WHERE card_type.tracks_lots AND lot.company_id = card.company_id AND lot.card_id = card.id AND lot.state <> 'closed'
 ) AS lots ON true
 LEFT JOIN LATERAL (
-    SELECT sum(hold.amount - coalesce(gone.amount, 0)) AS due
+    SELECT sum(hold.amount - coalesce(taken.gone, 0)
+               -- What no lot gave is a new earning of the day on which it comes back.
+               - CASE WHEN card_type.tracks_lots AND expiry_end(card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit,
+                                                                timezone(home.time_zone, hold.expires_at)::date,
+                                                                timezone(home.time_zone, card.registered_at)::date) < home.today
+                      THEN hold.amount - coalesce(taken.amount, 0) ELSE 0 END) AS due
     FROM hold
     LEFT JOIN LATERAL (
-        SELECT -sum(lot_entry.amount) AS amount
+        SELECT -sum(lot_entry.amount) AS amount,
+               -sum(lot_entry.amount) FILTER (
+                   WHERE CASE WHEN card_type.returned_lot_days > 0 AND lot.expires_on < timezone(home.time_zone, hold.expires_at)::date
+                              THEN timezone(home.time_zone, hold.expires_at)::date + card_type.returned_lot_days
+                              ELSE lot.expires_on END < home.today) AS gone
         FROM lot_entry
         JOIN lot ON lot.company_id = lot_entry.company_id AND lot.card_id = lot_entry.card_id AND lot.seq = lot_entry.lot_seq AND lot.part = lot_entry.lot_part
         WHERE lot_entry.company_id = hold.company_id AND lot_entry.card_id = hold.card_id AND lot_entry.seq = hold.seq
-          AND CASE WHEN card_type.returned_lot_days > 0 AND lot.expires_on < timezone(home.time_zone, hold.expires_at)::date
-                   THEN timezone(home.time_zone, hold.expires_at)::date + card_type.returned_lot_days
-                   ELSE lot.expires_on END < home.today
-    ) AS gone ON card_type.tracks_lots
+    ) AS taken ON card_type.tracks_lots
     WHERE card.held > 0 AND hold.company_id = card.company_id AND hold.card_id = card.id AND hold.status = 'open' AND hold.expires_at <= @now::timestamptz
 ) AS holds ON true
 WHERE card.company_id = @company_id AND card.id = ANY(@card_ids::uuid[])

@@ -361,7 +361,7 @@ func (h *history) pass(d time.Duration) {
 		// what a return could not take.
 		onCredit := c.t.floor < 0 || c.t.shortfall == ledger.ShortfallOverdraw
 		if (conformed || !c.t.lots) && !(due && (written || onCredit)) && said.Cmp(*hundredths(c.free())) != 0 {
-			h.rt.Fatalf("AvailableOf(%s) before what was due was posted: got %s, want %d/100", h.codes[i], said, c.free())
+			h.rt.Fatalf("AvailableOf(%s) before what was due was posted: got %s, want %d/100\n%s", h.codes[i], said, c.free(), h.story(i))
 		}
 	}
 }

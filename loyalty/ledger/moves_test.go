@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -355,6 +356,34 @@ func TestWhatIsDueDoesNotDependOnWhoLooks(t *testing.T) {
 	if diff := cmp.Diff(stories[0], stories[1]); diff != "" {
 		t.Errorf("looked at often and once (-often +once):\n%s", diff)
 	}
+}
+
+// What was held before the card kept lots is a new earning when it comes back, and may
+// have ended since: what can be spent is said so before anything is posted.
+func TestAvailableOfAHoldFromBeforeLots(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.card(t, "7001", "10")
+	if _, err := e.ledger.HoldCreate(t.Context(), e.who, ledger.NewHold{Card: ref("7001"), Amount: dec("3"), Time: 2 * time.Hour, Source: "graphql"}); err != nil {
+		t.Fatal(err)
+	}
+	e.endsAfter(t, "points", 2, "after")
+	e.post(t, ledger.Posting{Card: ref("7001"), Action: ledger.Accrue, Amount: new(dec("1"))})
+	e.pass(93 * time.Hour)
+	c, err := e.ledger.CardByCode(t.Context(), e.company, "7001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, err := e.ledger.AvailableOf(t.Context(), e.company, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = e.ledger.Post(t.Context(), e.who, ledger.Posting{Card: ref("7001"), Action: ledger.Redeem, Amount: new(dec("-1000")), Source: "graphql"})
+	refused, is := errors.AsType[*loyalty.Error](err)
+	if !is || refused.Params["available"] != said.Trim(0).String() {
+		t.Errorf("said %s, refused with %v %v", said, err, refused)
+	}
+	e.verified(t)
 }
 
 // A posting in one statement and the same through a book write the same rows.
