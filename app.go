@@ -107,7 +107,7 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 	if config.SMTP.Host != "" {
 		books.Mail = noticeMails(notifying)
 	}
-	people := customer.New(a.store, time.Now)
+	people := customer.New(a.store, books, time.Now)
 	people.Coupons = coupons
 	reporting := &report.Service{DB: a.store, Ledger: books, Now: time.Now}
 	if replica != nil {
@@ -140,11 +140,9 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 		Feed:     a.feed,
 		Webhooks: a.webhooks,
 	}
-	a.graph.Ledger.Secret = []byte(config.Secret)
-	a.graph.Customers.Ledger = a.graph.Ledger
-	a.graph.Ledger.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
-	a.graph.Ledger.Refused = metrics.Refused
-	people.Ledger = a.graph.Ledger
+	books.Secret = []byte(config.Secret)
+	books.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
+	books.Refused = metrics.Refused
 	metrics.WatchPool(pool)
 	metrics.WatchWebhooks(a.webhooks.Oldest)
 	metrics.WatchQueues(time.Now, func(ctx context.Context) ([]ops.QueueFigures, error) {

@@ -132,7 +132,7 @@ func New(tb testing.TB, options ...Options) *Env {
 	if err != nil {
 		tb.Fatalf("graphtest: %v", err)
 	}
-	people := customer.New(e.Store, e.Clock.Now)
+	people := customer.New(e.Store, books, e.Clock.Now)
 	people.Coupons = coupons
 	e.Jobs, err = jobs.New(jobs.Config{
 		Pool: e.Pool, Imports: importing, Ledger: books, Coupons: coupons, Notify: notifying, Work: true, Log: log, Fast: true,

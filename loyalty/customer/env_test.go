@@ -66,7 +66,8 @@ func (e *env) other(t *testing.T) *env {
 func (e *env) open(t *testing.T) {
 	t.Helper()
 	store, now := db.NewStore(e.pool), func() time.Time { return noon }
-	e.customers, e.ledger = customer.New(store, now), ledger.New(store, now)
+	e.ledger = ledger.New(store, now)
+	e.customers = customer.New(store, e.ledger, now)
 	queue, err := river.NewClient(riverpgxv5.New(e.pool), &river.Config{})
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 
 // Merge makes one customer of two rows of the same person: cards, coupons and
 // segments of from go to into, and what into has no value of its own for is filled
-// from it. Movements stay where they are. From is found by no list any more; look-ups
+// from it. Movements stay where they are, and each card that changes hands gets one. From is found by no list any more; look-ups
 // of what it kept say who it is now. It is asked again of what it did already: then
 // it changes nothing and says replayed. It refuses with INVALID (the same customer
 // twice), CUSTOMER_NOT_FOUND, CUSTOMER_MERGED, CUSTOMER_ERASED (into), ACTIVE_CARD_EXISTS, and INVALID
@@ -59,7 +59,7 @@ func (s *Service) Merge(ctx context.Context, who auth.Principal, fromID, intoID 
 }
 
 func (s *Service) merge(ctx context.Context, tx db.Tx, who auth.Principal, from, into db.Customer) (db.Customer, error) {
-	if err := oneActiveCard(ctx, tx.Queries, from, into); err != nil {
+	if err := s.moveCards(ctx, tx, who, from.ID, into.ID); err != nil {
 		return into, err
 	}
 	defined, err := definitionsFor(ctx, tx.Queries, who.CompanyID)
@@ -104,25 +104,22 @@ func (s *Service) merge(ctx context.Context, tx db.Tx, who auth.Principal, from,
 	return row, auth.Audit(ctx, tx.Queries, who, s.Now(), "customer_merge", "customer", into.ID, map[string]any{"from": from.ID})
 }
 
-// oneActiveCard refuses with ACTIVE_CARD_EXISTS where both have an enabled card of a
-// type of which a customer has one at most: one of the two has to be disabled first.
-func oneActiveCard(ctx context.Context, q *db.Queries, from, into db.Customer) error {
-	code, err := q.CardTypeOneActiveOfBoth(ctx, db.CardTypeOneActiveOfBothParams{CompanyID: from.CompanyID, FromID: from.ID, IntoID: into.ID})
-	switch {
-	case err == nil:
-		return loyalty.Refuse(loyalty.CodeActiveCardExists, "fromId").With("cardType", code)
-	case db.Absent(err):
-		return nil
-	default:
-		return fmt.Errorf("look for two active cards of a type: %w", err)
+// mergeReason is why cards change hands, in their books.
+const mergeReason = "MERGE"
+
+// moveCards gives the cards of one customer to another. It refuses with
+// ACTIVE_CARD_EXISTS where both have an enabled card of a type of which a customer has
+// one at most: one of the two has to be disabled first.
+func (s *Service) moveCards(ctx context.Context, tx db.Tx, who auth.Principal, from, into uuid.UUID) error {
+	_, err := s.Ledger.ReassignCards(ctx, tx, who, from, into, mergeReason)
+	if e, ok := errors.AsType[*loyalty.Error](err); ok {
+		return &loyalty.Error{Code: e.Code, Field: "fromId", Params: e.Params}
 	}
+	return err
 }
 
-// moveBelongings gives the cards, segments and coupons of one customer to another.
+// moveBelongings gives the segments and coupons of one customer to another.
 func (s *Service) moveBelongings(ctx context.Context, tx db.Tx, who auth.Principal, from, into uuid.UUID) error {
-	if err := tx.CardsMove(ctx, db.CardsMoveParams{CompanyID: who.CompanyID, FromID: from, IntoID: into, Now: s.Now()}); err != nil {
-		return fmt.Errorf("move a merged customer's cards: %w", err)
-	}
 	if err := tx.SegmentsMove(ctx, db.SegmentsMoveParams{CompanyID: who.CompanyID, FromID: from, IntoID: into, Now: s.Now()}); err != nil {
 		return fmt.Errorf("move a merged customer's segments: %w", err)
 	}

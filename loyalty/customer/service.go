@@ -32,20 +32,21 @@ type Coupons interface {
 	MoveToCustomer(ctx context.Context, tx db.Tx, who auth.Principal, from, into uuid.UUID) error
 }
 
-// Service runs the customers' operations. Jobs is required by Erase and by
-// AttributeCreate.
+// Service runs the customers' operations. DB, Ledger and Now are required, Jobs by
+// Erase and by AttributeCreate.
 type Service struct {
 	DB *db.Store
 	// Now is the clock.
 	Now  func() time.Time
 	Jobs Enqueuer
-	// Ledger keeps the contacts' cards, and writes off what an erased person's hold.
+	// Ledger keeps the cards: it opens those of contacts, ends those of erased people,
+	// and gives those of merged ones to who they are now.
 	Ledger *ledger.Service
 	// Coupons are the company's coupons; nil where there are none.
 	Coupons Coupons
 }
 
-// New makes the service on a store.
-func New(store *db.Store, now func() time.Time) *Service {
-	return &Service{DB: store, Now: now, Ledger: ledger.New(store, now)}
+// New makes the service on a store and the ledger.
+func New(store *db.Store, books *ledger.Service, now func() time.Time) *Service {
+	return &Service{DB: store, Ledger: books, Now: now}
 }
