@@ -45,7 +45,7 @@ func (s *Service) Merge(ctx context.Context, who auth.Principal, fromID, intoID 
 		if err != nil {
 			return err
 		}
-		if to.ErasedAt != nil && !to.Active {
+		if erased(to) {
 			return loyalty.Refuse(loyalty.CodeCustomerErased, "intoId")
 		}
 		row, err := s.merge(ctx, tx, who, from, to)
