@@ -108,7 +108,8 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 		books.Mail = noticeMails(notifying)
 	}
 	people := customer.New(a.store, books, time.Now)
-	people.Coupons = coupons
+	products, rewards := catalog.New(a.store, books, time.Now), reward.New(a.store, books, time.Now)
+	people.Coupons, people.Codes, people.Claims = coupons, products, rewards
 	reporting := &report.Service{DB: a.store, Ledger: books, Now: time.Now}
 	if replica != nil {
 		reporting.Read = db.NewStore(replica)
@@ -128,8 +129,8 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 		Ledger:    books,
 		Imports:   importing,
 		Coupons:   coupons,
-		Catalog:   catalog.New(a.store, books, time.Now),
-		Rewards:   reward.New(a.store, books, time.Now),
+		Catalog:   products,
+		Rewards:   rewards,
 		Notify:    notifying,
 		Queue: &queue.Service{DB: a.store, River: a.jobs, Now: time.Now, OnCancel: map[string]func(context.Context, []byte) error{
 			imports.Apply{}.Kind():    importing.JobCancelled,

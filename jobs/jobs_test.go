@@ -19,12 +19,14 @@ import (
 	"sello/db/dbtest"
 	"sello/jobs"
 	"sello/loyalty/auth"
+	"sello/loyalty/catalog"
 	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/report"
+	"sello/loyalty/reward"
 	"sello/loyalty/upkeep"
 	"sello/loyalty/webhook"
 )
@@ -54,8 +56,10 @@ func config(t *testing.T, pool *pgxpool.Pool, log *buffer) jobs.Config {
 	}
 	coupons := coupon.New(store, time.Now)
 	books := ledger.New(store, time.Now)
+	people := customer.New(store, books, time.Now)
+	people.Coupons, people.Codes, people.Claims = coupons, catalog.New(store, books, time.Now), reward.New(store, books, time.Now)
 	return jobs.Config{
-		Webhooks: hooks, Customers: customer.New(store, books, time.Now), Ledger: books,
+		Webhooks: hooks, Customers: people, Ledger: books,
 		Pool: pool, Imports: in, Coupons: coupons, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now},
 		Upkeep: &upkeep.Service{
 			DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: time.Now, Issuer: "http://sello.test"}), Imports: in, Coupons: coupons,

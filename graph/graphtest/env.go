@@ -133,7 +133,8 @@ func New(tb testing.TB, options ...Options) *Env {
 		tb.Fatalf("graphtest: %v", err)
 	}
 	people := customer.New(e.Store, books, e.Clock.Now)
-	people.Coupons = coupons
+	products, rewards := catalog.New(e.Store, books, e.Clock.Now), reward.New(e.Store, books, e.Clock.Now)
+	people.Coupons, people.Codes, people.Claims = coupons, products, rewards
 	e.Jobs, err = jobs.New(jobs.Config{
 		Pool: e.Pool, Imports: importing, Ledger: books, Coupons: coupons, Notify: notifying, Work: true, Log: log, Fast: true,
 		Upkeep:  &upkeep.Service{DB: e.Store, Auth: e.Auth, Imports: importing, Coupons: coupons, Now: e.Clock.Now, Webhooks: hooks},
@@ -151,8 +152,8 @@ func New(tb testing.TB, options ...Options) *Env {
 		Ledger:    books,
 		Imports:   importing,
 		Coupons:   coupons,
-		Catalog:   catalog.New(e.Store, books, e.Clock.Now),
-		Rewards:   reward.New(e.Store, books, e.Clock.Now),
+		Catalog:   products,
+		Rewards:   rewards,
 		Notify:    notifying,
 		Queue:     &queue.Service{DB: e.Store, River: e.Jobs, Now: e.Clock.Now, Asked: jobs.Asked()},
 		Reports:   reporting,

@@ -47,6 +47,9 @@ func (s *Service) Erase(ctx context.Context, who auth.Principal, id uuid.UUID, m
 	if mode != ErasePartial && mode != EraseTotal {
 		return nil, loyalty.Refuse(loyalty.CodeInvalid, "mode")
 	}
+	if err := s.complete(); err != nil {
+		return nil, err
+	}
 	var left *Customer
 	err := s.DB.InTx(ctx, func(tx db.Tx) error {
 		left = nil
@@ -99,7 +102,7 @@ func (s *Service) erase(ctx context.Context, tx db.Tx, who auth.Principal, peopl
 	if err := s.eraseCards(ctx, tx, who, ids, total); err != nil {
 		return err
 	}
-	if total && s.Coupons != nil {
+	if total {
 		if err := s.Coupons.VoidOfCustomer(ctx, tx, who, id); err != nil {
 			return err
 		}

@@ -14,9 +14,10 @@ import (
 	"sello/loyalty/auth"
 )
 
-// Merge makes one customer of two rows of the same person: cards, coupons and
-// segments of from go to into, and what into has no value of its own for is filled
-// from it. Movements stay where they are, and each card that changes hands gets one. From is found by no list any more; look-ups
+// Merge makes one customer of two rows of the same person: cards, coupons, segments,
+// used serial codes and claims of from go to into, and what into has no value of its
+// own for is filled from it. Movements stay where they are, and each card and coupon
+// that changes hands gets one; the rest is noted in the audit. From is found by no list any more; look-ups
 // of what it kept say who it is now. It is asked again of what it did already: then
 // it changes nothing and says replayed. It refuses with INVALID (the same customer
 // twice), CUSTOMER_NOT_FOUND, CUSTOMER_MERGED, CUSTOMER_ERASED (into), ACTIVE_CARD_EXISTS, and INVALID
@@ -24,6 +25,9 @@ import (
 func (s *Service) Merge(ctx context.Context, who auth.Principal, fromID, intoID uuid.UUID) (into *Customer, replayed bool, err error) {
 	if fromID == intoID {
 		return nil, false, loyalty.Refuse(loyalty.CodeInvalid, "intoId")
+	}
+	if err := s.complete(); err != nil {
+		return nil, false, err
 	}
 	err = s.DB.InTx(ctx, func(tx db.Tx) error {
 		into, replayed = nil, false
@@ -118,15 +122,18 @@ func (s *Service) moveCards(ctx context.Context, tx db.Tx, who auth.Principal, f
 	return err
 }
 
-// moveBelongings gives the segments and coupons of one customer to another.
+// moveBelongings gives what one customer has besides cards to another. It comes after
+// the cards: who uses a card of theirs meanwhile has to be done, or begin again.
 func (s *Service) moveBelongings(ctx context.Context, tx db.Tx, who auth.Principal, from, into uuid.UUID) error {
 	if err := tx.SegmentsMove(ctx, db.SegmentsMoveParams{CompanyID: who.CompanyID, FromID: from, IntoID: into, Now: s.Now()}); err != nil {
 		return fmt.Errorf("move a merged customer's segments: %w", err)
 	}
-	if s.Coupons == nil {
-		return nil
+	for _, kept := range []Belongings{s.Coupons, s.Codes, s.Claims} {
+		if err := kept.MoveToCustomer(ctx, tx, who, from, into); err != nil {
+			return err
+		}
 	}
-	return s.Coupons.MoveToCustomer(ctx, tx, who, from, into)
+	return nil
 }
 
 // fill is into with what it lacks taken from from. A customer who was erased in
