@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sello/db"
+	"sello/loyalty"
 	"sello/loyalty/imports/pointsfile"
 	"sello/loyalty/ledger"
 )
@@ -220,7 +221,7 @@ func (s *Service) conform(ctx context.Context, tx db.Tx, row db.Import, now time
 	if err != nil {
 		return terms{}, fmt.Errorf("read a card type: %w", err)
 	}
-	zone, err := time.LoadLocation(shared.TimeZone)
+	zone, err := loyalty.Zone(shared.TimeZone)
 	if err != nil {
 		return terms{}, fmt.Errorf("load a company's time zone: %w", err)
 	}

@@ -102,7 +102,7 @@ func (s *Service) open(ctx context.Context, q *db.Queries, who auth.Principal, i
 	}
 	var behind, tracking, holding []uuid.UUID
 	for _, row := range rows {
-		zone, err := time.LoadLocation(row.TimeZone)
+		zone, err := loyalty.Zone(row.TimeZone)
 		if err != nil {
 			return nil, fmt.Errorf("the company's time zone: %w", err)
 		}
