@@ -410,16 +410,22 @@ func (s *Service) activate(ctx context.Context, a *Account, in activation) (Chan
 	return Changed{CVV: cvv}, err
 }
 
+// Validity are the first and the last day of a card of a type that is opened on a day
+// without others being said; nil is open.
+func Validity(t db.CardType, day time.Time) (from, to *time.Time) {
+	if t.ValidDays != nil {
+		return &day, new(day.AddDate(0, 0, int(*t.ValidDays)-1))
+	}
+	return t.ValidFrom, t.ValidTo
+}
+
 // setValidity gives a card the days that are said, else keeps its own, else takes
 // the card type's.
 func (a *Account) setValidity(from, to *time.Time, fresh bool) error {
 	today := a.Today()
 	c := &a.Card
 	if from == nil && to == nil && c.ValidFrom == nil && c.ValidTo == nil && fresh {
-		c.ValidFrom, c.ValidTo = a.Type.ValidFrom, a.Type.ValidTo
-		if a.Type.ValidDays != nil {
-			c.ValidFrom, c.ValidTo = &today, new(today.AddDate(0, 0, int(*a.Type.ValidDays)-1))
-		}
+		c.ValidFrom, c.ValidTo = Validity(a.Type, today)
 		if c.ValidTo != nil && c.ValidTo.Before(today) {
 			return loyalty.Refuse(loyalty.CodeCardNotValid, "validTo")
 		}
