@@ -22,6 +22,7 @@ import (
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/pos"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
 	"sello/loyalty/reward"
@@ -130,6 +131,7 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 		Imports:   importing,
 		Coupons:   coupons,
 		Catalog:   products,
+		POS:       &pos.Service{Ledger: books, Coupons: coupons},
 		Rewards:   rewards,
 		Notify:    notifying,
 		Queue: &queue.Service{DB: a.store, River: a.jobs, Now: time.Now, OnCancel: map[string]func(context.Context, []byte) error{

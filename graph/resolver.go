@@ -12,6 +12,7 @@ import (
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/pos"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
 	"sello/loyalty/reward"
@@ -27,6 +28,7 @@ type Resolver struct {
 	Imports   *imports.Service
 	Coupons   *coupon.Service
 	Catalog   *catalog.Service
+	POS       *pos.Service
 	Rewards   *reward.Service
 	Notify    *notify.Service
 	Queue     *queue.Service

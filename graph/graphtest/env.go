@@ -37,6 +37,7 @@ import (
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/pos"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
 	"sello/loyalty/reward"
@@ -153,6 +154,7 @@ func New(tb testing.TB, options ...Options) *Env {
 		Imports:   importing,
 		Coupons:   coupons,
 		Catalog:   products,
+		POS:       &pos.Service{Ledger: books, Coupons: coupons},
 		Rewards:   rewards,
 		Notify:    notifying,
 		Queue:     &queue.Service{DB: e.Store, River: e.Jobs, Now: e.Clock.Now, Asked: jobs.Asked()},
