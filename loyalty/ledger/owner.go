@@ -48,6 +48,14 @@ func lockCustomers(ctx context.Context, q *db.Queries, company uuid.UUID, gets *
 	return nil
 }
 
+// LockRecipient locks who is to get something, in the caller's transaction, so that a
+// merge or an erasure at the same time comes before or after it. It refuses with
+// CUSTOMER_NOT_FOUND, and with CUSTOMER_MERGED and CUSTOMER_ERASED: nobody would look
+// for it there.
+func LockRecipient(ctx context.Context, tx db.Tx, company, customer uuid.UUID) error {
+	return lockCustomers(ctx, tx.Queries, company, &customer)
+}
+
 // oneActive refuses where a locked customer has an enabled card of a type of which
 // there is one at most, besides those excepted.
 func oneActive(ctx context.Context, q *db.Queries, company, customer, cardType uuid.UUID, field string, except ...uuid.UUID) error {
