@@ -94,7 +94,8 @@ func MeasureChaos(ctx context.Context, o ChaosOptions) (r ChaosReport, err error
 		if err := record.load(ctx, conn); err != nil {
 			return err
 		}
-		if r.Proof, err = proveChaos(ctx, conn, o.sure(), o.Say); err != nil {
+		r.Proof, err = proveChaos(ctx, conn, o.sure(), o.Say)
+		if err := errors.Join(monkey.unexcused(load.faults), err); err != nil {
 			return err
 		}
 		verified := time.Now()
@@ -130,7 +131,7 @@ func runChaos(ctx context.Context, load *chaosLoad, monkey *chaosMonkey, rng *ra
 	if err := errors.Join(<-broken, err); err != nil {
 		return err
 	}
-	return errors.Join(monkey.check(ctx), monkey.unexcused(load.faults))
+	return monkey.check(ctx)
 }
 
 func withConn(ctx context.Context, url string, do func(context.Context, *pgx.Conn) error) error {

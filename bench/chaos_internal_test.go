@@ -206,6 +206,7 @@ func TestReadChaos(t *testing.T) {
 		{"a refusal", `{"data":{"op":{"movement":null,"replayed":false,"userErrors":[{"code":"INSUFFICIENT_BALANCE"}]}}}`, 200, chaosRefused, false},
 		{"the first is still running", `{"data":{"op":{"movement":null,"userErrors":[{"code":"IDEMPOTENCY_IN_PROGRESS"}]}}}`, 200, chaosUnknown, false},
 		{"a fault", `{"errors":[{"message":"no","extensions":{"code":"INTERNAL_SERVER_ERROR"}}],"data":null}`, 200, chaosUnknown, true},
+		{"too slow", `{"errors":[{"message":"the operation took too long","extensions":{"code":"UNAVAILABLE"}}],"data":null}`, 200, chaosUnknown, false},
 		{"no JSON", `bad gateway`, 502, chaosUnknown, true},
 	} {
 		if got := readChaos(wireAnswer{status: tt.status, body: []byte(tt.body)}); got.outcome != tt.outcome || got.fault != tt.fault {

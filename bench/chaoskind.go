@@ -156,7 +156,11 @@ func readChaos(a wireAnswer) chaosTold {
 		return fault("status %d: %.200s", a.status, a.body)
 	}
 	if len(got.Errors) > 0 {
-		return fault("%v: %s", got.Errors[0].Extensions["code"], got.Errors[0].Message)
+		told := fault("%v: %s", got.Errors[0].Extensions["code"], got.Errors[0].Message)
+		// Too slow, or too many at once: a word for "try again", which a loaded machine may
+		// say at any time. Anything else is a fault.
+		told.fault = got.Errors[0].Extensions["code"] != "UNAVAILABLE"
+		return told
 	}
 	if a.status != http.StatusOK || got.Data == nil || got.Data.Op == nil {
 		return fault("status %d: %.200s", a.status, a.body)

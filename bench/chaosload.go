@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,6 +35,9 @@ type chaosLoad struct {
 	unknown map[string]int
 	faults  []chaosFault
 	err     error
+	// slow is when the server last answered that it could not in time.
+	slow time.Time
+	say  func(format string, args ...any)
 
 	answered atomic.Int64 // sends
 	ended    atomic.Bool
@@ -49,7 +53,7 @@ type chaosFault struct {
 func newChaosLoad(i *Installation, d *chaosDrawer, r *chaosRecord, o ChaosOptions) *chaosLoad {
 	l := &chaosLoad{
 		addr: i.addr, key: i.ServerKey, copies: o.Copies, total: int64(o.Operations), window: o.Clients, drawer: d, record: r,
-		counts: map[string]map[chaosOutcome]int{}, codes: map[string]int{}, unknown: map[string]int{},
+		say: o.Say, counts: map[string]map[chaosOutcome]int{}, codes: map[string]int{}, unknown: map[string]int{},
 	}
 	if o.Copies > 1 {
 		l.window = max(o.Clients, min(o.Operations, 2000)) * o.Copies
@@ -100,6 +104,12 @@ func (l *chaosLoad) tell(o *chaosOp, t chaosTold, begun time.Time) {
 		l.codes[t.code]++
 	case chaosUnknown:
 		what := t.code
+		if now := time.Now(); strings.HasPrefix(what, "UNAVAILABLE") {
+			if now.Sub(l.slow) > 10*time.Second {
+				l.say("at %d sends the server begins to answer %s", l.answered.Load(), what)
+			}
+			l.slow = now
+		}
 		if t.fault {
 			what = "the program answered that it could not"
 			l.faults = append(l.faults, chaosFault{begun, time.Now(), fmt.Sprintf("%s (%s): %s", o.tag(), o.kind.name, t.code)})
@@ -156,7 +166,7 @@ func (c *chaosClient) run(ctx context.Context) error {
 		begun := time.Now()
 		t := c.send(o)
 		c.load.tell(o, t, begun)
-		if t.fault {
+		if t.outcome == chaosUnknown && c.wire != nil { // somebody is there, who cannot now
 			select {
 			case <-ctx.Done():
 				return context.Cause(ctx)
