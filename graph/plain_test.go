@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +20,7 @@ import (
 var beginning = base64.RawURLEncoding.EncodeToString([]byte("1events\n0"))
 
 // plain makes answers comparable: what differs from run to run (ids, keys, the
-// real time) gets a name by its order of appearance, so that the same thing has
+// real time) gets a name by its order of appearance, of members by their names, so that the same thing has
 // the same name in all answers of a story.
 type plain struct {
 	names  map[string]string
@@ -47,8 +49,8 @@ func (p *plain) value(key string, value any) any {
 				return nil
 			}
 		}
-		for name, member := range v {
-			if v[name] = p.value(name, member); v[name] == nil && name == "extensions" {
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if v[name] = p.value(name, v[name]); v[name] == nil && name == "extensions" {
 				delete(v, name)
 			}
 		}
