@@ -2,9 +2,11 @@ package ledger_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -57,17 +59,7 @@ func (r *recorder) plan(t *testing.T, pool *pgxpool.Pool, name string) string {
 // Hot statements go by their indexes, whatever the tables' size.
 func TestHotStatementsUseIndexes(t *testing.T) {
 	t.Parallel()
-	config, err := pgxpool.ParseConfig(dbtest.URL(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sent := &recorder{}
-	config.ConnConfig.Tracer = sent
-	pool, err := pgxpool.NewWithConfig(t.Context(), config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
+	pool, sent := recorded(t)
 	env := newEnvOn(t, pool)
 	env.exec(t, `INSERT INTO card (company_id, id, card_type_id, code, status, balance, seq, registered_at, created_at, updated_at)
 		SELECT $1, gen_random_uuid(), $2, 'card-' || n, 'enabled', 3, 3, now(), now(), now() FROM generate_series(1, 20000) n`,
@@ -79,7 +71,7 @@ func TestHotStatementsUseIndexes(t *testing.T) {
 	env.exec(t, "ANALYZE")
 
 	env.post(t, ledger.Posting{Card: ref("card-77"), Action: ledger.Redeem, Amount: new(dec("-1")), Key: key("k", "r")})
-	_, err = env.ledger.Post(t.Context(), env.who, ledger.Posting{
+	_, err := env.ledger.Post(t.Context(), env.who, ledger.Posting{
 		Card: ref("card-77"), Action: ledger.Redeem, Amount: new(dec("-5")), Source: "graphql", Key: key("k2", "r"),
 	})
 	wantRefusal(t, err, loyalty.CodeInsufficientBalance, "points")
@@ -104,4 +96,48 @@ func TestHotStatementsUseIndexes(t *testing.T) {
 			t.Errorf("%s uses no index:\n%s", name, plan)
 		}
 	}
+}
+
+// A card with years behind it is not read through what is closed: what is left of its
+// lots, and its open holds, have indexes of their own.
+func TestWhatIsLeftIsFoundAlone(t *testing.T) {
+	t.Parallel()
+	pool, sent := recorded(t)
+	env := newEnvOn(t, pool)
+	env.endsAfter(t, "points", 30, "after")
+	card := env.card(t, "7001", "10")
+	env.exec(t, `INSERT INTO movement (company_id, card_id, seq, action, amount, balance_after, held, posted_at, recorded_at, source)
+		SELECT $1, $2, n, 'hold', 0, 10, 1, now(), now(), 'graphql' FROM generate_series(1001, 6000) n`, env.company, card.ID)
+	env.exec(t, `INSERT INTO lot (company_id, card_id, seq, part, state, amount, remaining, earned_on, priority)
+		SELECT $1, $2, n, 0, 'closed', 1, 0, current_date, 100 FROM generate_series(1001, 6000) n`, env.company, card.ID)
+	env.exec(t, `INSERT INTO hold (company_id, id, card_id, seq, status, amount, expires_at, ended_seq, created_at)
+		SELECT $1, gen_random_uuid(), $2, n, 'released', 1, now(), n, now() FROM generate_series(1001, 6000) n`, env.company, card.ID)
+	env.exec(t, "ANALYZE")
+	if _, err := env.ledger.HoldCreate(t.Context(), env.who, ledger.NewHold{Card: ref("7001"), Amount: dec("3"), Time: time.Hour, Source: "graphql"}); err != nil {
+		t.Fatal(err)
+	}
+	env.post(t, ledger.Posting{Card: ref("7001"), Action: ledger.Redeem, Amount: new(dec("-1"))})
+	for statement, indexes := range map[string][]string{"LotsOfCards": {"lot_left_idx"}, "HoldsDue": {"hold_open_idx", "hold_due_idx"}} {
+		plan := sent.plan(t, pool, statement)
+		if !slices.ContainsFunc(indexes, func(index string) bool { return strings.Contains(plan, index) }) {
+			t.Errorf("%s uses none of %v:\n%s", statement, indexes, plan)
+		}
+	}
+}
+
+// recorded is a pool whose statements are kept.
+func recorded(t *testing.T) (*pgxpool.Pool, *recorder) {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(dbtest.URL(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent := &recorder{}
+	config.ConnConfig.Tracer = sent
+	pool, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	return pool, sent
 }
