@@ -17,6 +17,7 @@ import (
 	"sello/loyalty/auth"
 	"sello/loyalty/catalog"
 	"sello/loyalty/company"
+	"sello/loyalty/contact"
 	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
@@ -145,6 +146,7 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 	a.graph.Ledger.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
 	a.graph.Ledger.Refused = metrics.Refused
 	people.Ledger = a.graph.Ledger
+	a.graph.Contacts = contact.New(people, a.graph.Ledger, a.graph.Catalog, a.graph.Rewards, time.Now)
 	metrics.WatchPool(pool)
 	metrics.WatchWebhooks(a.webhooks.Oldest)
 	metrics.WatchQueues(time.Now, func(ctx context.Context) ([]ops.QueueFigures, error) {
