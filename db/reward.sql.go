@@ -80,7 +80,7 @@ type RewardAttemptsByTimeParams struct {
 }
 
 // RewardAttemptsByTime is one numbered page of attempts of known people, the latest
-// first: a dialect counts its pages (spec/antcrm.md 3), and so it skips rows. until is
+// first. OFFSET, since a dialect counts its pages (spec/antcrm.md 3). until is
 // the first moment that is too late. Those of people who were erased are not shown.
 func (q *Queries) RewardAttemptsByTime(ctx context.Context, arg RewardAttemptsByTimeParams) ([]RewardAttempt, error) {
 	rows, err := q.db.Query(ctx, rewardAttemptsByTime,

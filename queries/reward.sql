@@ -130,7 +130,7 @@ LIMIT @batch_size;
 
 -- name: RewardAttemptsByTime :many
 -- RewardAttemptsByTime is one numbered page of attempts of known people, the latest
--- first: a dialect counts its pages (spec/antcrm.md 3), and so it skips rows. until is
+-- first. OFFSET, since a dialect counts its pages (spec/antcrm.md 3). until is
 -- the first moment that is too late. Those of people who were erased are not shown.
 SELECT attempt.* FROM reward_attempt AS attempt
 JOIN customer AS person ON person.company_id = attempt.company_id AND person.id = attempt.customer_id

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -316,6 +317,20 @@ func own(c *Customer, given []*ContactPoint, prefix string) []*ContactPoint {
 		add(ContactEmail, *c.Email)
 	}
 	return all
+}
+
+// exportContactPoints writes the phones and e-mails that were given of a person.
+func (s *Service) exportContactPoints(ctx context.Context, company, id uuid.UUID, out *document) error {
+	rows, err := s.DB.CustomerContactsOf(ctx, company, []uuid.UUID{id})
+	for _, row := range rows {
+		out.element(struct {
+			Kind    string    `json:"kind"`
+			Label   string    `json:"label"`
+			Value   string    `json:"value"`
+			GivenAt time.Time `json:"givenAt"`
+		}{row.CustomerContact.Kind, row.CustomerContact.Label, row.CustomerContact.Value, row.CustomerContact.CreatedAt.UTC()})
+	}
+	return err
 }
 
 // ErrMet says that somebody registered the same person meanwhile: the transaction is

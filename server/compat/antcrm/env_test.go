@@ -15,6 +15,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"sello/db"
 	"sello/db/dbtest"
@@ -57,6 +59,9 @@ func newEnv(t *testing.T, now time.Time) *env {
 	t.Cleanup(signIn.Wait)
 	people, books := customer.New(store, clock), ledger.New(store, clock)
 	people.Ledger = books
+	if people.Jobs, err = river.NewClient(riverpgxv5.New(e.pool), &river.Config{}); err != nil {
+		t.Fatal(err)
+	}
 	products, gifts := catalog.New(store, books, clock), reward.New(store, books, clock)
 	e.resolver = &graph.Resolver{
 		Auth: signIn, Companies: &company.Service{DB: store, Now: clock, Hash: hasher.Hash}, Customers: people, Ledger: books,
