@@ -13,7 +13,8 @@ import (
 )
 
 // AntCRM is what the demo has for AntCRM's clients: serial codes that can be turned
-// into points, and a gift to exchange them for.
+// into points, and a gift to exchange them for. Its texts have no spaces: shells read
+// the file that they are written to.
 type AntCRM struct {
 	// Codes are three that are unused at this start.
 	Codes                    []string
@@ -36,14 +37,14 @@ const (
 func (s Services) antCRM(ctx context.Context, who auth.Principal) (AntCRM, error) {
 	p, err := s.Catalog.ProductByCode(ctx, who.CompanyID, demoProduct)
 	if err == nil && p == nil {
-		p, err = s.Catalog.ProductCreate(ctx, who, catalog.NewProduct{Code: demoProduct, Name: "Cafetera de goteo", SerialPrefix: "CAFE", Score: decimal.Hundred})
+		p, err = s.Catalog.ProductCreate(ctx, who, catalog.NewProduct{Code: demoProduct, Name: "Cafetera", SerialPrefix: "CAFE", Score: decimal.Hundred})
 	}
 	if err != nil {
 		return AntCRM{}, err
 	}
 	g, err := s.Rewards.ByCode(ctx, who.CompanyID, demoGift)
 	if err == nil && g == nil {
-		g, err = s.Rewards.Create(ctx, who, reward.NewReward{Code: demoGift, Name: "Taza de barro", CardTypeCode: pointsType, Price: decimal.Ten})
+		g, err = s.Rewards.Create(ctx, who, reward.NewReward{Code: demoGift, Name: "Taza", CardTypeCode: pointsType, Price: decimal.Ten})
 	}
 	if err != nil {
 		return AntCRM{}, err
