@@ -23,6 +23,7 @@ import (
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/pos"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
 	"sello/loyalty/reward"
@@ -108,8 +109,9 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 	if config.SMTP.Host != "" {
 		books.Mail = noticeMails(notifying)
 	}
-	people := customer.New(a.store, time.Now)
-	people.Coupons = coupons
+	people := customer.New(a.store, books, time.Now)
+	products, rewards := catalog.New(a.store, books, time.Now), reward.New(a.store, books, time.Now)
+	people.Coupons, people.Codes, people.Claims = coupons, products, rewards
 	reporting := &report.Service{DB: a.store, Ledger: books, Now: time.Now}
 	if replica != nil {
 		reporting.Read = db.NewStore(replica)
@@ -129,8 +131,9 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 		Ledger:    books,
 		Imports:   importing,
 		Coupons:   coupons,
-		Catalog:   catalog.New(a.store, books, time.Now),
-		Rewards:   reward.New(a.store, books, time.Now),
+		Catalog:   products,
+		POS:       &pos.Service{Ledger: books, Coupons: coupons},
+		Rewards:   rewards,
 		Notify:    notifying,
 		Queue: &queue.Service{DB: a.store, River: a.jobs, Now: time.Now, OnCancel: map[string]func(context.Context, []byte) error{
 			imports.Apply{}.Kind():    importing.JobCancelled,
@@ -141,12 +144,10 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 		Feed:     a.feed,
 		Webhooks: a.webhooks,
 	}
-	a.graph.Ledger.Secret = []byte(config.Secret)
-	a.graph.Customers.Ledger = a.graph.Ledger
-	a.graph.Ledger.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
-	a.graph.Ledger.Refused = metrics.Refused
-	people.Ledger = a.graph.Ledger
-	a.graph.Contacts = contact.New(people, a.graph.Ledger, a.graph.Catalog, a.graph.Rewards, time.Now)
+	books.Secret = []byte(config.Secret)
+	books.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
+	books.Refused = metrics.Refused
+	a.graph.Contacts = contact.New(people, books, a.graph.Catalog, a.graph.Rewards, time.Now)
 	metrics.WatchPool(pool)
 	metrics.WatchWebhooks(a.webhooks.Oldest)
 	metrics.WatchQueues(time.Now, func(ctx context.Context) ([]ops.QueueFigures, error) {

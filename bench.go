@@ -21,6 +21,7 @@ type benchCommand struct {
 	Coupons  benchCouponsCommand  `cmd:"" help:"Make a batch of coupon codes beside a plain COPY, and again while the worker is killed."`
 	Start    benchStartCommand    `cmd:"" help:"Time the first and the second start of dev."`
 	Expiry   benchExpiryCommand   `cmd:"" help:"Preview the end of points and let it come, killed on the way, beside its own SQL."`
+	Chaos    benchChaosCommand    `cmd:"" help:"Do all kinds of operations at random while the server is killed and PostgreSQL restarted, and prove what is there."`
 
 	ExpiryStep benchExpiryStepCommand `cmd:"" hidden:"" help:"One process of bench expiry."`
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,8 +23,9 @@ type Database struct {
 	// Settings are those that figures depend on, as the server says them.
 	Settings map[string]string
 
-	server *embedded.Server
-	dir    string
+	server  *embedded.Server
+	options embedded.Options
+	dir     string
 }
 
 // StartDatabase starts one; binaries is the folder of PostgreSQL's programs, the
@@ -37,10 +39,8 @@ func StartDatabase(ctx context.Context, binaries string) (*Database, error) {
 	if d.dir, err = TempDir(); err != nil {
 		return nil, err
 	}
-	d.server, err = embedded.Start(ctx, embedded.Options{
-		DataDir: d.dir, Binaries: bin, Settings: map[string]string{"max_connections": "200"},
-	})
-	if err != nil {
+	d.options = embedded.Options{DataDir: d.dir, Binaries: bin, Settings: map[string]string{"max_connections": "200"}}
+	if d.server, err = embedded.Start(ctx, d.options); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(d.dir))
 	}
 	if err = d.server.EnsureDatabase(ctx, "bench"); err == nil {
@@ -58,6 +58,31 @@ func (d *Database) Stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	return errors.Join(d.server.Stop(ctx), os.RemoveAll(d.dir))
+}
+
+// Restart stops the server and starts it again on the same data: the fast way, which
+// cuts off what runs and writes everything out, or at once, as a crash would, which
+// recovery mends.
+func (d *Database) Restart(ctx context.Context, immediate bool) error {
+	if immediate {
+		if err := syscall.Kill(d.PID, syscall.SIGQUIT); err != nil {
+			return fmt.Errorf("stop the private database: %w", err)
+		}
+		select {
+		case <-d.server.Done():
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	if err := d.server.Stop(ctx); err != nil { // of one that has ended, frees its folder
+		return err
+	}
+	server, err := embedded.Start(ctx, d.options)
+	if err != nil {
+		return err
+	}
+	d.server, d.PID = server, server.PID()
+	return nil
 }
 
 // TempDir makes a temporary folder that another user may pass through: PostgreSQL

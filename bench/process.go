@@ -115,8 +115,8 @@ func (p *Process) Usage() Usage {
 	}
 }
 
-// run runs a command to its end and returns what it printed. An error carries
-// the end of its standard error.
+// run runs a command to its end and returns what it printed, of one that failed
+// too. An error carries the end of its standard error.
 func run(ctx context.Context, binary string, args, env []string, stdin string) (string, error) {
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Env = env
@@ -125,7 +125,7 @@ func run(ctx context.Context, binary string, args, env []string, stdin string) (
 	var log tailBuffer
 	cmd.Stdout, cmd.Stderr = &out, &log
 	if err := cmd.Run(); err != nil {
-		return "", fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(log.String()))
+		return strings.TrimSpace(out.String()), fmt.Errorf("%s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(log.String()))
 	}
 	return strings.TrimSpace(out.String()), nil
 }

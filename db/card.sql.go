@@ -232,27 +232,41 @@ func (q *Queries) CardCreate(ctx context.Context, arg CardCreateParams) (Card, e
 }
 
 const cardCustomersLock = `-- name: CardCustomersLock :many
-SELECT id FROM customer
+SELECT id, active, erased_at, hidden_at, merged_into_id FROM customer
 WHERE company_id = $1 AND id = ANY($2::uuid[])
 ORDER BY id
 FOR NO KEY UPDATE
 `
 
+type CardCustomersLockRow struct {
+	ID           uuid.UUID
+	Active       bool
+	ErasedAt     *time.Time
+	HiddenAt     *time.Time
+	MergedIntoID *uuid.UUID
+}
+
 // CardCustomersLock locks customers in the order of their ids, before any of their
 // cards: rules over all cards of a customer hold among transactions that begin so.
-func (q *Queries) CardCustomersLock(ctx context.Context, companyID uuid.UUID, ids []uuid.UUID) ([]uuid.UUID, error) {
+func (q *Queries) CardCustomersLock(ctx context.Context, companyID uuid.UUID, ids []uuid.UUID) ([]CardCustomersLockRow, error) {
 	rows, err := q.db.Query(ctx, cardCustomersLock, companyID, ids)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []uuid.UUID
+	var items []CardCustomersLockRow
 	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
+		var i CardCustomersLockRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Active,
+			&i.ErasedAt,
+			&i.HiddenAt,
+			&i.MergedIntoID,
+		); err != nil {
 			return nil, err
 		}
-		items = append(items, id)
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -406,12 +420,12 @@ func (q *Queries) CardHoldsOpen(ctx context.Context, companyID uuid.UUID, cardID
 	return items, nil
 }
 
-const cardIDsOfCustomer = `-- name: CardIDsOfCustomer :many
-SELECT id FROM card WHERE company_id = $1 AND customer_id = $2::uuid AND hidden_at IS NULL ORDER BY id
+const cardIDsOfCustomers = `-- name: CardIDsOfCustomers :many
+SELECT id FROM card WHERE company_id = $1 AND customer_id = ANY($2::uuid[]) AND hidden_at IS NULL ORDER BY id
 `
 
-func (q *Queries) CardIDsOfCustomer(ctx context.Context, companyID uuid.UUID, customerID uuid.UUID) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, cardIDsOfCustomer, companyID, customerID)
+func (q *Queries) CardIDsOfCustomers(ctx context.Context, companyID uuid.UUID, customerIds []uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, cardIDsOfCustomers, companyID, customerIds)
 	if err != nil {
 		return nil, err
 	}
@@ -977,6 +991,38 @@ func (q *Queries) CardsHide(ctx context.Context, arg CardsHideParams) error {
 		arg.Codes,
 	)
 	return err
+}
+
+const cardsHolderErase = `-- name: CardsHolderErase :execrows
+WITH theirs AS (
+    SELECT c.id FROM card AS c
+    WHERE c.company_id = $2 AND c.customer_id = ANY($3::uuid[])
+    ORDER BY c.id
+    FOR NO KEY UPDATE
+)
+UPDATE card
+SET holder_name = CASE WHEN card.holder_name IS NOT NULL THEN '-' END, holder_phone = NULL, holder_birthdate = NULL,
+    code = CASE WHEN card.code LIKE '%' || card.holder_phone THEN 'erased-' || card.id::text ELSE card.code END,
+    updated_at = $1
+FROM theirs
+WHERE card.company_id = $2 AND card.id = theirs.id
+`
+
+type CardsHolderEraseParams struct {
+	Now         time.Time
+	CompanyID   uuid.UUID
+	CustomerIds []uuid.UUID
+}
+
+// CardsHolderErase takes the holder off the cards of some customers, locked in the
+// order in which everybody locks cards. The code of a wallet's contact is their
+// phone: an internal one takes its place.
+func (q *Queries) CardsHolderErase(ctx context.Context, arg CardsHolderEraseParams) (int64, error) {
+	result, err := q.db.Exec(ctx, cardsHolderErase, arg.Now, arg.CompanyID, arg.CustomerIds)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const cardsIssue = `-- name: CardsIssue :exec

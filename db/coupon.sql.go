@@ -780,6 +780,67 @@ func (q *Queries) CouponsExpire(ctx context.Context, arg CouponsExpireParams) (i
 	return count, err
 }
 
+const couponsLock = `-- name: CouponsLock :many
+SELECT coupon.company_id, coupon.id, coupon.coupon_type_id, coupon.batch_id, coupon.code, coupon.customer_id, coupon.status, coupon.nominated, coupon.value, coupon.max_uses, coupon.used, coupon.valid_from, coupon.expires_on, coupon.hidden, coupon.seq, coupon.issued_at, coupon.updated_at,
+       (coupon.expires_on IS NOT NULL AND coupon.expires_on < timezone(company.time_zone, $1::timestamptz)::date)::boolean AS past_day
+FROM coupon
+JOIN company ON company.id = coupon.company_id
+WHERE coupon.company_id = $2 AND coupon.code = ANY($3::text[]) AND NOT coupon.hidden
+ORDER BY coupon.id
+FOR UPDATE OF coupon
+`
+
+type CouponsLockParams struct {
+	Now       time.Time
+	CompanyID uuid.UUID
+	Codes     []string
+}
+
+type CouponsLockRow struct {
+	Coupon  Coupon
+	PastDay bool
+}
+
+// CouponsLock takes coupons for one transaction, in the order of their ids.
+func (q *Queries) CouponsLock(ctx context.Context, arg CouponsLockParams) ([]CouponsLockRow, error) {
+	rows, err := q.db.Query(ctx, couponsLock, arg.Now, arg.CompanyID, arg.Codes)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CouponsLockRow
+	for rows.Next() {
+		var i CouponsLockRow
+		if err := rows.Scan(
+			&i.Coupon.CompanyID,
+			&i.Coupon.ID,
+			&i.Coupon.CouponTypeID,
+			&i.Coupon.BatchID,
+			&i.Coupon.Code,
+			&i.Coupon.CustomerID,
+			&i.Coupon.Status,
+			&i.Coupon.Nominated,
+			&i.Coupon.Value,
+			&i.Coupon.MaxUses,
+			&i.Coupon.Used,
+			&i.Coupon.ValidFrom,
+			&i.Coupon.ExpiresOn,
+			&i.Coupon.Hidden,
+			&i.Coupon.Seq,
+			&i.Coupon.IssuedAt,
+			&i.Coupon.UpdatedAt,
+			&i.PastDay,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const couponsMoveToCustomer = `-- name: CouponsMoveToCustomer :one
 WITH theirs AS (
     SELECT c.id FROM coupon AS c

@@ -12,76 +12,6 @@ import (
 	"github.com/google/uuid"
 )
 
-const cardIDsOfCustomers = `-- name: CardIDsOfCustomers :many
-SELECT id FROM card WHERE company_id = $1 AND customer_id = ANY($2::uuid[]) ORDER BY id
-`
-
-func (q *Queries) CardIDsOfCustomers(ctx context.Context, companyID uuid.UUID, customerIds []uuid.UUID) ([]uuid.UUID, error) {
-	rows, err := q.db.Query(ctx, cardIDsOfCustomers, companyID, customerIds)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []uuid.UUID
-	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const cardsErase = `-- name: CardsErase :exec
-UPDATE card
-SET status = 'cancelled', status_reason = $1, status_at = $2, hidden_at = $2, code = 'erased-' || card.id::text, updated_at = $2
-WHERE card.company_id = $3 AND card.id = ANY($4::uuid[])
-`
-
-type CardsEraseParams struct {
-	Reason    *string
-	Now       *time.Time
-	CompanyID uuid.UUID
-	Ids       []uuid.UUID
-}
-
-// CardsErase ends the cards of a wholly erased person, hides them and frees their
-// codes.
-func (q *Queries) CardsErase(ctx context.Context, arg CardsEraseParams) error {
-	_, err := q.db.Exec(ctx, cardsErase,
-		arg.Reason,
-		arg.Now,
-		arg.CompanyID,
-		arg.Ids,
-	)
-	return err
-}
-
-const cardsHolderErase = `-- name: CardsHolderErase :exec
-UPDATE card
-SET holder_name = CASE WHEN card.holder_name IS NOT NULL THEN '-' END, holder_phone = NULL, holder_birthdate = NULL,
-    code = CASE WHEN card.code LIKE '%' || card.holder_phone THEN 'erased-' || card.id::text ELSE card.code END,
-    updated_at = $1
-WHERE card.company_id = $2 AND card.customer_id = ANY($3::uuid[])
-`
-
-type CardsHolderEraseParams struct {
-	Now         time.Time
-	CompanyID   uuid.UUID
-	CustomerIds []uuid.UUID
-}
-
-// CardsHolderErase takes the holder off the cards of some customers. The code of a
-// wallet's contact is their phone: an internal one takes its place.
-func (q *Queries) CardsHolderErase(ctx context.Context, arg CardsHolderEraseParams) error {
-	_, err := q.db.Exec(ctx, cardsHolderErase, arg.Now, arg.CompanyID, arg.CustomerIds)
-	return err
-}
-
 const customerErasureAdvance = `-- name: CustomerErasureAdvance :exec
 UPDATE customer_erasure
 SET cursor_import_id = $1, cursor_line = $2, rows_deleted = rows_deleted + $3::integer,
@@ -302,43 +232,6 @@ func (q *Queries) CustomersErase(ctx context.Context, arg CustomersEraseParams) 
 		arg.CompanyID,
 	)
 	return err
-}
-
-const holdsOpenOfCard = `-- name: HoldsOpenOfCard :many
-SELECT company_id, id, card_id, seq, status, amount, captured, expires_at, ended_seq, ended_at, created_at FROM hold WHERE company_id = $1 AND card_id = $2 AND status = 'open' ORDER BY id
-`
-
-// HoldsOpenOfCard are what is held on a locked card.
-func (q *Queries) HoldsOpenOfCard(ctx context.Context, companyID uuid.UUID, cardID uuid.UUID) ([]Hold, error) {
-	rows, err := q.db.Query(ctx, holdsOpenOfCard, companyID, cardID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Hold
-	for rows.Next() {
-		var i Hold
-		if err := rows.Scan(
-			&i.CompanyID,
-			&i.ID,
-			&i.CardID,
-			&i.Seq,
-			&i.Status,
-			&i.Amount,
-			&i.Captured,
-			&i.ExpiresAt,
-			&i.EndedSeq,
-			&i.EndedAt,
-			&i.CreatedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
 }
 
 const notificationsErase = `-- name: NotificationsErase :exec

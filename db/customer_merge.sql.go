@@ -12,63 +12,6 @@ import (
 	"github.com/google/uuid"
 )
 
-const cardTypeOneActiveOfBoth = `-- name: CardTypeOneActiveOfBoth :one
-SELECT card_type.code
-FROM card AS a
-JOIN card AS b ON b.company_id = a.company_id AND b.card_type_id = a.card_type_id
-JOIN card_type ON card_type.company_id = a.company_id AND card_type.id = a.card_type_id
-WHERE a.company_id = $1 AND a.customer_id = $2::uuid AND b.customer_id = $3::uuid
-  AND a.status = 'enabled' AND b.status = 'enabled' AND card_type.one_active_card
-ORDER BY card_type.code
-LIMIT 1
-`
-
-type CardTypeOneActiveOfBothParams struct {
-	CompanyID uuid.UUID
-	FromID    uuid.UUID
-	IntoID    uuid.UUID
-}
-
-// CardTypeOneActiveOfBoth finds a card type of which a customer has one enabled card
-// at most and two customers together have two.
-func (q *Queries) CardTypeOneActiveOfBoth(ctx context.Context, arg CardTypeOneActiveOfBothParams) (string, error) {
-	row := q.db.QueryRow(ctx, cardTypeOneActiveOfBoth, arg.CompanyID, arg.FromID, arg.IntoID)
-	var code string
-	err := row.Scan(&code)
-	return code, err
-}
-
-const cardsMove = `-- name: CardsMove :exec
-WITH theirs AS (
-    SELECT c.id FROM card c
-    WHERE c.company_id = $3 AND c.customer_id = $4::uuid
-    ORDER BY c.id
-    FOR NO KEY UPDATE
-)
-UPDATE card SET customer_id = $1::uuid, updated_at = $2
-FROM theirs
-WHERE card.company_id = $3 AND card.id = theirs.id
-`
-
-type CardsMoveParams struct {
-	IntoID    uuid.UUID
-	Now       time.Time
-	CompanyID uuid.UUID
-	FromID    uuid.UUID
-}
-
-// CardsMove gives all cards of one customer to another, locked in the order in which
-// everybody locks cards. Their movements stay.
-func (q *Queries) CardsMove(ctx context.Context, arg CardsMoveParams) error {
-	_, err := q.db.Exec(ctx, cardsMove,
-		arg.IntoID,
-		arg.Now,
-		arg.CompanyID,
-		arg.FromID,
-	)
-	return err
-}
-
 const customerMergedAway = `-- name: CustomerMergedAway :exec
 UPDATE customer
 SET merged_into_id = $1::uuid, hidden_at = coalesce(hidden_at, $2), active = false, updated_at = $2,

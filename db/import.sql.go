@@ -223,8 +223,9 @@ WITH chunk AS MATERIALIZED (
            chunk.document_key IS NOT NULL AND known.document_key IS NULL AS takes_document,
            account.id AS card_id,
            CASE WHEN owner.id IS NOT NULL THEN $7::text
-                WHEN chunk.points > 0 AND NOT account.usable THEN $8::text
-                WHEN chunk.points > 0 AND account.balance + chunk.points >= 1000000000000000 THEN $9::text
+                WHEN account.id IS NULL AND (NOT $8::boolean OR chunk.points > 0 AND NOT $9::boolean) THEN $10::text
+                WHEN chunk.points > 0 AND NOT account.usable THEN $10::text
+                WHEN chunk.points > 0 AND account.balance + chunk.points >= 1000000000000000 THEN $11::text
            END AS fault
     FROM chunk
     LEFT JOIN customer AS met ON met.company_id = $1 AND met.email = chunk.email
@@ -233,9 +234,9 @@ WITH chunk AS MATERIALIZED (
         AND owner.document_key = CASE WHEN known.document_key IS DISTINCT FROM chunk.document_key THEN chunk.document_key END
     LEFT JOIN LATERAL (
         SELECT card.id, card.balance,
-               card.status = 'enabled' AND coalesce(card.valid_from <= $10::date, true) AND coalesce(card.valid_to >= $10::date, true) AS usable
+               card.status = 'enabled' AND coalesce(card.valid_from <= $12::date, true) AND coalesce(card.valid_to >= $12::date, true) AS usable
         FROM card
-        WHERE card.company_id = $1 AND card.customer_id = known.id AND (card.card_type_id = $11) IS TRUE
+        WHERE card.company_id = $1 AND card.customer_id = known.id AND (card.card_type_id = $13) IS TRUE
         ORDER BY usable DESC, card.id
         LIMIT 1
     ) AS account ON true
@@ -244,7 +245,7 @@ WITH chunk AS MATERIALIZED (
     SELECT claim.company_id, claim.import_id, claim.line, claim.row_id, claim.first_name, claim.last_name, claim.email, claim.document, claim.document_key,
            claim.points, claim.first_key, claim.last_key, claim.error_value, claim.customer_id, claim.qr_code,
            claim.fills_name, claim.takes_document, claim.card_id, claim.first_line,
-           CASE WHEN claim.customer_id IS NOT NULL AND claim.line > claim.first_line THEN $12::text
+           CASE WHEN claim.customer_id IS NOT NULL AND claim.line > claim.first_line THEN $14::text
                 WHEN claim.document_key IS NOT NULL AND claim.line > claim.taken_line THEN $7::text
                 ELSE claim.fault
            END AS fault
@@ -272,7 +273,7 @@ WITH chunk AS MATERIALIZED (
                           created_at, updated_at)
     SELECT $1, accepted.row_id, accepted.first_name, accepted.last_name, accepted.email, accepted.document,
            accepted.document_key, accepted.code, accepted.name_key,
-           $13, $13
+           $15, $15
     FROM accepted
     WHERE accepted.customer_id IS NULL
     RETURNING 1
@@ -282,7 +283,7 @@ WITH chunk AS MATERIALIZED (
         name_key = CASE WHEN accepted.fills_name THEN btrim(customer.name_key || ' ' || accepted.last_key) ELSE customer.name_key END,
         document = CASE WHEN accepted.takes_document THEN accepted.document ELSE customer.document END,
         document_key = CASE WHEN accepted.takes_document THEN accepted.document_key ELSE customer.document_key END,
-        updated_at = $13
+        updated_at = $15
     FROM accepted
     WHERE customer.company_id = accepted.company_id AND customer.id = accepted.customer_id
       AND (accepted.fills_name OR accepted.takes_document)
@@ -290,63 +291,65 @@ WITH chunk AS MATERIALIZED (
       AND (NOT accepted.takes_document OR customer.document_key IS NULL)
     RETURNING 1
 ), opened AS (
-    INSERT INTO card (company_id, id, card_type_id, customer_id, code, status, balance, floor, seq, expiry_version, registered_at, created_at, updated_at)
-    SELECT $1, accepted.row_id, $11, coalesce(accepted.customer_id, accepted.row_id), accepted.code, 'enabled',
-           accepted.points, $14, CASE WHEN accepted.points > 0 THEN 1 ELSE 0 END, $15, $13, $13, $13
+    INSERT INTO card (company_id, id, card_type_id, customer_id, code, status, balance, floor, seq, expiry_version, valid_from, valid_to,
+                      registered_at, created_at, updated_at)
+    SELECT $1, accepted.row_id, $13, coalesce(accepted.customer_id, accepted.row_id), accepted.code, 'enabled',
+           accepted.points, $16, CASE WHEN accepted.points > 0 THEN 1 ELSE 0 END, $17,
+           $18::date, $19::date, $15, $15, $15
     FROM accepted
     WHERE accepted.card_id IS NULL
 ), moved AS (
     UPDATE card
-    SET balance = card.balance + accepted.points, seq = card.seq + 1, updated_at = $13,
+    SET balance = card.balance + accepted.points, seq = card.seq + 1, updated_at = $15,
         debt = least(card.debt, greatest(card.floor - (card.balance + accepted.points - card.held), 0))
     FROM accepted
     WHERE card.company_id = accepted.company_id AND card.id = accepted.card_id AND accepted.points > 0 AND card.status = 'enabled'
-      AND card.expiry_version >= $15
+      AND card.expiry_version >= $17
     RETURNING card.id, card.seq, card.balance, accepted.points, accepted.line, card.registered_at,
               least(accepted.points, greatest(card.balance - card.held, 0)) AS remaining
 ), posting AS MATERIALIZED (
     SELECT moved.id, moved.seq, moved.balance, moved.points, moved.line, moved.registered_at, moved.remaining FROM moved
     UNION ALL
-    SELECT accepted.row_id, 1, accepted.points, accepted.points, accepted.line, $13, accepted.points
+    SELECT accepted.row_id, 1, accepted.points, accepted.points, accepted.line, $15, accepted.points
     FROM accepted WHERE accepted.card_id IS NULL AND accepted.points > 0
     ORDER BY 1
 ), earned AS (
     INSERT INTO lot (company_id, card_id, seq, part, state, amount, remaining, earned_on, expires_on, priority)
     SELECT $1, posting.id, posting.seq, 0, CASE WHEN posting.remaining > 0 THEN 'open' ELSE 'closed' END,
-           posting.points, posting.remaining, $10::date,
-           expiry_end($16::text, $17::date, $18::integer, $19::text, $10::date,
-                      timezone($20::text, posting.registered_at)::date),
+           posting.points, posting.remaining, $12::date,
+           expiry_end($20::text, $21::date, $22::integer, $23::text, $12::date,
+                      timezone($24::text, posting.registered_at)::date),
            100
     FROM posting
-    WHERE $21::boolean
+    WHERE $25::boolean
 ), paid AS (
     INSERT INTO lot_entry (company_id, card_id, seq, lot_seq, lot_part, amount)
     SELECT $1, posting.id, posting.seq, posting.seq, 0, posting.remaining - posting.points
     FROM posting
-    WHERE $21::boolean AND posting.remaining < posting.points
+    WHERE $25::boolean AND posting.remaining < posting.points
 ), used AS (
     UPDATE lot
-    SET expires_on = $22::date
+    SET expires_on = $26::date
     FROM accepted
-    WHERE $22::date IS NOT NULL AND accepted.points > 0
+    WHERE $26::date IS NOT NULL AND accepted.points > 0
       AND lot.company_id = accepted.company_id AND lot.card_id = accepted.card_id AND lot.state <> 'closed'
-      AND (lot.expires_on IS NULL OR lot.expires_on < $22::date)
+      AND (lot.expires_on IS NULL OR lot.expires_on < $26::date)
 ), booked AS (
     INSERT INTO movement (company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, source, description,
                           actor_id, import_id, import_line)
-    SELECT $1, posting.id, posting.seq, 'accrue', posting.points, posting.balance, $13, $13, 'import', $23::text,
-           $24::uuid, $2, posting.line
+    SELECT $1, posting.id, posting.seq, 'accrue', posting.points, posting.balance, $15, $15, 'import', $27::text,
+           $28::uuid, $2, posting.line
     FROM posting
 ), told AS (
     INSERT INTO event (company_id, kind, subject_id, seq, recorded_at)
-    SELECT $1, 'movement_posted', posting.id, posting.seq, $13
+    SELECT $1, 'movement_posted', posting.id, posting.seq, $15
     FROM posting
 ), marked AS (
     UPDATE import_row
     SET error_code = judged.fault,
         error_value = CASE judged.fault WHEN $7::text THEN left(judged.document, 100)
                                         ELSE coalesce(judged.error_value, left(judged.email, 100)) END,
-        error_line = CASE WHEN judged.fault = $12::text THEN judged.first_line END,
+        error_line = CASE WHEN judged.fault = $14::text THEN judged.first_line END,
         pass = $4::smallint
     FROM judged
     WHERE import_row.company_id = judged.company_id AND import_row.import_id = judged.import_id AND import_row.line = judged.line
@@ -371,6 +374,8 @@ type ImportChunkApplyParams struct {
 	Mendable        []string
 	BatchSize       int32
 	DocumentTaken   string
+	Opens           bool
+	OpensUsable     bool
 	CardNotEnabled  string
 	BalanceTooLarge string
 	Today           time.Time
@@ -379,6 +384,8 @@ type ImportChunkApplyParams struct {
 	Now             time.Time
 	Floor           decimal.Decimal
 	ExpiryVersion   int32
+	ValidFrom       *time.Time
+	ValidTo         *time.Time
 	ExpiryPolicy    string
 	ExpiryDate      *time.Time
 	ExpiryCount     int32
@@ -420,7 +427,9 @@ type ImportChunkApplyRow struct {
 // Card types that keep lots get one for each posting, less what pays a debt
 // (Account.earn says the same), and a use moves the ends of the card's other lots
 // (used_until); the parts that do so are not begun for other types. Points of a file
-// are usable at once, also where accruals wait.
+// are usable at once, also where accruals wait. Cards are opened with the days that
+// the type gives those that are opened today; where these have passed none is
+// (opens), and where they are still to come none with points (opens_usable).
 func (q *Queries) ImportChunkApply(ctx context.Context, arg ImportChunkApplyParams) (ImportChunkApplyRow, error) {
 	row := q.db.QueryRow(ctx, importChunkApply,
 		arg.CompanyID,
@@ -430,6 +439,8 @@ func (q *Queries) ImportChunkApply(ctx context.Context, arg ImportChunkApplyPara
 		arg.Mendable,
 		arg.BatchSize,
 		arg.DocumentTaken,
+		arg.Opens,
+		arg.OpensUsable,
 		arg.CardNotEnabled,
 		arg.BalanceTooLarge,
 		arg.Today,
@@ -438,6 +449,8 @@ func (q *Queries) ImportChunkApply(ctx context.Context, arg ImportChunkApplyPara
 		arg.Now,
 		arg.Floor,
 		arg.ExpiryVersion,
+		arg.ValidFrom,
+		arg.ValidTo,
 		arg.ExpiryPolicy,
 		arg.ExpiryDate,
 		arg.ExpiryCount,

@@ -325,7 +325,7 @@ func (q *Queries) ProductCodesCreate(ctx context.Context, arg ProductCodesCreate
 	return items, nil
 }
 
-const productCodesMoveToCustomer = `-- name: ProductCodesMoveToCustomer :exec
+const productCodesMoveToCustomer = `-- name: ProductCodesMoveToCustomer :execrows
 UPDATE product_code SET used_customer_id = $1::uuid, updated_at = $2
 WHERE company_id = $3 AND used_customer_id = $4::uuid
 `
@@ -337,14 +337,17 @@ type ProductCodesMoveToCustomerParams struct {
 	FromCustomerID uuid.UUID
 }
 
-func (q *Queries) ProductCodesMoveToCustomer(ctx context.Context, arg ProductCodesMoveToCustomerParams) error {
-	_, err := q.db.Exec(ctx, productCodesMoveToCustomer,
+func (q *Queries) ProductCodesMoveToCustomer(ctx context.Context, arg ProductCodesMoveToCustomerParams) (int64, error) {
+	result, err := q.db.Exec(ctx, productCodesMoveToCustomer,
 		arg.IntoCustomerID,
 		arg.Now,
 		arg.CompanyID,
 		arg.FromCustomerID,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const productCodesPage = `-- name: ProductCodesPage :many

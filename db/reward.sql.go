@@ -460,7 +460,7 @@ func (q *Queries) RewardClaimsByIDs(ctx context.Context, companyID uuid.UUID, id
 	return items, nil
 }
 
-const rewardClaimsMoveToCustomer = `-- name: RewardClaimsMoveToCustomer :exec
+const rewardClaimsMoveToCustomer = `-- name: RewardClaimsMoveToCustomer :execrows
 UPDATE reward_claim SET customer_id = $1::uuid, updated_at = $2
 WHERE company_id = $3 AND customer_id = $4::uuid
 `
@@ -472,14 +472,17 @@ type RewardClaimsMoveToCustomerParams struct {
 	FromCustomerID uuid.UUID
 }
 
-func (q *Queries) RewardClaimsMoveToCustomer(ctx context.Context, arg RewardClaimsMoveToCustomerParams) error {
-	_, err := q.db.Exec(ctx, rewardClaimsMoveToCustomer,
+func (q *Queries) RewardClaimsMoveToCustomer(ctx context.Context, arg RewardClaimsMoveToCustomerParams) (int64, error) {
+	result, err := q.db.Exec(ctx, rewardClaimsMoveToCustomer,
 		arg.IntoCustomerID,
 		arg.Now,
 		arg.CompanyID,
 		arg.FromCustomerID,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const rewardClaimsPage = `-- name: RewardClaimsPage :many

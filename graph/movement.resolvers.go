@@ -12,6 +12,7 @@ import (
 	"sello/loyalty/auth"
 	"sello/loyalty/company"
 	"sello/loyalty/ledger"
+	"sello/loyalty/pos"
 
 	"github.com/govalues/decimal"
 )
@@ -144,13 +145,18 @@ func (r *mutationResolver) MovementReverse(ctx context.Context, input model.Move
 	if err != nil {
 		return nil, err
 	}
-	in := ledger.Return{
+	if len(input.CouponCodes) > 0 {
+		if _, err := auth.Require(ctx, auth.CouponsWrite); err != nil {
+			return nil, err
+		}
+	}
+	in := pos.Return{CouponCodes: input.CouponCodes, Return: ledger.Return{
 		Movement: movementKey(input.MovementID), Amount: input.Amount, Spent: input.Spent, Lines: returnLines(input.Lines),
 		Source: source(who), Reference: or(input.Reference, ""), Description: or(input.Description, ""),
-	}
+	}}
 	return r.moved(ctx, who, opReverse, input.IdempotencyKey, input.IdempotencyHours, input, func(key *ledger.Key) (ledger.Posted, error) {
 		in.Key = key
-		returned, err := r.Ledger.Reverse(ctx, who, in)
+		returned, err := r.POS.Return(ctx, who, in)
 		return ledger.Posted(returned), err
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/pos"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
 	"sello/loyalty/reward"
@@ -28,6 +29,7 @@ type Resolver struct {
 	Imports   *imports.Service
 	Coupons   *coupon.Service
 	Catalog   *catalog.Service
+	POS       *pos.Service
 	Rewards   *reward.Service
 	Contacts  *contact.Service
 	Notify    *notify.Service

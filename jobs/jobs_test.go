@@ -19,12 +19,14 @@ import (
 	"sello/db/dbtest"
 	"sello/jobs"
 	"sello/loyalty/auth"
+	"sello/loyalty/catalog"
 	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
 	"sello/loyalty/report"
+	"sello/loyalty/reward"
 	"sello/loyalty/upkeep"
 	"sello/loyalty/webhook"
 )
@@ -53,14 +55,17 @@ func config(t *testing.T, pool *pgxpool.Pool, log *buffer) jobs.Config {
 		t.Fatal(err)
 	}
 	coupons := coupon.New(store, time.Now)
+	books := ledger.New(store, time.Now)
+	people := customer.New(store, books, time.Now)
+	people.Coupons, people.Codes, people.Claims = coupons, catalog.New(store, books, time.Now), reward.New(store, books, time.Now)
 	return jobs.Config{
-		Webhooks: hooks, Customers: customer.New(store, time.Now), Ledger: ledger.New(store, time.Now),
+		Webhooks: hooks, Customers: people, Ledger: books,
 		Pool: pool, Imports: in, Coupons: coupons, Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: time.Now},
 		Upkeep: &upkeep.Service{
 			DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: time.Now, Issuer: "http://sello.test"}), Imports: in, Coupons: coupons,
 			Now: time.Now, Webhooks: hooks,
 		},
-		Reports: &report.Service{DB: store, Ledger: ledger.New(store, time.Now), Now: time.Now},
+		Reports: &report.Service{DB: store, Ledger: books, Now: time.Now},
 		Work:    true, Fast: true, Log: slog.New(slog.NewJSONHandler(log, nil)),
 	}
 }

@@ -69,7 +69,7 @@ WHERE company_id = @company_id AND id = @id;
 -- name: CardCustomersLock :many
 -- CardCustomersLock locks customers in the order of their ids, before any of their
 -- cards: rules over all cards of a customer hold among transactions that begin so.
-SELECT id FROM customer
+SELECT id, active, erased_at, hidden_at, merged_into_id FROM customer
 WHERE company_id = @company_id AND id = ANY(@ids::uuid[])
 ORDER BY id
 FOR NO KEY UPDATE;
@@ -84,8 +84,25 @@ WHERE card.company_id = @company_id AND card.customer_id = ANY(@customer_ids::uu
   AND card.hidden_at IS NULL AND card_type.one_active_card
 ORDER BY card.card_type_id, card.id;
 
--- name: CardIDsOfCustomer :many
-SELECT id FROM card WHERE company_id = @company_id AND customer_id = @customer_id::uuid AND hidden_at IS NULL ORDER BY id;
+-- name: CardIDsOfCustomers :many
+SELECT id FROM card WHERE company_id = @company_id AND customer_id = ANY(@customer_ids::uuid[]) AND hidden_at IS NULL ORDER BY id;
+
+-- name: CardsHolderErase :execrows
+-- CardsHolderErase takes the holder off the cards of some customers, locked in the
+-- order in which everybody locks cards. The code of a wallet's contact is their
+-- phone: an internal one takes its place.
+WITH theirs AS (
+    SELECT c.id FROM card AS c
+    WHERE c.company_id = @company_id AND c.customer_id = ANY(@customer_ids::uuid[])
+    ORDER BY c.id
+    FOR NO KEY UPDATE
+)
+UPDATE card
+SET holder_name = CASE WHEN card.holder_name IS NOT NULL THEN '-' END, holder_phone = NULL, holder_birthdate = NULL,
+    code = CASE WHEN card.code LIKE '%' || card.holder_phone THEN 'erased-' || card.id::text ELSE card.code END,
+    updated_at = @now
+FROM theirs
+WHERE card.company_id = @company_id AND card.id = theirs.id;
 
 -- name: CardHoldsOpen :many
 -- CardHoldsOpen lists the open holds of a locked card.

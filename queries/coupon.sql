@@ -79,6 +79,16 @@ FOR UPDATE OF coupon;
 -- CouponChange writes a coupon that was read under CouponLock.
 UPDATE coupon SET status = @status, used = @used, seq = @seq, updated_at = @now WHERE company_id = @company_id AND id = @id;
 
+-- name: CouponsLock :many
+-- CouponsLock takes coupons for one transaction, in the order of their ids.
+SELECT sqlc.embed(coupon),
+       (coupon.expires_on IS NOT NULL AND coupon.expires_on < timezone(company.time_zone, @now::timestamptz)::date)::boolean AS past_day
+FROM coupon
+JOIN company ON company.id = coupon.company_id
+WHERE coupon.company_id = @company_id AND coupon.code = ANY(@codes::text[]) AND NOT coupon.hidden
+ORDER BY coupon.id
+FOR UPDATE OF coupon;
+
 -- name: CouponRedemptions :many
 -- CouponRedemptions are the uses of a coupon under a reference, and what took each
 -- back.

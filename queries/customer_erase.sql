@@ -18,18 +18,6 @@ SET first_name = '-', last_name = '-', email = NULL, phone = NULL, document = NU
     merged_into_id = NULL
 WHERE customer.company_id = @company_id AND (customer.id = @id OR customer.merged_into_id = @id);
 
--- name: CardsHolderErase :exec
--- CardsHolderErase takes the holder off the cards of some customers. The code of a
--- wallet's contact is their phone: an internal one takes its place.
-UPDATE card
-SET holder_name = CASE WHEN card.holder_name IS NOT NULL THEN '-' END, holder_phone = NULL, holder_birthdate = NULL,
-    code = CASE WHEN card.code LIKE '%' || card.holder_phone THEN 'erased-' || card.id::text ELSE card.code END,
-    updated_at = @now
-WHERE card.company_id = @company_id AND card.customer_id = ANY(@customer_ids::uuid[]);
-
--- name: CardIDsOfCustomers :many
-SELECT id FROM card WHERE company_id = @company_id AND customer_id = ANY(@customer_ids::uuid[]) ORDER BY id;
-
 -- name: NotificationsErase :exec
 -- NotificationsErase takes a person out of the messages to them and about them.
 -- What was to be sent is not.
@@ -104,14 +92,3 @@ SET cursor_import_id = @cursor_import_id, cursor_line = @cursor_line, rows_delet
     emails = CASE WHEN sqlc.narg('finished_at')::timestamptz IS NULL THEN emails ELSE '{}' END,
     document_keys = CASE WHEN sqlc.narg('finished_at')::timestamptz IS NULL THEN document_keys ELSE '{}' END
 WHERE company_id = @company_id AND id = @id;
-
--- name: CardsErase :exec
--- CardsErase ends the cards of a wholly erased person, hides them and frees their
--- codes.
-UPDATE card
-SET status = 'cancelled', status_reason = @reason, status_at = @now, hidden_at = @now, code = 'erased-' || card.id::text, updated_at = @now
-WHERE card.company_id = @company_id AND card.id = ANY(@ids::uuid[]);
-
--- name: HoldsOpenOfCard :many
--- HoldsOpenOfCard are what is held on a locked card.
-SELECT * FROM hold WHERE company_id = @company_id AND card_id = @card_id AND status = 'open' ORDER BY id;

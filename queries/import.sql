@@ -117,7 +117,9 @@ UPDATE import SET checked = true, updated_at = @now WHERE company_id = @company_
 -- Card types that keep lots get one for each posting, less what pays a debt
 -- (Account.earn says the same), and a use moves the ends of the card's other lots
 -- (used_until); the parts that do so are not begun for other types. Points of a file
--- are usable at once, also where accruals wait.
+-- are usable at once, also where accruals wait. Cards are opened with the days that
+-- the type gives those that are opened today; where these have passed none is
+-- (opens), and where they are still to come none with points (opens_usable).
 WITH chunk AS MATERIALIZED (
     SELECT r.company_id, r.import_id, r.line, r.row_id, r.first_name, r.last_name, r.email, r.document,
            lower(r.document COLLATE "C") AS document_key, r.points, r.first_key, r.last_key,
@@ -135,6 +137,7 @@ WITH chunk AS MATERIALIZED (
            chunk.document_key IS NOT NULL AND known.document_key IS NULL AS takes_document,
            account.id AS card_id,
            CASE WHEN owner.id IS NOT NULL THEN @document_taken::text
+                WHEN account.id IS NULL AND (NOT @opens::boolean OR chunk.points > 0 AND NOT @opens_usable::boolean) THEN @card_not_enabled::text
                 WHEN chunk.points > 0 AND NOT account.usable THEN @card_not_enabled::text
                 WHEN chunk.points > 0 AND account.balance + chunk.points >= 1000000000000000 THEN @balance_too_large::text
            END AS fault
@@ -202,9 +205,11 @@ WITH chunk AS MATERIALIZED (
       AND (NOT accepted.takes_document OR customer.document_key IS NULL)
     RETURNING 1
 ), opened AS (
-    INSERT INTO card (company_id, id, card_type_id, customer_id, code, status, balance, floor, seq, expiry_version, registered_at, created_at, updated_at)
+    INSERT INTO card (company_id, id, card_type_id, customer_id, code, status, balance, floor, seq, expiry_version, valid_from, valid_to,
+                      registered_at, created_at, updated_at)
     SELECT @company_id, accepted.row_id, @card_type_id, coalesce(accepted.customer_id, accepted.row_id), accepted.code, 'enabled',
-           accepted.points, @floor, CASE WHEN accepted.points > 0 THEN 1 ELSE 0 END, @expiry_version, @now, @now, @now
+           accepted.points, @floor, CASE WHEN accepted.points > 0 THEN 1 ELSE 0 END, @expiry_version,
+           sqlc.narg('valid_from')::date, sqlc.narg('valid_to')::date, @now, @now, @now
     FROM accepted
     WHERE accepted.card_id IS NULL
 ), moved AS (

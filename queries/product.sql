@@ -96,6 +96,6 @@ WHERE code.company_id = @company_id AND code.id > coalesce(sqlc.narg('after')::u
 ORDER BY code.id
 LIMIT @batch_size;
 
--- name: ProductCodesMoveToCustomer :exec
+-- name: ProductCodesMoveToCustomer :execrows
 UPDATE product_code SET used_customer_id = @into_customer_id::uuid, updated_at = @now
 WHERE company_id = @company_id AND used_customer_id = @from_customer_id::uuid;

@@ -108,7 +108,7 @@ WHERE company_id = @company_id AND (sqlc.narg('before')::uuid IS NULL OR id < sq
 ORDER BY id DESC
 LIMIT @batch_size;
 
--- name: RewardClaimsMoveToCustomer :exec
+-- name: RewardClaimsMoveToCustomer :execrows
 UPDATE reward_claim SET customer_id = @into_customer_id::uuid, updated_at = @now
 WHERE company_id = @company_id AND customer_id = @from_customer_id::uuid;
 

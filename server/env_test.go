@@ -105,9 +105,9 @@ func newEnv(t *testing.T, change ...func(*server.Config)) *env {
 	if err != nil {
 		t.Fatal(err)
 	}
-	people := customer.New(store, time.Now)
-	coupons := coupon.New(store, time.Now)
 	books := ledger.New(store, time.Now)
+	people := customer.New(store, books, time.Now)
+	coupons := coupon.New(store, time.Now)
 	e.river, err = jobs.New(jobs.Config{
 		Pool: e.pool, Imports: in, Ledger: books, Coupons: coupons, Notify: mail, Webhooks: hooks, Customers: people,
 		Upkeep:  &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Coupons: coupons, Webhooks: hooks, Now: time.Now},

@@ -1412,7 +1412,7 @@ func (ec *executionContext) unmarshalInputMovementReverseInput(ctx context.Conte
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"movementId", "amount", "spent", "lines", "reference", "description", "idempotencyKey", "idempotencyHours"}
+	fieldsInOrder := [...]string{"movementId", "amount", "spent", "lines", "couponCodes", "reference", "description", "idempotencyKey", "idempotencyHours"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1447,6 +1447,13 @@ func (ec *executionContext) unmarshalInputMovementReverseInput(ctx context.Conte
 				return it, err
 			}
 			it.Lines = data
+		case "couponCodes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("couponCodes"))
+			data, err := ec.unmarshalOString2ᚕstringᚄ(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.CouponCodes = data
 		case "reference":
 			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reference"))
 			data, err := ec.unmarshalOString2ᚖstring(ctx, v)

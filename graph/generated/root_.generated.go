@@ -11381,6 +11381,11 @@ input MovementReverseInput {
   spent: Decimal
   "These lines of the sale."
   lines: [ReturnLineInput!]
+  """
+  Coupons that were used with the sale, 20 at most: under the reference of the movement that is taken back. Their uses are
+  given back, or nothing is returned at all. Uses that were given back before stay so. It takes the right to write coupons.
+  """
+  couponCodes: [String!]
   "Ticket or another reference, up to 100 characters."
   reference: String
   "A text for people, up to 255 characters."

@@ -38,6 +38,7 @@ import (
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/pos"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
 	"sello/loyalty/reward"
@@ -133,8 +134,9 @@ func New(tb testing.TB, options ...Options) *Env {
 	if err != nil {
 		tb.Fatalf("graphtest: %v", err)
 	}
-	people := customer.New(e.Store, e.Clock.Now)
-	people.Coupons = coupons
+	people := customer.New(e.Store, books, e.Clock.Now)
+	products, rewards := catalog.New(e.Store, books, e.Clock.Now), reward.New(e.Store, books, e.Clock.Now)
+	people.Coupons, people.Codes, people.Claims = coupons, products, rewards
 	e.Jobs, err = jobs.New(jobs.Config{
 		Pool: e.Pool, Imports: importing, Ledger: books, Coupons: coupons, Notify: notifying, Work: true, Log: log, Fast: true,
 		Upkeep:  &upkeep.Service{DB: e.Store, Auth: e.Auth, Imports: importing, Coupons: coupons, Now: e.Clock.Now, Webhooks: hooks},
@@ -152,8 +154,9 @@ func New(tb testing.TB, options ...Options) *Env {
 		Ledger:    books,
 		Imports:   importing,
 		Coupons:   coupons,
-		Catalog:   catalog.New(e.Store, books, e.Clock.Now),
-		Rewards:   reward.New(e.Store, books, e.Clock.Now),
+		Catalog:   products,
+		POS:       &pos.Service{Ledger: books, Coupons: coupons},
+		Rewards:   rewards,
 		Notify:    notifying,
 		Queue:     &queue.Service{DB: e.Store, River: e.Jobs, Now: e.Clock.Now, Asked: jobs.Asked()},
 		Reports:   reporting,

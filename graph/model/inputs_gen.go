@@ -1464,6 +1464,9 @@ type MovementReverseInput struct {
 	Spent *decimal.Decimal `json:"spent,omitempty"`
 	// These lines of the sale.
 	Lines []*ReturnLineInput `json:"lines,omitempty"`
+	// Coupons that were used with the sale, 20 at most: under the reference of the movement that is taken back. Their uses are
+	// given back, or nothing is returned at all. Uses that were given back before stay so. It takes the right to write coupons.
+	CouponCodes []string `json:"couponCodes,omitempty"`
 	// Ticket or another reference, up to 100 characters.
 	Reference *string `json:"reference,omitempty"`
 	// A text for people, up to 255 characters.

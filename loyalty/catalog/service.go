@@ -45,7 +45,7 @@ func checkScore(score decimal.Decimal, field string) error {
 // MoveToCustomer gives what one person used to another, in the caller's
 // transaction: two records turned out to be the same person's. It may run twice.
 func (s *Service) MoveToCustomer(ctx context.Context, tx db.Tx, who auth.Principal, from, into uuid.UUID) error {
-	err := tx.ProductCodesMoveToCustomer(ctx, db.ProductCodesMoveToCustomerParams{
+	n, err := tx.ProductCodesMoveToCustomer(ctx, db.ProductCodesMoveToCustomerParams{
 		CompanyID: who.CompanyID, FromCustomerID: from, IntoCustomerID: into, Now: s.Now(),
 	})
 	if err != nil {
@@ -57,5 +57,8 @@ func (s *Service) MoveToCustomer(ctx context.Context, tx db.Tx, who auth.Princip
 	if err != nil {
 		return fmt.Errorf("move a customer's attempts: %w", err)
 	}
-	return nil
+	if n == 0 {
+		return nil
+	}
+	return auth.Audit(ctx, tx.Queries, who, s.Now(), "product_code_move_to_customer", "customer", into, map[string]any{"codes": n})
 }

@@ -26,6 +26,9 @@ func TestIssue(t *testing.T) {
 	e.typ(t, "PCT", func(r *coupon.Rules) { r.Benefit, r.Amount, r.Percentage = coupon.Percentage, nil, new(dec("12.5")) })
 	ana := e.person(t, "Ana")
 	e.issue(t, "CAFE", "TAKEN")
+	merged, erased := e.person(t, "Berta"), e.person(t, "Carla")
+	e.exec(t, `UPDATE customer SET merged_into_id = $2, hidden_at = now() WHERE id = $1`, merged, ana)
+	e.exec(t, `UPDATE customer SET erased_at = now(), active = false WHERE id = $1`, erased)
 	for _, tt := range []struct {
 		name  string
 		in    coupon.NewCoupon
@@ -36,6 +39,8 @@ func TestIssue(t *testing.T) {
 		{"a type that no column holds", coupon.NewCoupon{TypeCode: "a\x00"}, loyalty.CodeCouponTypeNotFound, "typeCode"},
 		{"nobody for a nominated type", coupon.NewCoupon{TypeCode: "VIP"}, loyalty.CodeCouponCustomerRequired, "customerId"},
 		{"somebody unknown", coupon.NewCoupon{TypeCode: "CAFE", CustomerID: new(uuid.New())}, loyalty.CodeCustomerNotFound, "customerId"},
+		{"somebody who is somebody else now", coupon.NewCoupon{TypeCode: "CAFE", CustomerID: &merged}, loyalty.CodeCustomerMerged, "customerId"},
+		{"nobody any more", coupon.NewCoupon{TypeCode: "CAFE", CustomerID: &erased}, loyalty.CodeCustomerErased, "customerId"},
 		{"a code twice", coupon.NewCoupon{TypeCode: "CAFE", Code: "TAKEN"}, loyalty.CodeTaken, "code"},
 		{"a code with a blank", coupon.NewCoupon{TypeCode: "CAFE", Code: "A B"}, loyalty.CodeInvalid, "code"},
 		{"a value for a percentage", coupon.NewCoupon{TypeCode: "PCT", Value: new(dec("1"))}, loyalty.CodeInvalid, "value"},

@@ -137,7 +137,8 @@ func (e *env) redeem(t testing.TB, code, reference string) coupon.Changed {
 
 func (e *env) person(t testing.TB, name string) uuid.UUID {
 	t.Helper()
-	made, err := customer.New(e.store, func() time.Time { return noon }).Create(t.Context(), e.who, customer.Fields{FirstName: name})
+	now := func() time.Time { return noon }
+	made, err := customer.New(e.store, ledger.New(e.store, now), now).Create(t.Context(), e.who, customer.Fields{FirstName: name})
 	if err != nil {
 		t.Fatalf("create a customer: %v", err)
 	}

@@ -101,6 +101,11 @@ func (s *Service) issue(ctx context.Context, tx db.Tx, who auth.Principal, in Ne
 	case err != nil:
 		return once.Result{}, err
 	}
+	if in.CustomerID != nil {
+		if err := ledger.LockRecipient(ctx, tx, who.CompanyID, *in.CustomerID); err != nil {
+			return once.Result{}, err
+		}
+	}
 	today, err := s.today(ctx, tx.Queries, who.CompanyID)
 	if err != nil {
 		return once.Result{}, err
@@ -124,8 +129,6 @@ func (s *Service) issue(ctx context.Context, tx db.Tx, who auth.Principal, in Ne
 		return once.Result{}, errDrawnTaken
 	case db.Violates(err, "coupon_code_key"):
 		return once.Result{}, loyalty.Refuse(loyalty.CodeTaken, "code")
-	case db.Violates(err, "coupon_customer_fkey"):
-		return once.Result{}, loyalty.Refuse(loyalty.CodeCustomerNotFound, "customerId")
 	case err != nil:
 		return once.Result{}, err
 	}

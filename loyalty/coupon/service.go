@@ -18,6 +18,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"sello/db"
+	"sello/loyalty"
 	"sello/loyalty/auth"
 )
 
@@ -56,7 +57,7 @@ func (s *Service) today(ctx context.Context, q *db.Queries, company uuid.UUID) (
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the company: %w", err)
 	}
-	zone, err := time.LoadLocation(row.TimeZone)
+	zone, err := loyalty.Zone(row.TimeZone)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("load a company's time zone: %w", err)
 	}

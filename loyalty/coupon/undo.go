@@ -3,6 +3,7 @@ package coupon
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"sello/db"
 	"sello/loyalty"
@@ -76,6 +77,43 @@ func (s *Service) giveBack(ctx context.Context, tx db.Tx, who auth.Principal, c 
 		r.Seq = c.Seq
 	}
 	return r, again, s.write(ctx, tx.Queries, c)
+}
+
+// GiveBackAll is GiveBack for coupons of one sale in the caller's transaction: all of
+// them or, by its error, none. They are locked in the order of their ids, as whoever
+// locks several does. It refuses as GiveBack does, naming the code.
+func (s *Service) GiveBackAll(ctx context.Context, tx db.Tx, who auth.Principal, codes []string, in Return) error {
+	said, err := remarks(in.Reference, in.Description)
+	if err != nil {
+		return err
+	}
+	for _, code := range codes {
+		switch {
+		case !loyalty.Storable(code):
+			return loyalty.Refuse(loyalty.CodeCouponNotFound, "code").With("code", code)
+		case said.reference == nil: // a sale without one has no coupons
+			return loyalty.Refuse(loyalty.CodeCouponNotRedeemed, "code").With("code", code)
+		}
+	}
+	rows, err := tx.CouponsLock(ctx, db.CouponsLockParams{CompanyID: who.CompanyID, Codes: codes, Now: s.Now()})
+	if err != nil {
+		return fmt.Errorf("lock coupons: %w", err)
+	}
+	for _, code := range codes {
+		if !slices.ContainsFunc(rows, func(row db.CouponsLockRow) bool { return row.Coupon.Code == code }) {
+			return loyalty.Refuse(loyalty.CodeCouponNotFound, "code").With("code", code)
+		}
+	}
+	for _, row := range rows {
+		_, _, err := s.giveBack(ctx, tx, who, &Coupon{Coupon: row.Coupon, pastDay: row.PastDay}, said, in.Source)
+		if loyalty.CodeOf(err) == loyalty.CodeCouponNotRedeemed {
+			return loyalty.Refuse(loyalty.CodeCouponNotRedeemed, "code").With("code", row.Coupon.Code)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Cancellation says which coupon to void, and why.

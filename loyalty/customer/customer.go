@@ -211,6 +211,10 @@ func usable(rows []db.Customer, id uuid.UUID, field string) (db.Customer, error)
 	return rows[i], nil
 }
 
+// erased tells of a person who was erased and is nobody since: who is made active
+// again is somebody.
+func erased(c db.Customer) bool { return c.ErasedAt != nil && !c.Active }
+
 // kept are the attributes that a change builds on.
 func kept(old db.Customer, in Change) json.RawMessage {
 	if in.ClearAttributes {

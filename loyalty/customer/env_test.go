@@ -19,9 +19,12 @@ import (
 	"sello/db/dbtest"
 	"sello/loyalty"
 	"sello/loyalty/auth"
+	"sello/loyalty/catalog"
 	"sello/loyalty/company"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/ledger"
+	"sello/loyalty/reward"
 )
 
 // noon is the tests' clock: in Mexico City it is still the day before at 03:00 UTC.
@@ -33,6 +36,9 @@ type env struct {
 	sent      *recorder
 	customers *customer.Service
 	ledger    *ledger.Service
+	coupons   *coupon.Service
+	catalog   *catalog.Service
+	rewards   *reward.Service
 	staff     *company.Service
 	who       auth.Principal
 	company   uuid.UUID
@@ -66,7 +72,10 @@ func (e *env) other(t *testing.T) *env {
 func (e *env) open(t *testing.T) {
 	t.Helper()
 	store, now := db.NewStore(e.pool), func() time.Time { return noon }
-	e.customers, e.ledger = customer.New(store, now), ledger.New(store, now)
+	e.ledger = ledger.New(store, now)
+	e.customers = customer.New(store, e.ledger, now)
+	e.coupons, e.catalog, e.rewards = coupon.New(store, now), catalog.New(store, e.ledger, now), reward.New(store, e.ledger, now)
+	e.customers.Coupons, e.customers.Codes, e.customers.Claims = e.coupons, e.catalog, e.rewards
 	queue, err := river.NewClient(riverpgxv5.New(e.pool), &river.Config{})
 	if err != nil {
 		t.Fatal(err)

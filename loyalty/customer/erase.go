@@ -10,7 +10,6 @@ import (
 	"sello/db"
 	"sello/loyalty"
 	"sello/loyalty/auth"
-	"sello/loyalty/ledger"
 )
 
 // EraseMode says how much of a person is erased.
@@ -47,6 +46,9 @@ const erasedText = "-"
 func (s *Service) Erase(ctx context.Context, who auth.Principal, id uuid.UUID, mode EraseMode) (*Customer, error) {
 	if mode != ErasePartial && mode != EraseTotal {
 		return nil, loyalty.Refuse(loyalty.CodeInvalid, "mode")
+	}
+	if err := s.complete(); err != nil {
+		return nil, err
 	}
 	var left *Customer
 	err := s.DB.InTx(ctx, func(tx db.Tx) error {
@@ -97,16 +99,13 @@ func (s *Service) erase(ctx context.Context, tx db.Tx, who auth.Principal, peopl
 	if err != nil {
 		return fmt.Errorf("read a customer's cards: %w", err)
 	}
-	if err := s.eraseCards(ctx, tx, who, cards, total); err != nil {
+	if err := s.eraseCards(ctx, tx, who, ids, total); err != nil {
 		return err
 	}
-	if total && s.Coupons != nil {
+	if total {
 		if err := s.Coupons.VoidOfCustomer(ctx, tx, who, id); err != nil {
 			return err
 		}
-	}
-	if err := tx.CardsHolderErase(ctx, db.CardsHolderEraseParams{CompanyID: who.CompanyID, CustomerIds: ids, Now: s.Now()}); err != nil {
-		return fmt.Errorf("erase the holder of cards: %w", err)
 	}
 	if err := tx.SegmentsLeave(ctx, who.CompanyID, ids); err != nil {
 		return fmt.Errorf("take a customer out of segments: %w", err)
@@ -133,31 +132,13 @@ func (s *Service) erase(ctx context.Context, tx db.Tx, who auth.Principal, peopl
 	return auth.Audit(ctx, tx.Queries, who, s.Now(), "customer_erase", "customer", id, map[string]any{"mode": string(mode)})
 }
 
-// erasureReason is the reason of what an erasure does to cards (spec/promo-6 1).
-const erasureReason = "ERASURE"
-
-// eraseCards locks the cards; those of a wholly erased customer are written off and
-// end.
-func (s *Service) eraseCards(ctx context.Context, tx db.Tx, who auth.Principal, cards []uuid.UUID, total bool) error {
-	err := s.Ledger.BookIn(ctx, tx, who, cards, func(b *ledger.Book) error {
-		for _, id := range cards {
-			if !total {
-				break
-			}
-			if _, err := b.Account(id).WriteOff(ctx, erasureReason); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil || !total {
-		return err
+// eraseCards takes the person off the cards; those of a wholly erased one end.
+func (s *Service) eraseCards(ctx context.Context, tx db.Tx, who auth.Principal, people []uuid.UUID, total bool) error {
+	if !total {
+		return s.Ledger.EraseHolders(ctx, tx, who, people...)
 	}
-	err = tx.CardsErase(ctx, db.CardsEraseParams{CompanyID: who.CompanyID, Ids: cards, Reason: new(erasureReason), Now: new(s.Now())})
-	if err != nil {
-		return fmt.Errorf("end the cards of an erased customer: %w", err)
-	}
-	return nil
+	_, err := s.Ledger.EraseCards(ctx, tx, who, people...)
+	return err
 }
 
 // recipients are the addresses that messages reached the people by.

@@ -140,7 +140,7 @@ func TestEraseLeavesNoTrace(t *testing.T) {
 		if diff := cmp.Diff(before, env.traces(t, other.traces)); diff != "" {
 			t.Errorf("traces of somebody else (-before +after):\n%s", diff)
 		}
-		if diff := cmp.Diff([]string{"customer_create", "customer_merge", "customer_erase"}, env.audited(t, p.ID)); diff != "" {
+		if diff := cmp.Diff([]string{"customer_create", "customer_merge", "cards_erase", "customer_erase"}, env.audited(t, p.ID)); diff != "" {
 			t.Errorf("audit (-want +got):\n%s", diff)
 		}
 		env.books(t)
@@ -301,14 +301,14 @@ func TestEraseWritesOffEverything(t *testing.T) {
 	env.post(t, "LOTS", "50")
 	// A hold of 20 and points that vest next year, as the ledger writes them.
 	env.exec(t, `INSERT INTO movement (company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, source, held)
-		VALUES ($1, $2, 2, 'hold', 0, 50, $3, $3, 'test', 20), ($1, $2, 3, 'pend', 0, 50, $3, $3, 'test', NULL)`, env.company, card.ID, noon)
+		VALUES ($1, $2, 3, 'hold', 0, 50, $3, $3, 'test', 20), ($1, $2, 4, 'pend', 0, 50, $3, $3, 'test', NULL)`, env.company, card.ID, noon)
 	env.exec(t, `INSERT INTO hold (company_id, id, card_id, seq, status, amount, expires_at, created_at)
-		VALUES ($1, gen_random_uuid(), $2, 2, 'open', 20, $3::timestamptz + interval '1 day', $3)`, env.company, card.ID, noon)
-	env.exec(t, `INSERT INTO lot_entry (company_id, card_id, seq, lot_seq, lot_part, amount) VALUES ($1, $2, 2, 1, 0, -20)`, env.company, card.ID)
+		VALUES ($1, gen_random_uuid(), $2, 3, 'open', 20, $3::timestamptz + interval '1 day', $3)`, env.company, card.ID, noon)
+	env.exec(t, `INSERT INTO lot_entry (company_id, card_id, seq, lot_seq, lot_part, amount) VALUES ($1, $2, 3, 2, 0, -20)`, env.company, card.ID)
 	env.exec(t, `UPDATE lot SET remaining = 30 WHERE card_id = $1`, card.ID)
 	env.exec(t, `INSERT INTO lot (company_id, card_id, seq, part, state, amount, remaining, earned_on, vests_on, priority)
-		VALUES ($1, $2, 3, 0, 'pending', 9, 9, '2026-03-01', '2027-03-01', 100)`, env.company, card.ID)
-	env.exec(t, `UPDATE card SET seq = 3, held = 20 WHERE id = $1`, card.ID)
+		VALUES ($1, $2, 4, 0, 'pending', 9, 9, '2026-03-01', '2027-03-01', 100)`, env.company, card.ID)
+	env.exec(t, `UPDATE card SET seq = 4, held = 20 WHERE id = $1`, card.ID)
 
 	env.erase(t, c.ID, customer.EraseTotal)
 
@@ -325,7 +325,7 @@ func TestEraseWritesOffEverything(t *testing.T) {
 	if n := env.count(t, `SELECT count(*) FROM hold WHERE status <> 'released'`); n != 0 {
 		t.Errorf("holds that are not released: %d", n)
 	}
-	want := []string{"adjust -30", "adjust 50", "hold 0", "pend 0", "release 0", "unpend 0", "write_off -50", "write_off 30"}
+	want := []string{"activate 0", "activate 0", "adjust -30", "adjust 50", "cancel 0", "cancel 0", "hold 0", "pend 0", "release 0", "write_off -50", "write_off 30"}
 	if diff := cmp.Diff(want, env.texts(t, `SELECT action || ' ' || trim_scale(amount) FROM movement ORDER BY action, amount`)); diff != "" {
 		t.Errorf("movements (-want +got):\n%s", diff)
 	}

@@ -52,9 +52,9 @@ func TestExportHasEverything(t *testing.T) {
 	other := everywhere(t, env, rng)
 	p := everywhere(t, env, rng)
 	env.exec(t, `INSERT INTO movement (company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, source, import_id, import_line)
-		SELECT c.company_id, c.id, 2, 'adjust', 1, 13, now(), now(), 'import', r.import_id, r.line
+		SELECT c.company_id, c.id, c.seq + 1, 'adjust', 1, 13, now(), now(), 'import', r.import_id, r.line
 		FROM card c JOIN import_row r ON r.row_id = $2 WHERE c.code = $1`, *p.Code, p.ID)
-	env.exec(t, `UPDATE card SET seq = 2, balance = 13 WHERE code = $1`, *p.Code)
+	env.exec(t, `UPDATE card SET seq = seq + 1, balance = 13 WHERE code = $1`, *p.Code)
 
 	got := env.export(t, p.Customer)
 
@@ -75,10 +75,10 @@ func TestExportHasEverything(t *testing.T) {
 		}
 		cards = append(cards, line)
 	}
-	if diff := cmp.Diff([]string{"13.0000 adjust12.0000 adjust1.0000", "33.0000 adjust40.0000 adjust-7.0000"}, cards); diff != "" {
+	if diff := cmp.Diff([]string{"13.0000 activate0 adjust12.0000 assign0 adjust1.0000", "33.0000 activate0 adjust40.0000 adjust-7.0000"}, cards); diff != "" {
 		t.Errorf("cards and movements (-want +got):\n%s", diff)
 	}
-	if imported := got.Cards[0].Movements[1].Imported; imported != p.FirstName+",,,,0" {
+	if imported := got.Cards[0].Movements[3].Imported; imported != p.FirstName+",,,,0" {
 		t.Errorf("cells of the imported row: got %q", imported)
 	}
 	if len(got.Messages) != 3 {
@@ -150,8 +150,8 @@ func TestExportOfManyMovements(t *testing.T) { //nolint:paralleltest // it measu
 	c := env.create(t, customer.Fields{FirstName: "A"})
 	card := env.card(t, "wallet", "MANY", c)
 	env.exec(t, `INSERT INTO movement (company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, source, description)
-		SELECT $1, $2, n, 'adjust', 1, n, now(), now(), 'test', repeat('x', 200) FROM generate_series(1, 100000) n`, env.company, card.ID)
-	env.exec(t, `UPDATE card SET seq = 100000, balance = 100000 WHERE id = $1`, card.ID)
+		SELECT $1, $2, n + 1, 'adjust', 1, n, now(), now(), 'test', repeat('x', 200) FROM generate_series(1, 100000) n`, env.company, card.ID)
+	env.exec(t, `UPDATE card SET seq = 100001, balance = 100000 WHERE id = $1`, card.ID)
 	var before runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)

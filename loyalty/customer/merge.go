@@ -14,9 +14,10 @@ import (
 	"sello/loyalty/auth"
 )
 
-// Merge makes one customer of two rows of the same person: cards, coupons and
-// segments of from go to into, and what into has no value of its own for is filled
-// from it. Movements stay where they are. From is found by no list any more; look-ups
+// Merge makes one customer of two rows of the same person: cards, coupons, segments,
+// used serial codes and claims of from go to into, and what into has no value of its
+// own for is filled from it. Movements stay where they are, and each card and coupon
+// that changes hands gets one; the rest is noted in the audit. From is found by no list any more; look-ups
 // of what it kept say who it is now. It is asked again of what it did already: then
 // it changes nothing and says replayed. It refuses with INVALID (the same customer
 // twice), CUSTOMER_NOT_FOUND, CUSTOMER_MERGED, CUSTOMER_ERASED (into), ACTIVE_CARD_EXISTS, and INVALID
@@ -24,6 +25,9 @@ import (
 func (s *Service) Merge(ctx context.Context, who auth.Principal, fromID, intoID uuid.UUID) (into *Customer, replayed bool, err error) {
 	if fromID == intoID {
 		return nil, false, loyalty.Refuse(loyalty.CodeInvalid, "intoId")
+	}
+	if err := s.complete(); err != nil {
+		return nil, false, err
 	}
 	err = s.DB.InTx(ctx, func(tx db.Tx) error {
 		into, replayed = nil, false
@@ -45,7 +49,7 @@ func (s *Service) Merge(ctx context.Context, who auth.Principal, fromID, intoID 
 		if err != nil {
 			return err
 		}
-		if to.ErasedAt != nil && !to.Active {
+		if erased(to) {
 			return loyalty.Refuse(loyalty.CodeCustomerErased, "intoId")
 		}
 		row, err := s.merge(ctx, tx, who, from, to)
@@ -59,7 +63,7 @@ func (s *Service) Merge(ctx context.Context, who auth.Principal, fromID, intoID 
 }
 
 func (s *Service) merge(ctx context.Context, tx db.Tx, who auth.Principal, from, into db.Customer) (db.Customer, error) {
-	if err := oneActiveCard(ctx, tx.Queries, from, into); err != nil {
+	if err := s.moveCards(ctx, tx, who, from.ID, into.ID); err != nil {
 		return into, err
 	}
 	defined, err := definitionsFor(ctx, tx.Queries, who.CompanyID)
@@ -104,32 +108,32 @@ func (s *Service) merge(ctx context.Context, tx db.Tx, who auth.Principal, from,
 	return row, auth.Audit(ctx, tx.Queries, who, s.Now(), "customer_merge", "customer", into.ID, map[string]any{"from": from.ID})
 }
 
-// oneActiveCard refuses with ACTIVE_CARD_EXISTS where both have an enabled card of a
-// type of which a customer has one at most: one of the two has to be disabled first.
-func oneActiveCard(ctx context.Context, q *db.Queries, from, into db.Customer) error {
-	code, err := q.CardTypeOneActiveOfBoth(ctx, db.CardTypeOneActiveOfBothParams{CompanyID: from.CompanyID, FromID: from.ID, IntoID: into.ID})
-	switch {
-	case err == nil:
-		return loyalty.Refuse(loyalty.CodeActiveCardExists, "fromId").With("cardType", code)
-	case db.Absent(err):
-		return nil
-	default:
-		return fmt.Errorf("look for two active cards of a type: %w", err)
+// mergeReason is why cards change hands, in their books.
+const mergeReason = "MERGE"
+
+// moveCards gives the cards of one customer to another. It refuses with
+// ACTIVE_CARD_EXISTS where both have an enabled card of a type of which a customer has
+// one at most: one of the two has to be disabled first.
+func (s *Service) moveCards(ctx context.Context, tx db.Tx, who auth.Principal, from, into uuid.UUID) error {
+	_, err := s.Ledger.ReassignCards(ctx, tx, who, from, into, mergeReason)
+	if e, ok := errors.AsType[*loyalty.Error](err); ok {
+		return &loyalty.Error{Code: e.Code, Field: "fromId", Params: e.Params}
 	}
+	return err
 }
 
-// moveBelongings gives the cards, segments and coupons of one customer to another.
+// moveBelongings gives what one customer has besides cards to another. It comes after
+// the cards: who uses a card of theirs meanwhile has to be done, or begin again.
 func (s *Service) moveBelongings(ctx context.Context, tx db.Tx, who auth.Principal, from, into uuid.UUID) error {
-	if err := tx.CardsMove(ctx, db.CardsMoveParams{CompanyID: who.CompanyID, FromID: from, IntoID: into, Now: s.Now()}); err != nil {
-		return fmt.Errorf("move a merged customer's cards: %w", err)
-	}
 	if err := tx.SegmentsMove(ctx, db.SegmentsMoveParams{CompanyID: who.CompanyID, FromID: from, IntoID: into, Now: s.Now()}); err != nil {
 		return fmt.Errorf("move a merged customer's segments: %w", err)
 	}
-	if s.Coupons == nil {
-		return nil
+	for _, kept := range []Belongings{s.Coupons, s.Codes, s.Claims} {
+		if err := kept.MoveToCustomer(ctx, tx, who, from, into); err != nil {
+			return err
+		}
 	}
-	return s.Coupons.MoveToCustomer(ctx, tx, who, from, into)
+	return nil
 }
 
 // fill is into with what it lacks taken from from. A customer who was erased in

@@ -146,7 +146,8 @@ func (s *Service) person(ctx context.Context, q *db.Queries, company db.Company,
 }
 
 // keep holds a person, or who they are after a merge, until the transaction ends, so
-// that nobody is erased under a card of theirs; pgx.ErrNoRows where they were.
+// that nobody is erased under a card of theirs; pgx.ErrNoRows where they were, in
+// part too: what they were known by is gone.
 func keep(ctx context.Context, q *db.Queries, person db.Customer) (db.Customer, error) {
 	id := person.ID
 	if person.MergedIntoID != nil {
@@ -156,7 +157,7 @@ func keep(ctx context.Context, q *db.Queries, person db.Customer) (db.Customer, 
 	if err != nil {
 		return person, fmt.Errorf("hold a customer: %w", err)
 	}
-	if len(rows) == 0 {
+	if len(rows) == 0 || erased(rows[0]) {
 		return person, pgx.ErrNoRows
 	}
 	return rows[0], nil

@@ -116,7 +116,7 @@ func Phone(text, prefix string) (string, bool) {
 // Birthdate reports whether a day can be one: not before 1900, not after today
 // in the company's zone.
 func Birthdate(day, now time.Time, zone string) bool {
-	loc, err := time.LoadLocation(zone)
+	loc, err := loyalty.Zone(zone)
 	if err != nil {
 		loc = time.UTC
 	}

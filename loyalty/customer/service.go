@@ -6,6 +6,7 @@ package customer
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,29 +24,47 @@ type Enqueuer interface {
 	InsertTx(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts *river.InsertOpts) (*rivertype.JobInsertResult, error)
 }
 
-// Coupons is what erasing and merging ask of the coupons; aggregates do not know
-// each other.
-type Coupons interface {
-	// VoidOfCustomer voids and hides all coupons of a customer.
-	VoidOfCustomer(ctx context.Context, tx db.Tx, who auth.Principal, customer uuid.UUID) error
-	// MoveToCustomer gives all coupons of one customer to another.
+// Belongings are what another aggregate keeps of customers: merging asks it of each;
+// aggregates do not know each other.
+type Belongings interface {
+	// MoveToCustomer gives all that one customer has to another.
 	MoveToCustomer(ctx context.Context, tx db.Tx, who auth.Principal, from, into uuid.UUID) error
 }
 
-// Service runs the customers' operations. Jobs is required by Erase and by
-// AttributeCreate.
+// Coupons is what erasing and merging ask of the coupons.
+type Coupons interface {
+	Belongings
+	// VoidOfCustomer voids and hides all coupons of a customer.
+	VoidOfCustomer(ctx context.Context, tx db.Tx, who auth.Principal, customer uuid.UUID) error
+}
+
+// Service runs the customers' operations. DB, Ledger and Now are required, Jobs by
+// Erase and by AttributeCreate, and what others keep of customers by Erase and by
+// Merge.
 type Service struct {
 	DB *db.Store
 	// Now is the clock.
 	Now  func() time.Time
 	Jobs Enqueuer
-	// Ledger keeps the contacts' cards, and writes off what an erased person's hold.
+	// Ledger keeps the cards: it opens those of contacts, ends those of erased people,
+	// and gives those of merged ones to who they are now.
 	Ledger *ledger.Service
-	// Coupons are the company's coupons; nil where there are none.
-	Coupons Coupons
+	// Coupons, Codes and Claims are what customers have besides: coupons, serial codes
+	// that they used, and rewards that they claimed.
+	Coupons       Coupons
+	Codes, Claims Belongings
 }
 
-// New makes the service on a store.
-func New(store *db.Store, now func() time.Time) *Service {
-	return &Service{DB: store, Now: now, Ledger: ledger.New(store, now)}
+// complete tells of a service that knows only a part of what customers have: it would
+// leave the rest with somebody who is gone.
+func (s *Service) complete() error {
+	if s.Coupons == nil || s.Codes == nil || s.Claims == nil {
+		return errors.New("the customers' service does not know all that customers have: coupons, serial codes and claims")
+	}
+	return nil
+}
+
+// New makes the service on a store and the ledger.
+func New(store *db.Store, books *ledger.Service, now func() time.Time) *Service {
+	return &Service{DB: store, Ledger: books, Now: now}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"sello/db"
+	"sello/loyalty"
 	"sello/loyalty/imports/pointsfile"
 	"sello/loyalty/ledger"
 )
@@ -166,6 +167,8 @@ func (s *Service) applyChunk(ctx context.Context, company, id uuid.UUID) (done b
 			return err
 		}
 		cardType := terms.CardType
+		validFrom, validTo := ledger.Validity(cardType, terms.today)
+		opens := validTo == nil || !validTo.Before(terms.today)
 		chunk, err := tx.ImportChunkApply(ctx, db.ImportChunkApplyParams{
 			CompanyID: company, ImportID: id, AfterLine: row.CursorLine, Pass: row.Pass, Mendable: mendable,
 			BatchSize: int32(s.chunkRows()), CardTypeID: row.CardTypeID, Now: now,
@@ -175,6 +178,7 @@ func (s *Service) applyChunk(ctx context.Context, company, id uuid.UUID) (done b
 			Today: terms.today, TimeZone: terms.timeZone, TracksLots: cardType.TracksLots, ExpiryVersion: cardType.ExpiryVersion,
 			ExpiryPolicy: cardType.ExpiryPolicy, ExpiryDate: cardType.ExpiryDate, ExpiryCount: int32(cardType.ExpiryCount),
 			ExpiryUnit: cardType.ExpiryUnit, UsedUntil: terms.usedUntil,
+			ValidFrom: validFrom, ValidTo: validTo, Opens: opens, OpensUsable: opens && (validFrom == nil || !validFrom.After(terms.today)),
 		})
 		if err != nil {
 			return fmt.Errorf("apply a chunk of an import: %w", err)
@@ -220,7 +224,7 @@ func (s *Service) conform(ctx context.Context, tx db.Tx, row db.Import, now time
 	if err != nil {
 		return terms{}, fmt.Errorf("read a card type: %w", err)
 	}
-	zone, err := time.LoadLocation(shared.TimeZone)
+	zone, err := loyalty.Zone(shared.TimeZone)
 	if err != nil {
 		return terms{}, fmt.Errorf("load a company's time zone: %w", err)
 	}

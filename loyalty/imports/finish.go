@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sello/db"
+	"sello/loyalty"
 	"sello/loyalty/imports/pointsfile"
 	"sello/loyalty/notify"
 )
@@ -53,7 +54,7 @@ func (s *Service) resultMail(ctx context.Context, q *db.Queries, row db.Import) 
 	if err != nil {
 		return pointsfile.Mail{}, fmt.Errorf("read a company: %w", err)
 	}
-	zone, err := time.LoadLocation(company.TimeZone)
+	zone, err := loyalty.Zone(company.TimeZone)
 	if err != nil {
 		return pointsfile.Mail{}, fmt.Errorf("load a company's time zone: %w", err)
 	}

@@ -38,3 +38,16 @@ func (s *Service) AccountOf(ctx context.Context, tx db.Tx, who auth.Principal, c
 	}
 	return opened.Card, s.audit(ctx, tx.Queries, who, "card_create", opened.Card, nil, nil)
 }
+
+// BookIn opens the cards with the ids in a caller's transaction, runs fn on them and
+// writes the book: [Service.InBook] for who has locked something before the cards.
+func (s *Service) BookIn(ctx context.Context, tx db.Tx, who auth.Principal, cards []uuid.UUID, fn func(b *Book) error) error {
+	b, err := s.open(ctx, tx.Queries, who, cards, false)
+	if err != nil {
+		return err
+	}
+	if err := fn(b); err != nil {
+		return err
+	}
+	return b.write(ctx)
+}

@@ -102,7 +102,7 @@ func (s *Service) open(ctx context.Context, q *db.Queries, who auth.Principal, i
 	}
 	var behind, tracking, holding []uuid.UUID
 	for _, row := range rows {
-		zone, err := time.LoadLocation(row.TimeZone)
+		zone, err := loyalty.Zone(row.TimeZone)
 		if err != nil {
 			return nil, fmt.Errorf("the company's time zone: %w", err)
 		}
@@ -349,10 +349,11 @@ func (a *Account) note(m *Movement, pieces []piece) {
 // write writes what the book has done since it was last written: after it, another
 // read of the cards shows it.
 func (b *Book) write(ctx context.Context) error {
-	if len(b.entries) == 0 && len(b.ended) == 0 && !b.lotsChanged() {
+	life := b.lifeParams()
+	if len(b.entries) == 0 && len(b.ended) == 0 && len(life.Ids) == 0 && !b.lotsChanged() {
 		return nil
 	}
-	if life := b.lifeParams(); len(life.Ids) > 0 {
+	if len(life.Ids) > 0 {
 		if err := b.q.CardsLifeWrite(ctx, life); err != nil {
 			return fmt.Errorf("write a book's cards: %w", err)
 		}
@@ -374,7 +375,7 @@ func (b *Book) write(ctx context.Context) error {
 	}
 	b.entries, b.pieces, b.ended = nil, nil, nil
 	for _, a := range b.accounts {
-		a.changed = false
+		a.changed, a.altered = false, false
 		for _, l := range a.lots {
 			l.made, l.changed = false, false
 		}

@@ -251,8 +251,8 @@ type NewCard struct {
 }
 
 // CardCreate opens a card and activates it. It refuses with CARD_TYPE_NOT_FOUND,
-// CARD_TYPE_ARCHIVED, CUSTOMER_NOT_FOUND, INVALID (a code that the card type's
-// ranges do not have), TAKEN, NUMBERS_USED_UP, and as CardActivate does.
+// CARD_TYPE_ARCHIVED, INVALID (a code that the card type's ranges do not have),
+// TAKEN, NUMBERS_USED_UP, and as CardActivate does.
 func (s *Service) CardCreate(ctx context.Context, who auth.Principal, in NewCard) (*Card, error) {
 	out, err := s.CardOpen(ctx, who, in)
 	return out.Card, err

@@ -126,9 +126,9 @@ type Activation struct {
 
 // CardActivate puts an inactive card to use, or a disabled one back, which gets no
 // starting balance. It refuses with CARD_NOT_FOUND, STATE_CONFLICT,
-// CARD_TYPE_ARCHIVED, CUSTOMER_NOT_FOUND, CARD_HAS_CUSTOMER, CUSTOMER_REQUIRED,
-// ACTIVE_CARD_EXISTS, INVALID (the validity), AMOUNT_NOT_POSITIVE,
-// AMOUNT_TOO_PRECISE, AMOUNT_TOO_LARGE and AMOUNT_OVER_LIMIT.
+// CARD_TYPE_ARCHIVED, CUSTOMER_NOT_FOUND, CUSTOMER_MERGED, CUSTOMER_ERASED,
+// CARD_HAS_CUSTOMER, CUSTOMER_REQUIRED, ACTIVE_CARD_EXISTS, INVALID (the validity),
+// AMOUNT_NOT_POSITIVE, AMOUNT_TOO_PRECISE, AMOUNT_TOO_LARGE and AMOUNT_OVER_LIMIT.
 func (s *Service) CardActivate(ctx context.Context, who auth.Principal, in Activation) (Changed, error) {
 	return s.changing(ctx, who, in.CardChange, in.CustomerID, "card_activate", func(_ db.Tx, a *Account, c change) (Changed, error) {
 		return s.activate(ctx, a, activation{
@@ -138,7 +138,8 @@ func (s *Service) CardActivate(ctx context.Context, who auth.Principal, in Activ
 }
 
 // CardAssign gives a card to a customer. It refuses with CARD_NOT_FOUND,
-// STATE_CONFLICT, CUSTOMER_NOT_FOUND, CARD_HAS_CUSTOMER and ACTIVE_CARD_EXISTS.
+// STATE_CONFLICT, CUSTOMER_NOT_FOUND, CUSTOMER_MERGED, CUSTOMER_ERASED,
+// CARD_HAS_CUSTOMER and ACTIVE_CARD_EXISTS.
 func (s *Service) CardAssign(ctx context.Context, who auth.Principal, in CardChange, customer uuid.UUID) (Changed, error) {
 	return s.changing(ctx, who, in, &customer, "card_assign", func(_ db.Tx, a *Account, c change) (Changed, error) {
 		if err := a.become(assigning, c.reason); err != nil {
@@ -409,16 +410,22 @@ func (s *Service) activate(ctx context.Context, a *Account, in activation) (Chan
 	return Changed{CVV: cvv}, err
 }
 
+// Validity are the first and the last day of a card of a type that is opened on a day
+// without others being said; nil is open.
+func Validity(t db.CardType, day time.Time) (from, to *time.Time) {
+	if t.ValidDays != nil {
+		return &day, new(day.AddDate(0, 0, int(*t.ValidDays)-1))
+	}
+	return t.ValidFrom, t.ValidTo
+}
+
 // setValidity gives a card the days that are said, else keeps its own, else takes
 // the card type's.
 func (a *Account) setValidity(from, to *time.Time, fresh bool) error {
 	today := a.Today()
 	c := &a.Card
 	if from == nil && to == nil && c.ValidFrom == nil && c.ValidTo == nil && fresh {
-		c.ValidFrom, c.ValidTo = a.Type.ValidFrom, a.Type.ValidTo
-		if a.Type.ValidDays != nil {
-			c.ValidFrom, c.ValidTo = &today, new(today.AddDate(0, 0, int(*a.Type.ValidDays)-1))
-		}
+		c.ValidFrom, c.ValidTo = Validity(a.Type, today)
 		if c.ValidTo != nil && c.ValidTo.Before(today) {
 			return loyalty.Refuse(loyalty.CodeCardNotValid, "validTo")
 		}

@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 	"github.com/govalues/decimal"
@@ -63,7 +62,7 @@ func (s *Service) ExpiryNotices(ctx context.Context, company uuid.UUID, pace Pac
 	if err != nil {
 		return out, fmt.Errorf("read a company: %w", err)
 	}
-	zone, err := time.LoadLocation(c.TimeZone)
+	zone, err := loyalty.Zone(c.TimeZone)
 	if err != nil {
 		return out, fmt.Errorf("the company's time zone: %w", err)
 	}

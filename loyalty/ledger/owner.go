@@ -13,11 +13,13 @@ import (
 	"sello/loyalty/auth"
 )
 
-// lockCustomers locks those that are not nil, which comes before any card's lock. It
-// refuses with CUSTOMER_NOT_FOUND.
-func lockCustomers(ctx context.Context, q *db.Queries, company uuid.UUID, customers ...*uuid.UUID) error {
+// lockCustomers locks those that are not nil, which comes before any card's lock:
+// who is to get a card, and whose cards are. It refuses with CUSTOMER_NOT_FOUND, and
+// of who is to get one with CUSTOMER_MERGED and CUSTOMER_ERASED: nobody would look
+// for the card there, and an erased person gets nothing new.
+func lockCustomers(ctx context.Context, q *db.Queries, company uuid.UUID, gets *uuid.UUID, has ...*uuid.UUID) error {
 	var ids []uuid.UUID
-	for _, c := range customers {
+	for _, c := range append(has, gets) {
 		if c != nil && !slices.Contains(ids, *c) {
 			ids = append(ids, *c)
 		}
@@ -32,7 +34,26 @@ func lockCustomers(ctx context.Context, q *db.Queries, company uuid.UUID, custom
 	if len(found) < len(ids) {
 		return loyalty.Refuse(loyalty.CodeCustomerNotFound, "customerId")
 	}
+	for _, c := range found {
+		switch {
+		case gets == nil || c.ID != *gets:
+		case c.MergedIntoID != nil:
+			return loyalty.Refuse(loyalty.CodeCustomerMerged, "customerId").With("intoId", loyalty.GlobalID("Customer", c.MergedIntoID.String()))
+		case c.HiddenAt != nil:
+			return loyalty.Refuse(loyalty.CodeCustomerNotFound, "customerId")
+		case c.ErasedAt != nil && !c.Active: // who was made active since is somebody again
+			return loyalty.Refuse(loyalty.CodeCustomerErased, "customerId")
+		}
+	}
 	return nil
+}
+
+// LockRecipient locks who is to get something, in the caller's transaction, so that a
+// merge or an erasure at the same time comes before or after it. It refuses with
+// CUSTOMER_NOT_FOUND, and with CUSTOMER_MERGED and CUSTOMER_ERASED: nobody would look
+// for it there.
+func LockRecipient(ctx context.Context, tx db.Tx, company, customer uuid.UUID) error {
+	return lockCustomers(ctx, tx.Queries, company, &customer)
 }
 
 // oneActive refuses where a locked customer has an enabled card of a type of which
@@ -52,8 +73,9 @@ func oneActive(ctx context.Context, q *db.Queries, company, customer, cardType u
 
 // OneActiveCard locks a customer who is about to get an enabled card of a type, in
 // the caller's transaction and before any card is locked: of two at once, the second
-// sees the first one's. It refuses with CUSTOMER_NOT_FOUND, and with
-// ACTIVE_CARD_EXISTS where the type allows one card a customer and there is one.
+// sees the first one's. It refuses with CUSTOMER_NOT_FOUND, CUSTOMER_MERGED and
+// CUSTOMER_ERASED, and with ACTIVE_CARD_EXISTS where the type allows one card a
+// customer and there is one.
 func OneActiveCard(ctx context.Context, tx db.Tx, company, customer, cardType uuid.UUID) error {
 	if err := lockCustomers(ctx, tx.Queries, company, &customer); err != nil {
 		return err
@@ -68,7 +90,7 @@ func OneActiveCards(ctx context.Context, tx db.Tx, company uuid.UUID, customers 
 	for i := range customers {
 		pointers[i] = &customers[i]
 	}
-	if err := lockCustomers(ctx, tx.Queries, company, pointers...); err != nil {
+	if err := lockCustomers(ctx, tx.Queries, company, nil, pointers...); err != nil {
 		return err
 	}
 	rows, err := tx.CardsOnlyActive(ctx, company, customers)
@@ -84,76 +106,85 @@ func OneActiveCards(ctx context.Context, tx db.Tx, company uuid.UUID, customers 
 }
 
 // ReassignCards gives all cards of one customer to another, for a merge, in the
-// caller's transaction. It refuses as OneActiveCards does and answers how many cards
-// there were.
+// caller's transaction: each gets a line in its books. It refuses as OneActiveCards
+// does, with CUSTOMER_MERGED and with CUSTOMER_ERASED (to), and answers how many
+// cards there were.
 func (s *Service) ReassignCards(ctx context.Context, tx db.Tx, who auth.Principal, from, to uuid.UUID, reason string) (int, error) {
+	if err := lockCustomers(ctx, tx.Queries, who.CompanyID, &to, &from); err != nil {
+		return 0, err
+	}
 	if err := OneActiveCards(ctx, tx, who.CompanyID, []uuid.UUID{from, to}); err != nil {
 		return 0, err
 	}
-	return s.ownedBy(ctx, tx, who, from, func(b *Book, cards []uuid.UUID) error {
-		for _, id := range cards {
-			a := b.Account(id)
-			a.Card.CustomerID, a.altered = &to, true
-			a.remark(change{reason: orNil(reason)}, Assign)
-		}
+	cards, err := s.ownedBy(ctx, tx, who, []uuid.UUID{from}, func(a *Account) error {
+		a.Card.CustomerID, a.altered = &to, true
+		a.remark(change{reason: orNil(reason)}, Assign)
 		return nil
 	})
+	return len(cards), err
 }
 
 // erasureReason is why an erased person's cards end (spec/promo-6.md 1).
 const erasureReason = "ERASURE"
 
-// EraseCards ends all cards of a customer in the caller's transaction and hides
-// them: holds are released, what is left is written off, codes become tokens that
-// say nothing, and the old ones are free. The movements stay. The customer is to be
-// locked. It answers how many cards there were.
-func (s *Service) EraseCards(ctx context.Context, tx db.Tx, who auth.Principal, customer uuid.UUID) (int, error) {
-	var all []uuid.UUID
-	n, err := s.ownedBy(ctx, tx, who, customer, func(b *Book, cards []uuid.UUID) error {
+// EraseCards ends all cards of some customers, who are one person, in the caller's
+// transaction and hides them: holds are released, what is left is written off, codes
+// become tokens that say nothing, and the old ones are free. The movements stay. The
+// customers are to be locked. It answers how many cards there were.
+func (s *Service) EraseCards(ctx context.Context, tx db.Tx, who auth.Principal, customers ...uuid.UUID) (int, error) {
+	cards, err := s.ownedBy(ctx, tx, who, customers, func(a *Account) error {
 		c := change{reason: new(erasureReason)}
-		for _, id := range cards {
-			a := b.Account(id)
-			if Status(a.Card.Status) == Cancelled {
-				if err := a.clear(ctx, c); err != nil {
-					return err
-				}
-			} else if err := a.cancel(ctx, c, true); err != nil {
-				return err
-			}
+		if Status(a.Card.Status) == Cancelled {
+			return a.clear(ctx, c)
 		}
-		all = cards
-		return nil
+		return a.cancel(ctx, c, true)
 	})
-	if err != nil || n == 0 {
-		return n, err
+	if err != nil || len(cards) == 0 {
+		return 0, err
 	}
-	tokens := make([]string, len(all))
+	tokens := make([]string, len(cards))
 	for i := range tokens {
 		tokens[i] = "erased-" + uuid.NewString()
 	}
-	if err := tx.CardsHide(ctx, db.CardsHideParams{CompanyID: who.CompanyID, Now: new(s.moment()), Ids: all, Codes: tokens}); err != nil {
+	if err := tx.CardsHide(ctx, db.CardsHideParams{CompanyID: who.CompanyID, Now: new(s.moment()), Ids: cards, Codes: tokens}); err != nil {
 		return 0, fmt.Errorf("hide an erased customer's cards: %w", err)
 	}
-	return n, auth.Audit(ctx, tx.Queries, who, s.Now(), "cards_erase", "customer", customer, map[string]any{"cards": n})
+	return len(cards), auth.Audit(ctx, tx.Queries, who, s.Now(), "cards_erase", "customer", customers[0], map[string]any{"cards": len(cards)})
 }
 
-// ownedBy runs fn on a book with the cards of a customer and writes it.
-func (s *Service) ownedBy(ctx context.Context, tx db.Tx, who auth.Principal, customer uuid.UUID, fn func(b *Book, cards []uuid.UUID) error) (int, error) {
-	ids, err := tx.CardIDsOfCustomer(ctx, who.CompanyID, customer)
+// EraseHolders takes off the cards of some customers, who are one person, who holds
+// them, in the caller's transaction; the cards stay. The customers are to be locked.
+func (s *Service) EraseHolders(ctx context.Context, tx db.Tx, who auth.Principal, customers ...uuid.UUID) error {
+	n, err := tx.CardsHolderErase(ctx, db.CardsHolderEraseParams{CompanyID: who.CompanyID, CustomerIds: customers, Now: s.moment()})
 	if err != nil {
-		return 0, fmt.Errorf("list a customer's cards: %w", err)
+		return fmt.Errorf("erase the holder of cards: %w", err)
+	}
+	if n == 0 {
+		return nil
+	}
+	return auth.Audit(ctx, tx.Queries, who, s.Now(), "cards_holder_erase", "customer", customers[0], map[string]any{"cards": n})
+}
+
+// ownedBy runs fn on each card of some customers, in one book, writes it and answers
+// which cards there are.
+func (s *Service) ownedBy(ctx context.Context, tx db.Tx, who auth.Principal, customers []uuid.UUID, fn func(a *Account) error) ([]uuid.UUID, error) {
+	ids, err := tx.CardIDsOfCustomers(ctx, who.CompanyID, customers)
+	if err != nil {
+		return nil, fmt.Errorf("list a customer's cards: %w", err)
 	}
 	if len(ids) == 0 {
-		return 0, nil
+		return nil, nil
 	}
 	b, err := s.open(ctx, tx.Queries, who, ids, false)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	if err := fn(b, ids); err != nil {
-		return 0, err
+	for _, id := range ids {
+		if err := fn(b.Account(id)); err != nil {
+			return nil, err
+		}
 	}
-	return len(ids), b.write(ctx)
+	return ids, b.write(ctx)
 }
 
 // Contact is who holds a wallet's card.
@@ -177,7 +208,7 @@ func (s *Service) OpenContact(ctx context.Context, tx db.Tx, who auth.Principal,
 // and a given birthdate replaced (spec/wallet.md 3.5). It refuses as CardActivate
 // does.
 func (s *Service) ReopenContact(ctx context.Context, tx db.Tx, who auth.Principal, old db.Card, c Contact) (*Card, error) {
-	if err := lockCustomers(ctx, tx.Queries, who.CompanyID, old.CustomerID); err != nil {
+	if err := lockCustomers(ctx, tx.Queries, who.CompanyID, nil, old.CustomerID); err != nil {
 		return nil, err
 	}
 	b, err := s.open(ctx, tx.Queries, who, []uuid.UUID{old.ID}, false)

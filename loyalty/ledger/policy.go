@@ -171,7 +171,7 @@ func lockType(ctx context.Context, tx db.Tx, company uuid.UUID, code string, now
 	if row.CardType.ExpiryApplying {
 		return db.CardType{}, time.Time{}, loyalty.Refuse(loyalty.CodePolicyApplying, "cardTypeCode")
 	}
-	zone, err := time.LoadLocation(row.TimeZone)
+	zone, err := loyalty.Zone(row.TimeZone)
 	if err != nil {
 		return db.CardType{}, time.Time{}, fmt.Errorf("the company's time zone: %w", err)
 	}
@@ -251,7 +251,7 @@ func zoneOf(ctx context.Context, q *db.Queries, company uuid.UUID) (*time.Locati
 	if err != nil {
 		return nil, fmt.Errorf("read a company: %w", err)
 	}
-	zone, err := time.LoadLocation(c.TimeZone)
+	zone, err := loyalty.Zone(c.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("the company's time zone: %w", err)
 	}

@@ -67,7 +67,7 @@ func (s *Service) replace(ctx context.Context, tx db.Tx, who auth.Principal, in 
 	if err != nil {
 		return Changed{}, fmt.Errorf("find a card: %w", err)
 	}
-	if err := lockCustomers(ctx, tx.Queries, who.CompanyID, row.CustomerID); err != nil {
+	if err := lockCustomers(ctx, tx.Queries, who.CompanyID, nil, row.CustomerID); err != nil {
 		return Changed{}, err
 	}
 	successor, err := s.successor(ctx, tx.Queries, row, in.NewCode)

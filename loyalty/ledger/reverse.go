@@ -63,6 +63,13 @@ type Returned struct {
 // INSUFFICIENT_BALANCE. A card that is not enabled takes returns all the same, but
 // a cancelled one.
 func (s *Service) Reverse(ctx context.Context, who auth.Principal, in Return) (Returned, error) {
+	return s.ReverseWith(ctx, who, in, nil)
+}
+
+// ReverseWith is Reverse with other work in its transaction and under its key: with
+// gets the movement that is taken back, may run again, and undoes the return by its
+// error. A repeated request does not run it.
+func (s *Service) ReverseWith(ctx context.Context, who auth.Principal, in Return, with func(tx db.Tx, origin *Movement) error) (Returned, error) {
 	var out Returned
 	err := s.keyed(ctx, who, in.Key, func(tx db.Tx) error {
 		first, err := s.used(ctx, tx.Queries, who.CompanyID, in.Key)
@@ -79,7 +86,14 @@ func (s *Service) Reverse(ctx context.Context, who auth.Principal, in Return) (R
 			return err
 		}
 		out = Returned{Movement: m}
-		return b.write(ctx)
+		if err := b.write(ctx); err != nil || with == nil {
+			return err
+		}
+		origin, err := tx.MovementBySeq(ctx, db.MovementBySeqParams{CompanyID: who.CompanyID, CardID: *m.RelatedCardID, Seq: *m.RelatedSeq})
+		if err != nil {
+			return fmt.Errorf("read the movement that is taken back: %w", err)
+		}
+		return with(tx, &Movement{Movement: origin})
 	})
 	return out, s.posted(Reverse, out.Replayed, err)
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/google/uuid"
@@ -122,7 +123,7 @@ func (s *Service) Transfer(ctx context.Context, who auth.Principal, in Transfer)
 
 // side names the card at fault.
 func side(err error, i int) error {
-	e, ok := err.(*loyalty.Error)
+	e, ok := errors.AsType[*loyalty.Error](err)
 	if !ok || e.Field != "card" {
 		return held(err)
 	}

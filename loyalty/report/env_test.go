@@ -61,7 +61,7 @@ func newEnv(t *testing.T) *env {
 	}
 	coupons := coupon.New(store, now)
 	_, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: e.imports, Ledger: e.ledger, Coupons: coupons, Customers: customer.New(store, now), Reports: e.Service, Webhooks: hooks,
+		Pool: e.pool, Imports: e.imports, Ledger: e.ledger, Coupons: coupons, Customers: customer.New(store, e.ledger, now), Reports: e.Service, Webhooks: hooks,
 		Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: now},
 		Upkeep: &upkeep.Service{
 			DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: now, Issuer: "http://sello.test"}),

@@ -79,7 +79,7 @@ func (e *env) pass(d time.Duration) { e.clock.Store(new(e.clock.Load().Add(d))) 
 // card opens somebody's card of a type with points on it.
 func (e *env) card(t testing.TB, cardType, code, points string) uuid.UUID {
 	t.Helper()
-	person, err := customer.New(e.store, func() time.Time { return noon }).Create(t.Context(), e.who, customer.Fields{FirstName: code})
+	person, err := customer.New(e.store, e.ledger, func() time.Time { return noon }).Create(t.Context(), e.who, customer.Fields{FirstName: code})
 	if err != nil {
 		t.Fatalf("create a customer: %v", err)
 	}

@@ -34,7 +34,7 @@ func key(code string) string { return strings.ToLower(strings.TrimSpace(code)) }
 // MoveToCustomer gives the claims of one person to another, in the caller's
 // transaction: two records turned out to be the same person's. It may run twice.
 func (s *Service) MoveToCustomer(ctx context.Context, tx db.Tx, who auth.Principal, from, into uuid.UUID) error {
-	err := tx.RewardClaimsMoveToCustomer(ctx, db.RewardClaimsMoveToCustomerParams{
+	n, err := tx.RewardClaimsMoveToCustomer(ctx, db.RewardClaimsMoveToCustomerParams{
 		CompanyID: who.CompanyID, FromCustomerID: from, IntoCustomerID: into, Now: s.Now(),
 	})
 	if err != nil {
@@ -46,7 +46,10 @@ func (s *Service) MoveToCustomer(ctx context.Context, tx db.Tx, who auth.Princip
 	if err != nil {
 		return fmt.Errorf("move a customer's attempts: %w", err)
 	}
-	return nil
+	if n == 0 {
+		return nil
+	}
+	return auth.Audit(ctx, tx.Queries, who, s.Now(), "reward_claim_move_to_customer", "customer", into, map[string]any{"claims": n})
 }
 
 // tell writes an event of a claim.

@@ -16,6 +16,7 @@ import (
 	"github.com/riverqueue/river/rivertype"
 
 	"sello/db"
+	"sello/loyalty"
 	"sello/loyalty/auth"
 	"sello/loyalty/coupon"
 	"sello/loyalty/imports"
@@ -147,7 +148,7 @@ func (s *Service) Plan(ctx context.Context) (planned int, err error) {
 	var unknown []error
 	due := make([]river.InsertManyParams, 0, len(companies))
 	for _, c := range companies {
-		zone, err := time.LoadLocation(c.TimeZone)
+		zone, err := loyalty.Zone(c.TimeZone)
 		if err != nil {
 			unknown = append(unknown, fmt.Errorf("read a company's time zone: %w", err))
 			continue

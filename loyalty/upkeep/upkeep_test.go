@@ -55,10 +55,11 @@ func newEnv(t *testing.T) *env {
 		Webhooks: hooks, Coupons: coupon.New(store, clock),
 		DB: store, Auth: auth.New(auth.Config{DB: store, Keys: keys, Now: clock, Issuer: "http://sello.test"}), Imports: in, Now: clock,
 	}
+	books := ledger.New(store, clock)
 	_, err = jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Coupons: e.Coupons, Ledger: ledger.New(store, clock), Upkeep: e.Service,
+		Pool: e.pool, Imports: in, Coupons: e.Coupons, Ledger: books, Upkeep: e.Service,
 		Reports: &report.Service{DB: store, Now: clock}, Webhooks: hooks,
-		Customers: customer.New(store, clock), Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock},
+		Customers: customer.New(store, books, clock), Notify: &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock},
 	})
 	if err != nil {
 		t.Fatal(err)

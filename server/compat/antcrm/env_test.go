@@ -25,6 +25,7 @@ import (
 	"sello/loyalty/catalog"
 	"sello/loyalty/company"
 	"sello/loyalty/contact"
+	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/ledger"
 	"sello/loyalty/reward"
@@ -57,12 +58,13 @@ func newEnv(t *testing.T, now time.Time) *env {
 	hasher := auth.NewHasher(cheap, 64)
 	signIn := auth.New(auth.Config{DB: store, Keys: keys, Now: clock, Issuer: "https://sello.test", Hasher: hasher})
 	t.Cleanup(signIn.Wait)
-	people, books := customer.New(store, clock), ledger.New(store, clock)
-	people.Ledger = books
+	books := ledger.New(store, clock)
+	people := customer.New(store, books, clock)
 	if people.Jobs, err = river.NewClient(riverpgxv5.New(e.pool), &river.Config{}); err != nil {
 		t.Fatal(err)
 	}
 	products, gifts := catalog.New(store, books, clock), reward.New(store, books, clock)
+	people.Coupons, people.Codes, people.Claims = coupon.New(store, clock), products, gifts
 	e.resolver = &graph.Resolver{
 		Auth: signIn, Companies: &company.Service{DB: store, Now: clock, Hash: hasher.Hash}, Customers: people, Ledger: books,
 		Catalog: products, Rewards: gifts, Contacts: contact.New(people, books, products, gifts, clock), Feed: db.NewFeed(store, db.FeedConfig{}),

@@ -72,9 +72,10 @@ func newEnv(t *testing.T, change ...func(*pretii.Config)) *env {
 	if err != nil {
 		t.Fatal(err)
 	}
+	books := ledger.New(store, clock)
 	client, err := jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Ledger: ledger.New(store, clock), Coupons: coupons, Notify: mail, Webhooks: hooks,
-		Customers: customer.New(store, clock),
+		Pool: e.pool, Imports: in, Ledger: books, Coupons: coupons, Notify: mail, Webhooks: hooks,
+		Customers: customer.New(store, books, clock),
 		Upkeep:    &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Coupons: coupons, Webhooks: hooks, Now: clock},
 		Reports:   &report.Service{DB: store, Now: clock},
 		Work:      true, Fast: true, Log: quiet,

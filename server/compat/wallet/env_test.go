@@ -55,11 +55,12 @@ func newEnv(t *testing.T, now time.Time) *env {
 	hasher := auth.NewHasher(cheap, 64)
 	signIn := auth.New(auth.Config{DB: store, Keys: keys, Now: clock, Issuer: "https://sello.test", Hasher: hasher})
 	t.Cleanup(signIn.Wait)
+	books := ledger.New(store, clock)
 	e.resolver = &graph.Resolver{
 		Auth:      signIn,
 		Companies: &company.Service{DB: store, Now: clock, Hash: hasher.Hash, FingerprintKey: []byte(fingerprintKey)},
-		Customers: customer.New(store, clock),
-		Ledger:    ledger.New(store, clock),
+		Customers: customer.New(store, books, clock),
+		Ledger:    books,
 		Feed:      db.NewFeed(store, db.FeedConfig{}),
 	}
 	e.server = httptest.NewServer(wallet.New(e.config()))
