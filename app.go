@@ -17,6 +17,7 @@ import (
 	"sello/loyalty/auth"
 	"sello/loyalty/catalog"
 	"sello/loyalty/company"
+	"sello/loyalty/contact"
 	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
@@ -146,6 +147,7 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 	books.Secret = []byte(config.Secret)
 	books.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
 	books.Refused = metrics.Refused
+	a.graph.Contacts = contact.New(people, books, a.graph.Catalog, a.graph.Rewards, time.Now)
 	metrics.WatchPool(pool)
 	metrics.WatchWebhooks(a.webhooks.Oldest)
 	metrics.WatchQueues(time.Now, func(ctx context.Context) ([]ops.QueueFigures, error) {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"sello/db"
@@ -149,7 +150,8 @@ func (c devCommand) serve(ctx context.Context, config Config, log *slog.Logger, 
 	}
 	defer a.close()
 	if kept.Credentials, err = demo.Seed(ctx, demo.Services{
-		DB: a.store, Auth: a.auth, Company: a.graph.Companies, Customers: a.graph.Customers, Ledger: a.graph.Ledger, Now: time.Now,
+		DB: a.store, Auth: a.auth, Company: a.graph.Companies, Customers: a.graph.Customers, Ledger: a.graph.Ledger,
+		Catalog: a.graph.Catalog, Rewards: a.graph.Rewards, Now: time.Now,
 	}, kept.Credentials); err != nil {
 		return fmt.Errorf("make the demo data: %w", err)
 	}
@@ -176,6 +178,7 @@ func announce(base string, c *demo.Credentials) {
 	say("queues     %s/jobs/", base)
 	say("sign in    company %s, e-mail %s, password %s", c.Company, c.OperatorEmail, c.OperatorPassword)
 	say("API keys   wallet %s", c.WalletAPIKey)
+	say("           antcrm %s", c.AntCRMAPIKey)
 	say("           server %s", c.ServerAPIKey)
 	say("           pretii %s", c.PretiiToken)
 	say("")
@@ -200,13 +203,13 @@ func environment(config Config, c *demo.Credentials) []variable {
 		{"WALLET_KEY", c.WalletKey},
 		{"WALLET_USERTOOL_ID", strconv.FormatInt(c.WalletUserToolID, 10)},
 		{"ANTCRM_APIKEY", c.AntCRMAPIKey},
-		{"ANTCRM_CODES", ""},
-		{"ANTCRM_PRODUCT_CODE", ""},
-		{"ANTCRM_PRODUCT_NAME", ""},
-		{"ANTCRM_PRODUCT_SCORE", ""},
-		{"ANTCRM_GIFT_CODE", ""},
-		{"ANTCRM_GIFT_NAME", ""},
-		{"ANTCRM_GIFT_SCORE", ""},
+		{"ANTCRM_CODES", strings.Join(c.AntCRM.Codes, ",")},
+		{"ANTCRM_PRODUCT_CODE", c.AntCRM.ProductCode},
+		{"ANTCRM_PRODUCT_NAME", c.AntCRM.ProductName},
+		{"ANTCRM_PRODUCT_SCORE", c.AntCRM.ProductScore.String()},
+		{"ANTCRM_GIFT_CODE", c.AntCRM.GiftCode},
+		{"ANTCRM_GIFT_NAME", c.AntCRM.GiftName},
+		{"ANTCRM_GIFT_SCORE", c.AntCRM.GiftScore.String()},
 		{"PRETII_TOKEN", c.PretiiToken},
 		{"PRETII_HOST", c.Company + "." + config.APIDomain},
 		{"PROMO_USER", ""},

@@ -61,7 +61,7 @@ func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 		return resp.StatusCode == http.StatusOK, resp.Body.Close()
 	}))
 	ts.Check(hasAll(vars, "GRAPHQL_URL", "DATABASE_URL", "COMPANY", "OPERATOR_EMAIL", "OPERATOR_PASSWORD", "SERVER_APIKEY",
-		"WALLET_APIKEY", "WALLET_KEY", "WALLET_USERTOOL_ID", "ANTCRM_APIKEY", "PRETII_TOKEN", "PRETII_HOST", "SECOND_COMPANY_APIKEY"))
+		"WALLET_APIKEY", "WALLET_KEY", "WALLET_USERTOOL_ID", "ANTCRM_APIKEY", "ANTCRM_CODES", "ANTCRM_PRODUCT_SCORE", "ANTCRM_GIFT_CODE", "PRETII_TOKEN", "PRETII_HOST", "SECOND_COMPANY_APIKEY"))
 	for name, value := range vars {
 		if name == "DATABASE_URL" {
 			name = "DEV_DATABASE_URL" // the next dev would take it for a setting

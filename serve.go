@@ -18,6 +18,7 @@ import (
 	"sello/loyalty/auth"
 	"sello/loyalty/ledger"
 	"sello/server"
+	"sello/server/compat/antcrm"
 	"sello/server/compat/pretii"
 	"sello/server/compat/wallet"
 	"sello/server/ops"
@@ -150,14 +151,19 @@ func (a *app) server(health *ops.Health) (*server.Server, error) {
 	integration := pretii.Config{
 		Imports: a.graph, Auth: a.auth, APIDomain: a.config.APIDomain, Company: a.companyByCode, Failures: server.NewLimiter(wrongKeysAMinute),
 	}
+	crm := antcrm.Config{Graph: a.graph, Log: a.log, Failures: server.NewLimiter(wrongKeysAMinute), Authenticate: func(ctx context.Context, key string) (auth.Principal, error) {
+		return a.auth.KeyAuthenticate(ctx, key, auth.KeyAntCRM)
+	}}
 	if a.config.RateLimit > 0 {
+		crm.Requests = server.NewLimiter(a.config.RateLimit)
 		tills.Requests = server.NewLimiter(a.config.RateLimit)
 		integration.Requests = server.NewLimiter(a.config.RateLimit)
 	}
-	till := wallet.New(tills)
+	till, points := wallet.New(tills), antcrm.New(crm)
 	mounts := []server.Mount{
 		{Path: "/wallet", Handler: till}, {Path: "/toolusers", Handler: till}, {Path: "/employee", Handler: till},
 		{Path: pretii.Path, Handler: pretii.New(integration)},
+		{Path: antcrm.HistoryPath, Handler: points}, {Path: antcrm.AccumulatePath, Handler: points}, {Path: antcrm.RedeemPath, Handler: points},
 	}
 	return server.New(server.Config{
 		BaseURL: a.config.BaseURL, Schema: graph.NewSchema(a.graph), Auth: a.auth, River: a.jobs, Metrics: a.metrics,

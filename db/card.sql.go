@@ -536,6 +536,57 @@ func (q *Queries) CardNumberSet(ctx context.Context, arg CardNumberSetParams) er
 	return err
 }
 
+const cardOfCustomer = `-- name: CardOfCustomer :one
+SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt, cvv_failures, cvv_locked_until FROM card
+WHERE company_id = $1 AND customer_id = $2::uuid AND card_type_id = $3 AND status IN ('enabled', 'disabled')
+  AND hidden_at IS NULL
+ORDER BY status = 'disabled', id
+LIMIT 1
+`
+
+type CardOfCustomerParams struct {
+	CompanyID  uuid.UUID
+	CustomerID uuid.UUID
+	CardTypeID uuid.UUID
+}
+
+// CardOfCustomer is the account that a customer has in a programme: the first enabled
+// card of the type, else one that is disabled.
+func (q *Queries) CardOfCustomer(ctx context.Context, arg CardOfCustomerParams) (Card, error) {
+	row := q.db.QueryRow(ctx, cardOfCustomer, arg.CompanyID, arg.CustomerID, arg.CardTypeID)
+	var i Card
+	err := row.Scan(
+		&i.CompanyID,
+		&i.ID,
+		&i.CardTypeID,
+		&i.CustomerID,
+		&i.Code,
+		&i.Status,
+		&i.Balance,
+		&i.Held,
+		&i.Floor,
+		&i.Seq,
+		&i.HolderName,
+		&i.HolderPhone,
+		&i.HolderBirthdate,
+		&i.RegisteredAt,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+		&i.ValidFrom,
+		&i.ValidTo,
+		&i.CvvHash,
+		&i.ExpiryVersion,
+		&i.StatusReason,
+		&i.StatusAt,
+		&i.ReplacedByID,
+		&i.HiddenAt,
+		&i.Debt,
+		&i.CvvFailures,
+		&i.CvvLockedUntil,
+	)
+	return i, err
+}
+
 const cardsByCustomers = `-- name: CardsByCustomers :many
 SELECT card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card.cvv_failures, card.cvv_locked_until
 FROM unnest($1::uuid[]) AS wanted (id)

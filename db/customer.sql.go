@@ -13,7 +13,7 @@ import (
 )
 
 const customerByCode = `-- name: CustomerByCode :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id, number FROM customer
 WHERE company_id = $1 AND code = $2::text AND (hidden_at IS NULL OR merged_into_id IS NOT NULL)
 `
 
@@ -40,12 +40,13 @@ func (q *Queries) CustomerByCode(ctx context.Context, companyID uuid.UUID, code 
 		&i.ErasedAt,
 		&i.HiddenAt,
 		&i.MergedIntoID,
+		&i.Number,
 	)
 	return i, err
 }
 
 const customerByDocument = `-- name: CustomerByDocument :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id, number FROM customer
 WHERE company_id = $1 AND document_key = $2 AND (hidden_at IS NULL OR merged_into_id IS NOT NULL)
 `
 
@@ -72,12 +73,13 @@ func (q *Queries) CustomerByDocument(ctx context.Context, companyID uuid.UUID, d
 		&i.ErasedAt,
 		&i.HiddenAt,
 		&i.MergedIntoID,
+		&i.Number,
 	)
 	return i, err
 }
 
 const customerByEmail = `-- name: CustomerByEmail :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id, number FROM customer
 WHERE company_id = $1 AND email = $2 AND (hidden_at IS NULL OR merged_into_id IS NOT NULL)
 `
 
@@ -104,12 +106,13 @@ func (q *Queries) CustomerByEmail(ctx context.Context, companyID uuid.UUID, emai
 		&i.ErasedAt,
 		&i.HiddenAt,
 		&i.MergedIntoID,
+		&i.Number,
 	)
 	return i, err
 }
 
 const customerByID = `-- name: CustomerByID :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id, number FROM customer
 WHERE company_id = $1 AND id = $2 AND (hidden_at IS NULL OR merged_into_id IS NOT NULL)
 `
 
@@ -137,12 +140,13 @@ func (q *Queries) CustomerByID(ctx context.Context, companyID uuid.UUID, iD uuid
 		&i.ErasedAt,
 		&i.HiddenAt,
 		&i.MergedIntoID,
+		&i.Number,
 	)
 	return i, err
 }
 
 const customerByPhone = `-- name: CustomerByPhone :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id, number FROM customer
 WHERE company_id = $1 AND phone = $2 AND (hidden_at IS NULL OR merged_into_id IS NOT NULL)
 ORDER BY merged_into_id IS NOT NULL, id
 LIMIT 1
@@ -173,12 +177,13 @@ func (q *Queries) CustomerByPhone(ctx context.Context, companyID uuid.UUID, phon
 		&i.ErasedAt,
 		&i.HiddenAt,
 		&i.MergedIntoID,
+		&i.Number,
 	)
 	return i, err
 }
 
 const customerByQRCode = `-- name: CustomerByQRCode :one
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id, number FROM customer
 WHERE company_id = $1 AND qr_code = $2 AND (hidden_at IS NULL OR merged_into_id IS NOT NULL)
 `
 
@@ -205,6 +210,7 @@ func (q *Queries) CustomerByQRCode(ctx context.Context, companyID uuid.UUID, qrC
 		&i.ErasedAt,
 		&i.HiddenAt,
 		&i.MergedIntoID,
+		&i.Number,
 	)
 	return i, err
 }
@@ -214,7 +220,7 @@ INSERT INTO customer (company_id, id, code, active, first_name, last_name, email
                       attributes, name_key, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
         $13, $14, $15, $15)
-RETURNING company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id
+RETURNING company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id, number
 `
 
 type CustomerCreateParams struct {
@@ -274,6 +280,7 @@ func (q *Queries) CustomerCreate(ctx context.Context, arg CustomerCreateParams) 
 		&i.ErasedAt,
 		&i.HiddenAt,
 		&i.MergedIntoID,
+		&i.Number,
 	)
 	return i, err
 }
@@ -297,7 +304,7 @@ SET code = $1, active = $2, first_name = $3, last_name = $4, email = $5, phone =
     document_key = $8, birthdate = $9, attributes = $10,
     name_key = $11, updated_at = $12
 WHERE company_id = $13 AND id = $14
-RETURNING company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id
+RETURNING company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id, number
 `
 
 type CustomerUpdateParams struct {
@@ -356,12 +363,13 @@ func (q *Queries) CustomerUpdate(ctx context.Context, arg CustomerUpdateParams) 
 		&i.ErasedAt,
 		&i.HiddenAt,
 		&i.MergedIntoID,
+		&i.Number,
 	)
 	return i, err
 }
 
 const customersByIDs = `-- name: CustomersByIDs :many
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id, number FROM customer
 WHERE company_id = $1 AND id = ANY($2::uuid[]) AND (hidden_at IS NULL OR merged_into_id IS NOT NULL)
 ORDER BY id
 `
@@ -395,6 +403,7 @@ func (q *Queries) CustomersByIDs(ctx context.Context, companyID uuid.UUID, ids [
 			&i.ErasedAt,
 			&i.HiddenAt,
 			&i.MergedIntoID,
+			&i.Number,
 		); err != nil {
 			return nil, err
 		}
@@ -418,7 +427,7 @@ func (q *Queries) CustomersCount(ctx context.Context, companyID uuid.UUID) (int6
 }
 
 const customersLock = `-- name: CustomersLock :many
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id, number FROM customer WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE
 `
 
 // CustomersLock takes customers in the order of their ids, so that two who take the
@@ -452,6 +461,7 @@ func (q *Queries) CustomersLock(ctx context.Context, companyID uuid.UUID, ids []
 			&i.ErasedAt,
 			&i.HiddenAt,
 			&i.MergedIntoID,
+			&i.Number,
 		); err != nil {
 			return nil, err
 		}
@@ -464,7 +474,7 @@ func (q *Queries) CustomersLock(ctx context.Context, companyID uuid.UUID, ids []
 }
 
 const customersPage = `-- name: CustomersPage :many
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id FROM customer
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id, number FROM customer
 WHERE company_id = $1 AND hidden_at IS NULL AND ($2::uuid IS NULL OR id > $2::uuid)
 ORDER BY id
 LIMIT $3
@@ -505,6 +515,7 @@ func (q *Queries) CustomersPage(ctx context.Context, arg CustomersPageParams) ([
 			&i.ErasedAt,
 			&i.HiddenAt,
 			&i.MergedIntoID,
+			&i.Number,
 		); err != nil {
 			return nil, err
 		}
@@ -536,7 +547,7 @@ WITH hit AS (
         AND array_to_tsvector(string_to_array(
             right(company_id::text, 8) || replace(name_key, ' ', ' ' || right(company_id::text, 8)), ' ')) @@ $10::text::tsquery
 )
-SELECT customer.company_id, customer.id, customer.first_name, customer.last_name, customer.email, customer.phone, customer.document, customer.document_key, customer.qr_code, customer.birthdate, customer.attributes, customer.name_key, customer.created_at, customer.updated_at, customer.code, customer.active, customer.erased_at, customer.hidden_at, customer.merged_into_id, best.rank::integer AS rank
+SELECT customer.company_id, customer.id, customer.first_name, customer.last_name, customer.email, customer.phone, customer.document, customer.document_key, customer.qr_code, customer.birthdate, customer.attributes, customer.name_key, customer.created_at, customer.updated_at, customer.code, customer.active, customer.erased_at, customer.hidden_at, customer.merged_into_id, customer.number, best.rank::integer AS rank
 FROM (SELECT hit.id, min(hit.rank) AS rank FROM hit GROUP BY hit.id) AS best
 JOIN customer ON customer.company_id = $1 AND customer.id = best.id
 WHERE customer.hidden_at IS NULL
@@ -606,6 +617,7 @@ func (q *Queries) CustomersSearch(ctx context.Context, arg CustomersSearchParams
 			&i.Customer.ErasedAt,
 			&i.Customer.HiddenAt,
 			&i.Customer.MergedIntoID,
+			&i.Customer.Number,
 			&i.Rank,
 		); err != nil {
 			return nil, err

@@ -195,6 +195,12 @@ func (q *Queries) CustomerErasureStep(ctx context.Context, arg CustomerErasureSt
 }
 
 const customersErase = `-- name: CustomersErase :exec
+WITH gone AS (
+    DELETE FROM customer_contact
+    USING customer AS person
+    WHERE person.company_id = $5 AND (person.id = $2 OR person.merged_into_id = $2)
+      AND customer_contact.company_id = person.company_id AND customer_contact.customer_id = person.id
+)
 UPDATE customer
 SET first_name = '-', last_name = '-', email = NULL, phone = NULL, document = NULL, document_key = NULL, birthdate = NULL,
     attributes = '{}', name_key = '', active = false, erased_at = $1::timestamptz, updated_at = $1::timestamptz,

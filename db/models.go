@@ -276,6 +276,7 @@ type Customer struct {
 	ErasedAt     *time.Time
 	HiddenAt     *time.Time
 	MergedIntoID *uuid.UUID
+	Number       *int64
 }
 
 type CustomerAttribute struct {
@@ -298,6 +299,17 @@ type CustomerAttributeValue struct {
 	AttributeID uuid.UUID
 	Value       string
 	CustomerID  uuid.UUID
+}
+
+type CustomerContact struct {
+	CompanyID  uuid.UUID
+	ID         uuid.UUID
+	CustomerID uuid.UUID
+	Kind       string
+	Label      string
+	Value      string
+	ValueKey   string
+	CreatedAt  time.Time
 }
 
 type CustomerErasure struct {

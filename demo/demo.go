@@ -20,9 +20,11 @@ import (
 	"sello/db"
 	"sello/loyalty"
 	"sello/loyalty/auth"
+	"sello/loyalty/catalog"
 	"sello/loyalty/company"
 	"sello/loyalty/customer"
 	"sello/loyalty/ledger"
+	"sello/loyalty/reward"
 )
 
 // Codes of the demo companies, and of what is in the main one.
@@ -47,6 +49,8 @@ type Services struct {
 	Company   *company.Service
 	Customers *customer.Service
 	Ledger    *ledger.Service
+	Catalog   *catalog.Service
+	Rewards   *reward.Service
 	Now       func() time.Time
 }
 
@@ -57,6 +61,7 @@ type Credentials struct {
 	WalletAPIKey, WalletKey                  string
 	WalletUserToolID                         int64
 	AntCRMAPIKey                             string
+	AntCRM                                   AntCRM
 	PretiiToken                              string
 	ServerAPIKey                             string
 	SecondCompanyAPIKey                      string
@@ -87,10 +92,16 @@ func Seed(ctx context.Context, s Services, known *Credentials) (*Credentials, er
 			return nil, fmt.Errorf("fill the second demo company: %w", err)
 		}
 	}
-	if known != nil && s.opens(ctx, known) {
-		return known, nil
+	c := known
+	if known == nil || !s.opens(ctx, known) {
+		if c, err = s.credentials(ctx, auth.System(main.ID), auth.System(second.ID)); err != nil {
+			return nil, err
+		}
 	}
-	return s.credentials(ctx, auth.System(main.ID), auth.System(second.ID))
+	if c.AntCRM, err = s.antCRM(ctx, auth.System(main.ID)); err != nil {
+		return nil, fmt.Errorf("make codes and gifts of the demo: %w", err)
+	}
+	return c, nil
 }
 
 func (s Services) company(ctx context.Context, in company.NewCompany) (*company.Company, bool, error) {

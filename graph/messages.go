@@ -145,4 +145,6 @@ var messages = map[loyalty.Code]words{
 	loyalty.CodeCVVLocked:   {"Too many wrong CVVs; try again in {minutes} minutes.", "Demasiados CVV incorrectos; intente de nuevo en {minutes} minutos.", "CVVs incorretos demais; tente novamente em {minutes} minutos.", "Sai CVV quá nhiều lần; hãy thử lại sau {minutes} phút."},
 	// Jobs.
 	loyalty.CodeJobKindNotFound: {"There is no job of this kind to run.", "No hay un trabajo de este tipo que ejecutar.", "Não há um trabalho deste tipo para executar.", "Không có tác vụ loại này để chạy."},
+	// People named by phone and e-mail.
+	loyalty.CodeCustomerBlocked: {"The customer is blocked.", "El cliente está bloqueado.", "O cliente está bloqueado.", "Khách hàng đã bị khóa."},
 }

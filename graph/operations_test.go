@@ -151,6 +151,13 @@ var operations = map[string]operation{
 		return append(list("rewardAttempts", ", kind: CLAIM, failed: false", "score error")(n),
 			fmt.Sprintf(`query { rewardAttempts(customerId: %q) { edges { node { score } } } }`, n.Customer))
 	}},
+	"Query.rewardHistory": {scope: auth.RewardsRead, documents: func(n names) []string {
+		return []string{
+			`query { rewardHistory(kind: CLAIM, since: "2020-01-01T00:00:00Z", until: "2030-01-01T00:00:00Z", page: 1) { attempts { score } } }`,
+			fmt.Sprintf(`query { rewardHistory(kind: CONSUME, phone: %q) { attempts { score } } }`, n.Phone),
+			fmt.Sprintf(`query { rewardHistory(kind: CLAIM, email: %q) { attempts { score } } }`, n.Email),
+		}
+	}},
 
 	"Query.imports":       {scope: auth.ImportsRead, documents: list("imports", "", "id fileName errors { edges { node { value } } }")},
 	"Query.notifications": {scope: auth.NotificationsRead, documents: list("notifications", "", "id recipient body")},
@@ -389,6 +396,16 @@ var operations = map[string]operation{
 		consume := `mutation { productCodeConsume(input: { code: %q, card: { code: %q } }) { productCode { id } movement { id } userErrors { code field message } } }`
 		return []string{fmt.Sprintf(consume, n.ProductCode, "beta-card-0"), fmt.Sprintf(consume, "BETAserial", n.Card)}
 	}},
+	"Mutation.contactAccrue": {scope: auth.ProductsWrite, documents: one(
+		`mutation { contactAccrue(input: { code: %q, phones: [{ value: "0900000001" }] }) { productCode { id } movement { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.ProductCode} })},
+	"Mutation.contactRedeem": {scope: auth.RewardsWrite, documents: func(n names) []string {
+		redeem := `mutation { contactRedeem(input: { code: %q, emails: [{ value: %q }], idempotencyKey: "tenancy" }) { claim { id } movement { id } userErrors { code field message } } }`
+		return []string{fmt.Sprintf(redeem, n.Reward, "maria0@beta.example"), fmt.Sprintf(redeem, "beta-reward", n.Email)}
+	}},
+	"Mutation.customerNumberGive": {scope: auth.CustomersWrite, documents: one(
+		`mutation { customerNumberGive(input: { id: %q }) { customer { id number } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Customer} })},
 	"Mutation.rewardCreate": {scope: auth.RewardsWrite, documents: one(
 		`mutation { rewardCreate(input: { code: "TAKE", name: "x", cardTypeCode: %q, price: "1" }) { reward { id } userErrors { code field message } } }`,
 		func(n names) []any { return []any{n.CardType} })},

@@ -7,6 +7,7 @@ import (
 	"sello/loyalty/auth"
 	"sello/loyalty/catalog"
 	"sello/loyalty/company"
+	"sello/loyalty/contact"
 	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
@@ -30,6 +31,7 @@ type Resolver struct {
 	Catalog   *catalog.Service
 	POS       *pos.Service
 	Rewards   *reward.Service
+	Contacts  *contact.Service
 	Notify    *notify.Service
 	Queue     *queue.Service
 	Reports   *report.Service

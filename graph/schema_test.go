@@ -116,6 +116,8 @@ var short = map[string]string{
 	"Movement.lines":                "lines of one sale, at most 500",
 	"Movement.reversals":            "returns of one movement, the first 100",
 	"CardType.numberRanges":         "maxRanges at most",
+	"Customer.contactPoints":        "50 beside the customer's own",
+	"RewardHistory.attempts":        "a page of 20",
 }
 
 // TestListsAreConnections: what can grow is read by pages, whose sizes have a

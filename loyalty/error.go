@@ -205,6 +205,9 @@ const (
 
 	// CodeJobKindNotFound: no job of that kind can be asked for.
 	CodeJobKindNotFound Code = "JOB_KIND_NOT_FOUND"
+
+	// CodeCustomerBlocked: the customer is inactive.
+	CodeCustomerBlocked Code = "CUSTOMER_BLOCKED"
 )
 
 // Codes lists every code: tests hold the GraphQL enum, the messages in all
@@ -240,6 +243,8 @@ func Codes() []Code {
 		CodeBalanceLeft, CodeCVVLocked,
 		// Jobs.
 		CodeJobKindNotFound,
+		// People named by phone and e-mail.
+		CodeCustomerBlocked,
 	}
 }
 

@@ -253,3 +253,12 @@ SELECT (SELECT locked.id FROM locked ORDER BY locked.id DESC LIMIT 1)::uuid AS l
        (SELECT count(*) FROM changed)::bigint AS cards
 FROM locked
 LIMIT 1;
+
+-- name: CardOfCustomer :one
+-- CardOfCustomer is the account that a customer has in a programme: the first enabled
+-- card of the type, else one that is disabled.
+SELECT * FROM card
+WHERE company_id = @company_id AND customer_id = @customer_id::uuid AND card_type_id = @card_type_id AND status IN ('enabled', 'disabled')
+  AND hidden_at IS NULL
+ORDER BY status = 'disabled', id
+LIMIT 1;

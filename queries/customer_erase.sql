@@ -3,6 +3,12 @@
 -- "-"; null where that cannot be: e-mail, document and code are unique, and a phone
 -- is a number that somebody may dial. A partly erased customer keeps the code and
 -- is found by it; all others are found by nothing.
+WITH gone AS (
+    DELETE FROM customer_contact
+    USING customer AS person
+    WHERE person.company_id = @company_id AND (person.id = @id OR person.merged_into_id = @id)
+      AND customer_contact.company_id = person.company_id AND customer_contact.customer_id = person.id
+)
 UPDATE customer
 SET first_name = '-', last_name = '-', email = NULL, phone = NULL, document = NULL, document_key = NULL, birthdate = NULL,
     attributes = '{}', name_key = '', active = false, erased_at = @now::timestamptz, updated_at = @now::timestamptz,

@@ -128,6 +128,20 @@ WHERE company_id = @company_id AND (sqlc.narg('before')::uuid IS NULL OR id < sq
 ORDER BY id DESC
 LIMIT @batch_size;
 
+-- name: RewardAttemptsByTime :many
+-- RewardAttemptsByTime is one numbered page of attempts of known people, the latest
+-- first. OFFSET, since a dialect counts its pages (spec/antcrm.md 3). until is
+-- the first moment that is too late. Those of people who were erased are not shown.
+SELECT attempt.* FROM reward_attempt AS attempt
+JOIN customer AS person ON person.company_id = attempt.company_id AND person.id = attempt.customer_id
+WHERE attempt.company_id = @company_id AND attempt.kind = @kind
+  AND (person.hidden_at IS NULL OR person.merged_into_id IS NOT NULL)
+  AND (sqlc.narg('since')::timestamptz IS NULL OR attempt.attempted_at >= sqlc.narg('since')::timestamptz)
+  AND (sqlc.narg('until')::timestamptz IS NULL OR attempt.attempted_at < sqlc.narg('until')::timestamptz)
+  AND (sqlc.narg('customer_ids')::uuid[] IS NULL OR attempt.customer_id = ANY(sqlc.narg('customer_ids')::uuid[]))
+ORDER BY attempt.attempted_at DESC, attempt.id DESC
+LIMIT @batch_size OFFSET @skip;
+
 -- name: RewardAttemptsMoveToCustomer :exec
 UPDATE reward_attempt SET customer_id = @into_customer_id::uuid
 WHERE company_id = @company_id AND customer_id = @from_customer_id::uuid AND kind = @kind;

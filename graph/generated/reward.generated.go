@@ -3419,6 +3419,22 @@ func (ec *executionContext) marshalNReward2ᚖselloᚋloyaltyᚋrewardᚐReward(
 	return ec._Reward(ctx, sel, v)
 }
 
+func (ec *executionContext) marshalNRewardAttempt2ᚕᚖselloᚋloyaltyᚋrewardᚐAttemptᚄ(ctx context.Context, sel ast.SelectionSet, v []*reward.Attempt) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 0, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return ec.marshalNRewardAttempt2ᚖselloᚋloyaltyᚋrewardᚐAttempt(ctx, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
 func (ec *executionContext) marshalNRewardAttempt2ᚖselloᚋloyaltyᚋrewardᚐAttempt(ctx context.Context, sel ast.SelectionSet, v *reward.Attempt) graphql.Marshaler {
 	if v == nil {
 		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {

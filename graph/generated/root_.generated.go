@@ -252,6 +252,28 @@ type ComplexityRoot struct {
 		UserErrors func(childComplexity int) int
 	}
 
+	ContactAccruePayload struct {
+		Movement    func(childComplexity int) int
+		ProductCode func(childComplexity int) int
+		Replayed    func(childComplexity int) int
+		UserErrors  func(childComplexity int) int
+	}
+
+	ContactPoint struct {
+		CreatedAt func(childComplexity int) int
+		GlobalID  func(childComplexity int) int
+		Label     func(childComplexity int) int
+		Value     func(childComplexity int) int
+		What      func(childComplexity int) int
+	}
+
+	ContactRedeemPayload struct {
+		Claim      func(childComplexity int) int
+		Movement   func(childComplexity int) int
+		Replayed   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	ContactRegisterPayload struct {
 		Card       func(childComplexity int) int
 		Reopened   func(childComplexity int) int
@@ -395,6 +417,7 @@ type ComplexityRoot struct {
 		Birthdate      func(childComplexity int) int
 		Cards          func(childComplexity int, first *int, after *string) int
 		Code           func(childComplexity int) int
+		ContactPoints  func(childComplexity int) int
 		Coupons        func(childComplexity int, first *int, after *string) int
 		CreatedAt      func(childComplexity int) int
 		Document       func(childComplexity int) int
@@ -404,6 +427,7 @@ type ComplexityRoot struct {
 		GlobalID       func(childComplexity int) int
 		LastName       func(childComplexity int) int
 		MergedInto     func(childComplexity int) int
+		Number         func(childComplexity int) int
 		Phone          func(childComplexity int) int
 		QrCode         func(childComplexity int) int
 		Segments       func(childComplexity int, first *int, after *string) int
@@ -826,6 +850,8 @@ type ComplexityRoot struct {
 		CardUnassign             func(childComplexity int, input model.CardUnassignInput) int
 		CardsIssue               func(childComplexity int, input model.CardsIssueInput) int
 		CompanyUpdate            func(childComplexity int, input model.CompanyUpdateInput) int
+		ContactAccrue            func(childComplexity int, input model.ContactAccrueInput) int
+		ContactRedeem            func(childComplexity int, input model.ContactRedeemInput) int
 		ContactRegister          func(childComplexity int, input model.ContactRegisterInput) int
 		CouponBatchCancel        func(childComplexity int, input model.CouponBatchCancelInput) int
 		CouponBatchCreate        func(childComplexity int, input model.CouponBatchCreateInput) int
@@ -842,6 +868,7 @@ type ComplexityRoot struct {
 		CustomerCreate           func(childComplexity int, input model.CustomerCreateInput) int
 		CustomerErase            func(childComplexity int, input model.CustomerEraseInput) int
 		CustomerMerge            func(childComplexity int, input model.CustomerMergeInput) int
+		CustomerNumberGive       func(childComplexity int, input model.CustomerNumberGiveInput) int
 		CustomerUpdate           func(childComplexity int, input model.CustomerUpdateInput) int
 		HoldCapture              func(childComplexity int, input model.HoldCaptureInput) int
 		HoldCreate               func(childComplexity int, input model.HoldCreateInput) int
@@ -1053,6 +1080,7 @@ type ComplexityRoot struct {
 		Reward              func(childComplexity int, code string) int
 		RewardAttempts      func(childComplexity int, kind *reward.AttemptKind, customerID *string, failed *bool, first *int, after *string) int
 		RewardClaims        func(childComplexity int, status *reward.ClaimStatus, rewardCode *string, customerID *string, first *int, after *string) int
+		RewardHistory       func(childComplexity int, kind reward.AttemptKind, phone *string, email *string, since *time.Time, until *time.Time, page *int) int
 		Rewards             func(childComplexity int, status *reward.Status, first *int, after *string) int
 		Segment             func(childComplexity int, code string) int
 		Segments            func(childComplexity int, withArchived *bool, first *int, after *string) int
@@ -1173,6 +1201,10 @@ type ComplexityRoot struct {
 	RewardEdge struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
+	}
+
+	RewardHistory struct {
+		Attempts func(childComplexity int) int
 	}
 
 	RewardPayload struct {
@@ -2277,6 +2309,87 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CompanyUpdatePayload.UserErrors(childComplexity), true
 
+	case "ContactAccruePayload.movement":
+		if e.ComplexityRoot.ContactAccruePayload.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContactAccruePayload.Movement(childComplexity), true
+	case "ContactAccruePayload.productCode":
+		if e.ComplexityRoot.ContactAccruePayload.ProductCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContactAccruePayload.ProductCode(childComplexity), true
+	case "ContactAccruePayload.replayed":
+		if e.ComplexityRoot.ContactAccruePayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContactAccruePayload.Replayed(childComplexity), true
+	case "ContactAccruePayload.userErrors":
+		if e.ComplexityRoot.ContactAccruePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContactAccruePayload.UserErrors(childComplexity), true
+
+	case "ContactPoint.createdAt":
+		if e.ComplexityRoot.ContactPoint.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContactPoint.CreatedAt(childComplexity), true
+	case "ContactPoint.id":
+		if e.ComplexityRoot.ContactPoint.GlobalID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContactPoint.GlobalID(childComplexity), true
+	case "ContactPoint.label":
+		if e.ComplexityRoot.ContactPoint.Label == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContactPoint.Label(childComplexity), true
+	case "ContactPoint.value":
+		if e.ComplexityRoot.ContactPoint.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContactPoint.Value(childComplexity), true
+	case "ContactPoint.kind":
+		if e.ComplexityRoot.ContactPoint.What == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContactPoint.What(childComplexity), true
+
+	case "ContactRedeemPayload.claim":
+		if e.ComplexityRoot.ContactRedeemPayload.Claim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContactRedeemPayload.Claim(childComplexity), true
+	case "ContactRedeemPayload.movement":
+		if e.ComplexityRoot.ContactRedeemPayload.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContactRedeemPayload.Movement(childComplexity), true
+	case "ContactRedeemPayload.replayed":
+		if e.ComplexityRoot.ContactRedeemPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContactRedeemPayload.Replayed(childComplexity), true
+	case "ContactRedeemPayload.userErrors":
+		if e.ComplexityRoot.ContactRedeemPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContactRedeemPayload.UserErrors(childComplexity), true
+
 	case "ContactRegisterPayload.card":
 		if e.ComplexityRoot.ContactRegisterPayload.Card == nil {
 			break
@@ -2867,6 +2980,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Customer.Code(childComplexity), true
+	case "Customer.contactPoints":
+		if e.ComplexityRoot.Customer.ContactPoints == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Customer.ContactPoints(childComplexity), true
 	case "Customer.coupons":
 		if e.ComplexityRoot.Customer.Coupons == nil {
 			break
@@ -2926,6 +3045,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Customer.MergedInto(childComplexity), true
+	case "Customer.number":
+		if e.ComplexityRoot.Customer.Number == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Customer.Number(childComplexity), true
 	case "Customer.phone":
 		if e.ComplexityRoot.Customer.Phone == nil {
 			break
@@ -4628,6 +4753,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CompanyUpdate(childComplexity, args["input"].(model.CompanyUpdateInput)), true
+	case "Mutation.contactAccrue":
+		if e.ComplexityRoot.Mutation.ContactAccrue == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_contactAccrue_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ContactAccrue(childComplexity, args["input"].(model.ContactAccrueInput)), true
+	case "Mutation.contactRedeem":
+		if e.ComplexityRoot.Mutation.ContactRedeem == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_contactRedeem_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.ContactRedeem(childComplexity, args["input"].(model.ContactRedeemInput)), true
 	case "Mutation.contactRegister":
 		if e.ComplexityRoot.Mutation.ContactRegister == nil {
 			break
@@ -4804,6 +4951,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CustomerMerge(childComplexity, args["input"].(model.CustomerMergeInput)), true
+	case "Mutation.customerNumberGive":
+		if e.ComplexityRoot.Mutation.CustomerNumberGive == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_customerNumberGive_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CustomerNumberGive(childComplexity, args["input"].(model.CustomerNumberGiveInput)), true
 	case "Mutation.customerUpdate":
 		if e.ComplexityRoot.Mutation.CustomerUpdate == nil {
 			break
@@ -6205,6 +6363,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.RewardClaims(childComplexity, args["status"].(*reward.ClaimStatus), args["rewardCode"].(*string), args["customerId"].(*string), args["first"].(*int), args["after"].(*string)), true
+	case "Query.rewardHistory":
+		if e.ComplexityRoot.Query.RewardHistory == nil {
+			break
+		}
+
+		args, err := ec.field_Query_rewardHistory_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.RewardHistory(childComplexity, args["kind"].(reward.AttemptKind), args["phone"].(*string), args["email"].(*string), args["since"].(*time.Time), args["until"].(*time.Time), args["page"].(*int)), true
 	case "Query.rewards":
 		if e.ComplexityRoot.Query.Rewards == nil {
 			break
@@ -6737,6 +6906,13 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RewardEdge.Node(childComplexity), true
+
+	case "RewardHistory.attempts":
+		if e.ComplexityRoot.RewardHistory.Attempts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RewardHistory.Attempts(childComplexity), true
 
 	case "RewardPayload.reward":
 		if e.ComplexityRoot.RewardPayload.Reward == nil {
@@ -7721,6 +7897,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCardUnassignInput,
 		ec.unmarshalInputCardsIssueInput,
 		ec.unmarshalInputCompanyUpdateInput,
+		ec.unmarshalInputContactAccrueInput,
+		ec.unmarshalInputContactPointInput,
+		ec.unmarshalInputContactRedeemInput,
 		ec.unmarshalInputContactRegisterInput,
 		ec.unmarshalInputCouponBatchCancelInput,
 		ec.unmarshalInputCouponBatchCreateInput,
@@ -7738,6 +7917,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCustomerCreateInput,
 		ec.unmarshalInputCustomerEraseInput,
 		ec.unmarshalInputCustomerMergeInput,
+		ec.unmarshalInputCustomerNumberGiveInput,
 		ec.unmarshalInputCustomerRefInput,
 		ec.unmarshalInputCustomerUpdateInput,
 		ec.unmarshalInputHoldCaptureInput,
@@ -8150,6 +8330,8 @@ enum UserErrorCode {
   CVV_LOCKED
   "No job of that kind can be asked for."
   JOB_KIND_NOT_FOUND
+  "The customer is inactive."
+  CUSTOMER_BLOCKED
 }
 `, BuiltIn: false},
 	{Name: "../schema/access.graphql", Input: `extend type Query {
@@ -9160,6 +9342,142 @@ type StaffPayload {
   staffMember: Staff
   "Why it was refused; empty when done."
   userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../schema/contact.graphql", Input: `extend type Query {
+  "What known people tried, a numbered page of at most 20 and the latest first, for systems that count pages; rewardAttempts reads on from cursors. Erased people are left out."
+  rewardHistory(
+    "Uses of serial codes, or claims of rewards."
+    kind: RewardAttemptKind!
+    "Of those who have this phone, in any spelling."
+    phone: String
+    "Of those who have this e-mail, in any case."
+    email: String
+    "From this moment on."
+    since: DateTime
+    "Before this moment."
+    until: DateTime
+    "Which page, from 1; behind the last one there is nothing."
+    page: Int = 1
+  ): RewardHistory
+}
+
+extend type Mutation {
+  "Turns a serial code into points of a person named by phones and e-mails, who is registered where nobody has one of them. Person, code and points together or none of them."
+  contactAccrue("What to do." input: ContactAccrueInput!): ContactAccruePayload!
+  "Exchanges points of a person named by phones and e-mails for one reward. Nobody is registered."
+  contactRedeem("What to do." input: ContactRedeemInput!): ContactRedeemPayload!
+  "Gives a customer the company's next number; one that is there stays."
+  customerNumberGive("What to do." input: CustomerNumberGiveInput!): CustomerPayload!
+}
+
+extend type Customer {
+  "The customer's number in the company; null until somebody needed one."
+  number: Int
+  "Phones and e-mails, at most 50 beside the customer's own, which come first where they are not among the others."
+  contactPoints: [ContactPoint!]!
+}
+
+"A numbered page of a history."
+type RewardHistory {
+  "What was tried, the latest first."
+  attempts: [RewardAttempt!]!
+}
+
+"What somebody is reached by."
+enum ContactKind {
+  "A phone."
+  PHONE
+  "An e-mail."
+  EMAIL
+}
+
+"A phone or an e-mail of a customer, as it was given."
+type ContactPoint {
+  "The opaque id."
+  id: ID!
+  "What it is."
+  kind: ContactKind!
+  "What it is for: Work, Mobile."
+  label: String!
+  "The phone or the e-mail."
+  value: String!
+  "When it was given."
+  createdAt: DateTime!
+}
+
+"A phone or an e-mail by which somebody is named."
+input ContactPointInput {
+  "What it is for; Work if left out."
+  label: String
+  "A phone of 3 to 15 digits, or an e-mail; blank is none."
+  value: String!
+}
+
+"What code, and whose points."
+input ContactAccrueInput {
+  "The serial code, in any case."
+  code: String!
+  "The person's name; one who has a name keeps it."
+  name: String
+  "Phones: the first of them that somebody has says who it is."
+  phones: [ContactPointInput!]! = []
+  "E-mails: looked for where no phone is known."
+  emails: [ContactPointInput!]! = []
+  "Names this request: repeated, it gets the first answer. A code is used once without."
+  idempotencyKey: String
+  "How long the key stands for this request, 1 to 2160 hours."
+  idempotencyHours: Int
+}
+
+"What came of it."
+type ContactAccruePayload {
+  "The code; null when refused."
+  productCode: ProductCode
+  "The points; null when refused."
+  movement: Movement
+  "It was done before, and this is the first answer."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"What reward, and whose points."
+input ContactRedeemInput {
+  "The reward's code, in any case."
+  code: String!
+  "Phones: the first of them that somebody has says who it is."
+  phones: [ContactPointInput!]! = []
+  "E-mails: looked for where no phone is known."
+  emails: [ContactPointInput!]! = []
+  "Ticket or another reference."
+  reference: String
+  "Text for people."
+  description: String
+  "Only the whole part of the balance can be spent."
+  wholePoints: Boolean! = false
+  "Names this request: repeated, it gets the first answer. The header Idempotency-Key will do."
+  idempotencyKey: String
+  "How long the key stands for this request, 1 to 2160 hours."
+  idempotencyHours: Int
+}
+
+"What came of it."
+type ContactRedeemPayload {
+  "The claim; null when refused."
+  claim: RewardClaim
+  "What took the points; null when refused."
+  movement: Movement
+  "It was done before, and this is the first answer."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"Which customer."
+input CustomerNumberGiveInput {
+  "The customer's opaque id."
+  id: ID!
 }
 `, BuiltIn: false},
 	{Name: "../schema/coupon.graphql", Input: `extend type Query {
@@ -12898,6 +13216,50 @@ func (ec *executionContext) childFields_CompanyUpdatePayload(ctx context.Context
 	return nil, fmt.Errorf("no field named %q was found under type CompanyUpdatePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_ContactAccruePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "productCode":
+		return ec.fieldContext_ContactAccruePayload_productCode(ctx, field)
+	case "movement":
+		return ec.fieldContext_ContactAccruePayload_movement(ctx, field)
+	case "replayed":
+		return ec.fieldContext_ContactAccruePayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ContactAccruePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ContactAccruePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_ContactPoint(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "id":
+		return ec.fieldContext_ContactPoint_id(ctx, field)
+	case "kind":
+		return ec.fieldContext_ContactPoint_kind(ctx, field)
+	case "label":
+		return ec.fieldContext_ContactPoint_label(ctx, field)
+	case "value":
+		return ec.fieldContext_ContactPoint_value(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_ContactPoint_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ContactPoint", field.Name)
+}
+
+func (ec *executionContext) childFields_ContactRedeemPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "claim":
+		return ec.fieldContext_ContactRedeemPayload_claim(ctx, field)
+	case "movement":
+		return ec.fieldContext_ContactRedeemPayload_movement(ctx, field)
+	case "replayed":
+		return ec.fieldContext_ContactRedeemPayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_ContactRedeemPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type ContactRedeemPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_ContactRegisterPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "card":
@@ -13208,6 +13570,10 @@ func (ec *executionContext) childFields_Customer(ctx context.Context, field grap
 		return ec.fieldContext_Customer_createdAt(ctx, field)
 	case "updatedAt":
 		return ec.fieldContext_Customer_updatedAt(ctx, field)
+	case "number":
+		return ec.fieldContext_Customer_number(ctx, field)
+	case "contactPoints":
+		return ec.fieldContext_Customer_contactPoints(ctx, field)
 	case "coupons":
 		return ec.fieldContext_Customer_coupons(ctx, field)
 	}
@@ -14458,6 +14824,14 @@ func (ec *executionContext) childFields_RewardEdge(ctx context.Context, field gr
 		return ec.fieldContext_RewardEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RewardEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_RewardHistory(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "attempts":
+		return ec.fieldContext_RewardHistory_attempts(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RewardHistory", field.Name)
 }
 
 func (ec *executionContext) childFields_RewardPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -61,6 +61,9 @@ type MutationResolver interface {
 	StaffCreate(ctx context.Context, input model.StaffCreateInput) (*model.StaffPayload, error)
 	StaffArchive(ctx context.Context, input model.StaffArchiveInput) (*model.StaffPayload, error)
 	StaffRightSet(ctx context.Context, input model.StaffRightSetInput) (*model.StaffPayload, error)
+	ContactAccrue(ctx context.Context, input model.ContactAccrueInput) (*model.ContactAccruePayload, error)
+	ContactRedeem(ctx context.Context, input model.ContactRedeemInput) (*model.ContactRedeemPayload, error)
+	CustomerNumberGive(ctx context.Context, input model.CustomerNumberGiveInput) (*model.CustomerPayload, error)
 	CouponTypeCreate(ctx context.Context, input model.CouponTypeCreateInput) (*model.CouponTypePayload, error)
 	CouponTypeUpdate(ctx context.Context, input model.CouponTypeUpdateInput) (*model.CouponTypePayload, error)
 	CouponIssue(ctx context.Context, input model.CouponIssueInput) (*model.CouponPayload, error)
@@ -143,6 +146,7 @@ type QueryResolver interface {
 	Store(ctx context.Context, code string) (*company.Store, error)
 	StaffMembers(ctx context.Context, first *int, after *string) (*model.StaffConnection, error)
 	StaffMember(ctx context.Context, number int) (*company.Staff, error)
+	RewardHistory(ctx context.Context, kind reward.AttemptKind, phone *string, email *string, since *time.Time, until *time.Time, page *int) (*model.RewardHistory, error)
 	CouponTypes(ctx context.Context, first *int, after *string, withArchived *bool) (*model.CouponTypeConnection, error)
 	CouponType(ctx context.Context, code string) (*coupon.Type, error)
 	Coupons(ctx context.Context, status *coupon.Status, typeCode *string, customerID *string, batchID *string, first *int, after *string) (*model.CouponConnection, error)
@@ -437,6 +441,34 @@ func (ec *executionContext) field_Mutation_companyUpdate_args(ctx context.Contex
 	return args, nil
 }
 
+func (ec *executionContext) field_Mutation_contactAccrue_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ContactAccrueInput, error) {
+			return ec.unmarshalNContactAccrueInput2selloᚋgraphᚋmodelᚐContactAccrueInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_contactRedeem_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.ContactRedeemInput, error) {
+			return ec.unmarshalNContactRedeemInput2selloᚋgraphᚋmodelᚐContactRedeemInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func (ec *executionContext) field_Mutation_contactRegister_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -653,6 +685,20 @@ func (ec *executionContext) field_Mutation_customerMerge_args(ctx context.Contex
 	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
 		func(ctx context.Context, v any) (model.CustomerMergeInput, error) {
 			return ec.unmarshalNCustomerMergeInput2selloᚋgraphᚋmodelᚐCustomerMergeInput(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func (ec *executionContext) field_Mutation_customerNumberGive_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (model.CustomerNumberGiveInput, error) {
+			return ec.unmarshalNCustomerNumberGiveInput2selloᚋgraphᚋmodelᚐCustomerNumberGiveInput(ctx, v)
 		})
 	if err != nil {
 		return nil, err
@@ -2333,6 +2379,60 @@ func (ec *executionContext) field_Query_rewardClaims_args(ctx context.Context, r
 	return args, nil
 }
 
+func (ec *executionContext) field_Query_rewardHistory_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "kind",
+		func(ctx context.Context, v any) (reward.AttemptKind, error) {
+			return ec.unmarshalNRewardAttemptKind2selloᚋloyaltyᚋrewardᚐAttemptKind(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["kind"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "phone",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["phone"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "email",
+		func(ctx context.Context, v any) (*string, error) {
+			return ec.unmarshalOString2ᚖstring(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["email"] = arg2
+	arg3, err := graphql.ProcessArgField(ctx, rawArgs, "since",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["since"] = arg3
+	arg4, err := graphql.ProcessArgField(ctx, rawArgs, "until",
+		func(ctx context.Context, v any) (*time.Time, error) {
+			return ec.unmarshalODateTime2ᚖtimeᚐTime(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["until"] = arg4
+	arg5, err := graphql.ProcessArgField(ctx, rawArgs, "page",
+		func(ctx context.Context, v any) (*int, error) {
+			return ec.unmarshalOInt2ᚖint(ctx, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["page"] = arg5
+	return args, nil
+}
+
 func (ec *executionContext) field_Query_reward_args(ctx context.Context, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -3709,6 +3809,138 @@ func (ec *executionContext) fieldContext_Mutation_staffRightSet(ctx context.Cont
 	}()
 	ctx = graphql.WithFieldContext(ctx, fc)
 	if fc.Args, err = ec.field_Mutation_staffRightSet_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_contactAccrue(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_contactAccrue(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ContactAccrue(ctx, fc.Args["input"].(model.ContactAccrueInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ContactAccruePayload) graphql.Marshaler {
+			return ec.marshalNContactAccruePayload2ᚖselloᚋgraphᚋmodelᚐContactAccruePayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_contactAccrue(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ContactAccruePayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_contactAccrue_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_contactRedeem(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_contactRedeem(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().ContactRedeem(ctx, fc.Args["input"].(model.ContactRedeemInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.ContactRedeemPayload) graphql.Marshaler {
+			return ec.marshalNContactRedeemPayload2ᚖselloᚋgraphᚋmodelᚐContactRedeemPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_contactRedeem(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_ContactRedeemPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_contactRedeem_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func (ec *executionContext) _Mutation_customerNumberGive(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Mutation_customerNumberGive(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().CustomerNumberGive(ctx, fc.Args["input"].(model.CustomerNumberGiveInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.CustomerPayload) graphql.Marshaler {
+			return ec.marshalNCustomerPayload2ᚖselloᚋgraphᚋmodelᚐCustomerPayload(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_Mutation_customerNumberGive(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_CustomerPayload(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Mutation_customerNumberGive_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
 		ec.Error(ctx, err)
 		return fc, err
 	}
@@ -7257,6 +7489,50 @@ func (ec *executionContext) fieldContext_Query_staffMember(ctx context.Context, 
 	return fc, nil
 }
 
+func (ec *executionContext) _Query_rewardHistory(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_Query_rewardHistory(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().RewardHistory(ctx, fc.Args["kind"].(reward.AttemptKind), fc.Args["phone"].(*string), fc.Args["email"].(*string), fc.Args["since"].(*time.Time), fc.Args["until"].(*time.Time), fc.Args["page"].(*int))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.RewardHistory) graphql.Marshaler {
+			return ec.marshalORewardHistory2ᚖselloᚋgraphᚋmodelᚐRewardHistory(ctx, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func (ec *executionContext) fieldContext_Query_rewardHistory(ctx context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.childFields_RewardHistory(ctx, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = ec.field_Query_rewardHistory_args(ctx, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
 func (ec *executionContext) _Query_couponTypes(ctx context.Context, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -9287,6 +9563,27 @@ func (ec *executionContext) _Mutation(ctx context.Context, sel ast.SelectionSet)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
+		case "contactAccrue":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_contactAccrue(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "contactRedeem":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_contactRedeem(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "customerNumberGive":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return ec._Mutation_customerNumberGive(ctx, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
 		case "couponTypeCreate":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return ec._Mutation_couponTypeCreate(ctx, field)
@@ -10114,6 +10411,28 @@ func (ec *executionContext) _Query(ctx context.Context, sel ast.SelectionSet) gr
 					}
 				}()
 				res = ec._Query_staffMember(ctx, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "rewardHistory":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = ec._Query_rewardHistory(ctx, field)
 				if res == graphql.RequiredNull {
 					atomic.AddUint32(&fs.Invalids, 1)
 				}
@@ -11206,6 +11525,7 @@ var (
 		"BALANCE_LEFT":               loyalty.CodeBalanceLeft,
 		"CVV_LOCKED":                 loyalty.CodeCVVLocked,
 		"JOB_KIND_NOT_FOUND":         loyalty.CodeJobKindNotFound,
+		"CUSTOMER_BLOCKED":           loyalty.CodeCustomerBlocked,
 	}
 	marshalNUserErrorCode2selloᚋloyaltyᚐCode = map[loyalty.Code]string{
 		loyalty.CodeInvalid:                "INVALID",
@@ -11304,6 +11624,7 @@ var (
 		loyalty.CodeBalanceLeft:            "BALANCE_LEFT",
 		loyalty.CodeCVVLocked:              "CVV_LOCKED",
 		loyalty.CodeJobKindNotFound:        "JOB_KIND_NOT_FOUND",
+		loyalty.CodeCustomerBlocked:        "CUSTOMER_BLOCKED",
 	}
 )
 
@@ -11547,6 +11868,7 @@ var (
 		"BALANCE_LEFT":               loyalty.CodeBalanceLeft,
 		"CVV_LOCKED":                 loyalty.CodeCVVLocked,
 		"JOB_KIND_NOT_FOUND":         loyalty.CodeJobKindNotFound,
+		"CUSTOMER_BLOCKED":           loyalty.CodeCustomerBlocked,
 	}
 	marshalOUserErrorCode2ᚖselloᚋloyaltyᚐCode = map[loyalty.Code]string{
 		loyalty.CodeInvalid:                "INVALID",
@@ -11645,6 +11967,7 @@ var (
 		loyalty.CodeBalanceLeft:            "BALANCE_LEFT",
 		loyalty.CodeCVVLocked:              "CVV_LOCKED",
 		loyalty.CodeJobKindNotFound:        "JOB_KIND_NOT_FOUND",
+		loyalty.CodeCustomerBlocked:        "CUSTOMER_BLOCKED",
 	}
 )
 

@@ -32,6 +32,7 @@ import (
 	"sello/loyalty/auth"
 	"sello/loyalty/catalog"
 	"sello/loyalty/company"
+	"sello/loyalty/contact"
 	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
@@ -162,6 +163,7 @@ func New(tb testing.TB, options ...Options) *Env {
 		Feed:      db.NewFeed(e.Store, o.Feed),
 		Webhooks:  hooks,
 	}
+	e.Resolver.Contacts = contact.New(people, books, e.Resolver.Catalog, e.Resolver.Rewards, e.Clock.Now)
 	e.follow(tb)
 	e.serve(tb, o, log)
 	return e

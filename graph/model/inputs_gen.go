@@ -473,6 +473,74 @@ type CompanyUpdatePayload struct {
 	UserErrors []*UserError `json:"userErrors"`
 }
 
+// What code, and whose points.
+type ContactAccrueInput struct {
+	// The serial code, in any case.
+	Code string `json:"code"`
+	// The person's name; one who has a name keeps it.
+	Name *string `json:"name,omitempty"`
+	// Phones: the first of them that somebody has says who it is.
+	Phones []*ContactPointInput `json:"phones"`
+	// E-mails: looked for where no phone is known.
+	Emails []*ContactPointInput `json:"emails"`
+	// Names this request: repeated, it gets the first answer. A code is used once without.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How long the key stands for this request, 1 to 2160 hours.
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// What came of it.
+type ContactAccruePayload struct {
+	// The code; null when refused.
+	ProductCode *catalog.Code `json:"productCode,omitempty"`
+	// The points; null when refused.
+	Movement *ledger.Movement `json:"movement,omitempty"`
+	// It was done before, and this is the first answer.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A phone or an e-mail by which somebody is named.
+type ContactPointInput struct {
+	// What it is for; Work if left out.
+	Label *string `json:"label,omitempty"`
+	// A phone of 3 to 15 digits, or an e-mail; blank is none.
+	Value string `json:"value"`
+}
+
+// What reward, and whose points.
+type ContactRedeemInput struct {
+	// The reward's code, in any case.
+	Code string `json:"code"`
+	// Phones: the first of them that somebody has says who it is.
+	Phones []*ContactPointInput `json:"phones"`
+	// E-mails: looked for where no phone is known.
+	Emails []*ContactPointInput `json:"emails"`
+	// Ticket or another reference.
+	Reference *string `json:"reference,omitempty"`
+	// Text for people.
+	Description *string `json:"description,omitempty"`
+	// Only the whole part of the balance can be spent.
+	WholePoints bool `json:"wholePoints"`
+	// Names this request: repeated, it gets the first answer. The header Idempotency-Key will do.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How long the key stands for this request, 1 to 2160 hours.
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// What came of it.
+type ContactRedeemPayload struct {
+	// The claim; null when refused.
+	Claim *reward.Claim `json:"claim,omitempty"`
+	// What took the points; null when refused.
+	Movement *ledger.Movement `json:"movement,omitempty"`
+	// It was done before, and this is the first answer.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // A customer for a wallet.
 type ContactRegisterInput struct {
 	// The wallet's public key.
@@ -894,6 +962,12 @@ type CustomerMergePayload struct {
 	Replayed bool `json:"replayed"`
 	// Why it was refused; empty when done.
 	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Which customer.
+type CustomerNumberGiveInput struct {
+	// The customer's opaque id.
+	ID string `json:"id"`
 }
 
 // The customer after the change.
@@ -1765,6 +1839,12 @@ type RewardEdge struct {
 	Cursor string `json:"cursor"`
 	// The reward.
 	Node *reward.Reward `json:"node"`
+}
+
+// A numbered page of a history.
+type RewardHistory struct {
+	// What was tried, the latest first.
+	Attempts []*reward.Attempt `json:"attempts"`
 }
 
 // The reward after the change.

@@ -58,11 +58,16 @@ func (s *Service) Consume(ctx context.Context, who auth.Principal, in Use) (Used
 	case err != nil:
 		return Used{}, fmt.Errorf("use a serial code: %w", err)
 	}
-	c, err := s.CodeByID(ctx, who.CompanyID, result.ID)
+	return s.UsedOf(ctx, who.CompanyID, result, replayed)
+}
+
+// UsedOf reads what came of a use.
+func (s *Service) UsedOf(ctx context.Context, company uuid.UUID, r once.Result, replayed bool) (Used, error) {
+	c, err := s.CodeByID(ctx, company, r.ID)
 	if err != nil {
 		return Used{}, err
 	}
-	m, err := s.Ledger.Movement(ctx, who.CompanyID, *c.UsedCardID, *c.UsedSeq)
+	m, err := s.Ledger.Movement(ctx, company, *c.UsedCardID, *c.UsedSeq)
 	return Used{Code: c, Movement: m, Replayed: replayed}, err
 }
 
@@ -78,45 +83,61 @@ func (s *Service) consume(ctx context.Context, who auth.Principal, in Use, descr
 	if err != nil {
 		return r, err
 	}
-	var tried db.RewardAttemptCreateParams
+	var tried Try
 	err = s.Ledger.InBook(ctx, who, []uuid.UUID{card.ID}, func(tx db.Tx, b *ledger.Book) error {
-		tried = db.RewardAttemptCreateParams{}
-		account := b.Account(card.ID)
-		if err := account.MayPost("card"); err != nil {
-			return err
-		}
-		row, err := s.lock(ctx, tx, who.CompanyID, in.Code)
-		if err != nil {
-			return err
-		}
-		score := row.Product.Score
-		if row.ProductCode.Score != nil {
-			score = *row.ProductCode.Score
-		}
-		if tried, err = s.attempt(who, account, row, score, in.Source); err != nil {
-			return err
-		}
-		if err := refusal(row); err != nil {
-			return err
-		}
-		m, err := credit(account, score, row, in, description)
-		if err != nil {
-			return err
-		}
-		err = tx.ProductCodeUse(ctx, db.ProductCodeUseParams{
-			CompanyID: who.CompanyID, ID: row.ProductCode.ID, UsedCustomerID: account.Card.CustomerID, UsedCardID: card.ID, UsedSeq: m.Seq, Now: new(s.Now()),
-		})
-		if err != nil {
-			return fmt.Errorf("mark a serial code as used: %w", err)
-		}
-		tried.Seq = &m.Seq
-		if err := tx.RewardAttemptCreate(ctx, tried); err != nil {
-			return fmt.Errorf("note the use of a serial code: %w", err)
-		}
-		r = once.Result{ID: row.ProductCode.ID, Seq: m.Seq}
-		return once.Note(ctx, tx.Queries, who.CompanyID, in.Key, r, s.Now())
+		r, tried, err = s.ConsumeIn(ctx, tx, b, who, card.ID, in, description)
+		return err
 	})
-	return r, s.failed(ctx, tried, err)
+	return r, s.Failed(ctx, tried, err)
+}
+
+// Try is a use of a code by somebody known: what Failed notes.
+type Try struct{ attempt db.RewardAttemptCreateParams }
+
+// On is the try as one on another card of the same customer.
+func (t Try) On(card uuid.UUID) Try {
+	t.attempt.CardID = card
+	return t
+}
+
+// ConsumeIn is Consume in the caller's transaction, on a card of the caller's book; of
+// a refusal it answers what was tried too.
+func (s *Service) ConsumeIn(ctx context.Context, tx db.Tx, b *ledger.Book, who auth.Principal, card uuid.UUID, in Use, description *string) (r once.Result, tried Try, err error) {
+	account := b.Account(card)
+	if err := account.MayPost("card"); err != nil {
+		return r, tried, err
+	}
+	row, err := s.lock(ctx, tx, who.CompanyID, in.Code)
+	if err != nil {
+		return r, tried, err
+	}
+	score := row.Product.Score
+	if row.ProductCode.Score != nil {
+		score = *row.ProductCode.Score
+	}
+	if tried.attempt, err = s.attempt(who, account, row, score, in.Source); err != nil {
+		return r, tried, err
+	}
+	if err := refusal(row); err != nil {
+		return r, tried, err
+	}
+	m, err := credit(account, score, row, in, description)
+	if err != nil {
+		return r, tried, err
+	}
+	err = tx.ProductCodeUse(ctx, db.ProductCodeUseParams{
+		CompanyID: who.CompanyID, ID: row.ProductCode.ID, UsedCustomerID: account.Card.CustomerID, UsedCardID: card, UsedSeq: m.Seq, Now: new(s.Now()),
+	})
+	if err != nil {
+		return r, tried, fmt.Errorf("mark a serial code as used: %w", err)
+	}
+	done := tried.attempt
+	done.Seq = &m.Seq
+	if err := tx.RewardAttemptCreate(ctx, done); err != nil {
+		return r, tried, fmt.Errorf("note the use of a serial code: %w", err)
+	}
+	r = once.Result{ID: row.ProductCode.ID, Seq: m.Seq}
+	return r, tried, once.Note(ctx, tx.Queries, who.CompanyID, in.Key, r, s.Now())
 }
 
 // attempt is a try of somebody known with a code that is there.
@@ -131,15 +152,20 @@ func (s *Service) attempt(who auth.Principal, account *ledger.Account, row db.Pr
 	}, nil
 }
 
-// failed notes an attempt that the code's state refused, after everything else of
-// it is undone, and answers the refusal.
-func (s *Service) failed(ctx context.Context, tried db.RewardAttemptCreateParams, err error) error {
+// Refused reports a refusal by a code's own state: one that Failed notes.
+func Refused(err error) bool {
 	code := loyalty.CodeOf(err)
-	if code != loyalty.CodeProductCodeUsed && code != loyalty.CodeProductCodeInactive {
+	return code == loyalty.CodeProductCodeUsed || code == loyalty.CodeProductCodeInactive
+}
+
+// Failed notes a try that the code's state refused, after everything else of it is
+// undone, and answers the refusal.
+func (s *Service) Failed(ctx context.Context, tried Try, err error) error {
+	if !Refused(err) {
 		return err
 	}
-	tried.Seq, tried.Error = nil, new(string(code))
-	if err := s.DB.RewardAttemptCreate(ctx, tried); err != nil {
+	tried.attempt.Error = new(string(loyalty.CodeOf(err)))
+	if err := s.DB.RewardAttemptCreate(ctx, tried.attempt); err != nil {
 		return fmt.Errorf("note a failed use of a serial code: %w", err)
 	}
 	return err

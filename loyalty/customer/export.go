@@ -47,6 +47,7 @@ func (s *Service) Export(ctx context.Context, who auth.Principal, id uuid.UUID, 
 	for i, c := range people {
 		ids[i] = c.ID
 	}
+	out.list("contactPoints", func() error { return s.exportContactPoints(ctx, who.CompanyID, id, out) })
 	subjects := ids
 	out.list("cards", func() error {
 		cards, err := s.exportCards(ctx, who.CompanyID, id, out)

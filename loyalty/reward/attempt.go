@@ -3,6 +3,7 @@ package reward
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -54,15 +55,48 @@ func (s *Service) Attempts(ctx context.Context, company uuid.UUID, f AttemptFilt
 	if err != nil {
 		return nil, false, fmt.Errorf("list attempts: %w", err)
 	}
-	page, more = make([]*Attempt, 0, len(rows)), len(rows) > first
-	for _, row := range rows[:min(first, len(rows))] {
-		page = append(page, &Attempt{RewardAttempt: row})
+	return attempts(rows[:min(first, len(rows))]), len(rows) > first, nil
+}
+
+// HistoryPage is how many attempts a numbered page has.
+const HistoryPage = 20
+
+// HistoryFilter picks attempts by time and customers: nil picks all.
+type HistoryFilter struct {
+	Kind AttemptKind
+	// Since is the first moment, Until the first that is too late.
+	Since, Until *time.Time
+	// CustomerIDs are whose they may be; an empty list is nobody.
+	CustomerIDs []uuid.UUID
+}
+
+// History reads a numbered page, from 1, of what known people tried, the latest first
+// (spec/antcrm.md 3). Behind the last page there is nothing.
+func (s *Service) History(ctx context.Context, company uuid.UUID, f HistoryFilter, page int) ([]*Attempt, error) {
+	const mostPages = 1 << 26 // rows are counted in 32 bits
+	if page < 1 || page > mostPages {
+		return []*Attempt{}, nil
 	}
-	batch := loyalty.NewBatch(page)
-	for _, a := range page {
+	rows, err := s.DB.RewardAttemptsByTime(ctx, db.RewardAttemptsByTimeParams{
+		CompanyID: company, Kind: string(f.Kind), Since: f.Since, Until: f.Until, CustomerIds: f.CustomerIDs,
+		Skip: int32(page-1) * HistoryPage, BatchSize: HistoryPage,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read a page of the history: %w", err)
+	}
+	return attempts(rows), nil
+}
+
+func attempts(rows []db.RewardAttempt) []*Attempt {
+	list := make([]*Attempt, len(rows))
+	for i, row := range rows {
+		list[i] = &Attempt{RewardAttempt: row}
+	}
+	batch := loyalty.NewBatch(list)
+	for _, a := range list {
 		a.batch = batch
 	}
-	return page, more, nil
+	return list
 }
 
 // attempt is a try of somebody known at a reward that is there.

@@ -65,6 +65,9 @@ type Exchange struct {
 	// StoreCode is where: its own stock is taken from, if it has one.
 	StoreCode              string
 	Reference, Description string
+	// WholePoints: only the whole part of what the card has can be spent
+	// (spec/antcrm.md 6).
+	WholePoints bool
 	// Source is the door it came in by: graphql, antcrm.
 	Source string
 	// Key makes it repeatable; nil claims another one whenever it is called.

@@ -18,6 +18,9 @@ func debit(account *ledger.Account, reward db.Reward, in Exchange, reference, de
 	if description != nil {
 		e.Description = *description
 	}
+	if whole := account.Available().Floor(0); in.WholePoints && whole.Cmp(reward.Price) < 0 {
+		return nil, loyalty.Refuse(loyalty.CodeInsufficientBalance, "card").With("available", whole.String())
+	}
 	m, err := account.Post(e)
 	if refused, ok := errors.AsType[*loyalty.Error](err); ok {
 		return nil, &loyalty.Error{Code: refused.Code, Field: "card", Params: refused.Params}

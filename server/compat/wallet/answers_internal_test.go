@@ -49,6 +49,7 @@ var unreachable = []loyalty.Code{
 	loyalty.CodeAttributeRequired, loyalty.CodeAttributeNotReady, loyalty.CodeAttributeLimit, loyalty.CodeSegmentNotFound,
 	loyalty.CodeSegmentArchived,
 	loyalty.CodeBalanceLeft, loyalty.CodeCVVLocked, loyalty.CodeJobKindNotFound,
+	loyalty.CodeCustomerBlocked,
 }
 
 // movementChecked are codes that the shim's own checks of parameters keep from a

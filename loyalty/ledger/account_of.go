@@ -1,0 +1,53 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"sello/db"
+	"sello/loyalty/auth"
+)
+
+// AccountOf is the card that a customer has of a type, opened where there is none, in
+// the caller's transaction: the first that is enabled, else one that is disabled. The
+// customer is locked before a card is opened, so that of two at once one opens it. It
+// refuses with CUSTOMER_NOT_FOUND and as CardCreate does; a number that somebody took
+// meanwhile breaks card_code_key, and the transaction is to be run again.
+func (s *Service) AccountOf(ctx context.Context, tx db.Tx, who auth.Principal, cardType db.CardType, customer uuid.UUID, source string) (*Card, error) {
+	of := db.CardOfCustomerParams{CompanyID: who.CompanyID, CustomerID: customer, CardTypeID: cardType.ID}
+	row, err := tx.CardOfCustomer(ctx, of)
+	if errors.Is(err, pgx.ErrNoRows) {
+		if err := lockCustomers(ctx, tx.Queries, who.CompanyID, &customer); err != nil {
+			return nil, err
+		}
+		row, err = tx.CardOfCustomer(ctx, of)
+	}
+	switch {
+	case err == nil:
+		return &Card{Card: row}, nil
+	case !errors.Is(err, pgx.ErrNoRows):
+		return nil, fmt.Errorf("read a customer's account: %w", err)
+	}
+	opened, err := s.openCard(ctx, tx, who, cardType, opening{activation: activation{customer: &customer, change: change{source: source}}})
+	if err != nil {
+		return nil, err
+	}
+	return opened.Card, s.audit(ctx, tx.Queries, who, "card_create", opened.Card, nil, nil)
+}
+
+// BookIn opens the cards with the ids in a caller's transaction, runs fn on them and
+// writes the book: [Service.InBook] for who has locked something before the cards.
+func (s *Service) BookIn(ctx context.Context, tx db.Tx, who auth.Principal, cards []uuid.UUID, fn func(b *Book) error) error {
+	b, err := s.open(ctx, tx.Queries, who, cards, false)
+	if err != nil {
+		return err
+	}
+	if err := fn(b); err != nil {
+		return err
+	}
+	return b.write(ctx)
+}
