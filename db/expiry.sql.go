@@ -930,16 +930,20 @@ func (q *Queries) LotsDue(ctx context.Context, arg LotsDueParams) ([]LotsDueRow,
 
 const lotsExpire = `-- name: LotsExpire :one
 WITH due AS MATERIALIZED (
-    SELECT lot.company_id, lot.card_id, lot.seq, lot.part, lot.remaining, lot.expires_on, card.seq AS card_seq, card.balance,
-           dense_rank() OVER (PARTITION BY lot.card_id ORDER BY lot.expires_on) AS n,
-           sum(lot.remaining) OVER (PARTITION BY lot.card_id ORDER BY lot.expires_on) AS so_far
-    FROM (SELECT unnest($1::uuid[]) AS id) AS wanted
-    JOIN card ON card.company_id = $2 AND card.id = wanted.id
+    SELECT card.company_id, card.id AS card_id, ended.seq, ended.part, ended.remaining, ended.expires_on, card.seq AS card_seq, card.balance,
+           ended.n, ended.so_far
+    FROM card
     JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
-    JOIN lot ON lot.company_id = card.company_id AND lot.card_id = card.id AND lot.state = 'open' AND lot.expires_on < $3::date
-    WHERE card.expiry_version >= card_type.expiry_version
+    CROSS JOIN LATERAL (
+        SELECT lot.seq, lot.part, lot.remaining, lot.expires_on,
+               dense_rank() OVER (ORDER BY lot.expires_on) AS n,
+               sum(lot.remaining) OVER (ORDER BY lot.expires_on) AS so_far
+        FROM lot
+        WHERE lot.company_id = card.company_id AND lot.card_id = card.id AND lot.state = 'open' AND coalesce(lot.expires_on, 'infinity') < $1::date
+    ) AS ended
+    WHERE card.company_id = $2 AND card.id = ANY($3::uuid[]) AND card.expiry_version >= card_type.expiry_version
       AND NOT EXISTS (SELECT 1 FROM lot AS waiting
-                      WHERE waiting.company_id = card.company_id AND waiting.card_id = card.id AND waiting.state = 'pending' AND waiting.vests_on <= $3::date)
+                      WHERE waiting.company_id = card.company_id AND waiting.card_id = card.id AND waiting.state = 'pending' AND waiting.vests_on <= $1::date)
       AND (card.held = 0 OR NOT EXISTS (SELECT 1 FROM hold
                                         WHERE hold.company_id = card.company_id AND hold.card_id = card.id AND hold.status = 'open' AND hold.expires_at <= $4::timestamptz))
 ), posting AS MATERIALIZED (
@@ -981,9 +985,9 @@ SELECT (SELECT count(*) FROM moved)::bigint AS cards, (SELECT count(*) FROM clos
 `
 
 type LotsExpireParams struct {
-	CardIds   []uuid.UUID
-	CompanyID uuid.UUID
 	Today     time.Time
+	CompanyID uuid.UUID
+	CardIds   []uuid.UUID
 	Now       time.Time
 	TimeZone  string
 }
@@ -997,12 +1001,15 @@ type LotsExpireRow struct {
 // LotsExpire posts on locked cards what Account.expire posts on one: a movement for
 // each day on which lots have ended, at that day's end. A card of which more is due
 // (a hold, points that vest, a policy) is left to a book. Each part follows from the
-// first alone, and joins go from it to a table by its index (BatchPlanner).
+// first alone, and joins go from it to a table by its index (BatchPlanner). The first
+// goes from the cards to the lots of each: on a day of which the planner has no figures
+// yet it takes the lots that have ended for one, and would look for the cards in all of
+// them. So it is shown no condition that the index of what is due has.
 func (q *Queries) LotsExpire(ctx context.Context, arg LotsExpireParams) (LotsExpireRow, error) {
 	row := q.db.QueryRow(ctx, lotsExpire,
-		arg.CardIds,
-		arg.CompanyID,
 		arg.Today,
+		arg.CompanyID,
+		arg.CardIds,
 		arg.Now,
 		arg.TimeZone,
 	)

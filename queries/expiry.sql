@@ -144,16 +144,23 @@ LIMIT @batch_size;
 -- LotsExpire posts on locked cards what Account.expire posts on one: a movement for
 -- each day on which lots have ended, at that day's end. A card of which more is due
 -- (a hold, points that vest, a policy) is left to a book. Each part follows from the
--- first alone, and joins go from it to a table by its index (BatchPlanner).
+-- first alone, and joins go from it to a table by its index (BatchPlanner). The first
+-- goes from the cards to the lots of each: on a day of which the planner has no figures
+-- yet it takes the lots that have ended for one, and would look for the cards in all of
+-- them. So it is shown no condition that the index of what is due has.
 WITH due AS MATERIALIZED (
-    SELECT lot.company_id, lot.card_id, lot.seq, lot.part, lot.remaining, lot.expires_on, card.seq AS card_seq, card.balance,
-           dense_rank() OVER (PARTITION BY lot.card_id ORDER BY lot.expires_on) AS n,
-           sum(lot.remaining) OVER (PARTITION BY lot.card_id ORDER BY lot.expires_on) AS so_far
-    FROM (SELECT unnest(@card_ids::uuid[]) AS id) AS wanted
-    JOIN card ON card.company_id = @company_id AND card.id = wanted.id
+    SELECT card.company_id, card.id AS card_id, ended.seq, ended.part, ended.remaining, ended.expires_on, card.seq AS card_seq, card.balance,
+           ended.n, ended.so_far
+    FROM card
     JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
-    JOIN lot ON lot.company_id = card.company_id AND lot.card_id = card.id AND lot.state = 'open' AND lot.expires_on < @today::date
-    WHERE card.expiry_version >= card_type.expiry_version
+    CROSS JOIN LATERAL (
+        SELECT lot.seq, lot.part, lot.remaining, lot.expires_on,
+               dense_rank() OVER (ORDER BY lot.expires_on) AS n,
+               sum(lot.remaining) OVER (ORDER BY lot.expires_on) AS so_far
+        FROM lot
+        WHERE lot.company_id = card.company_id AND lot.card_id = card.id AND lot.state = 'open' AND coalesce(lot.expires_on, 'infinity') < @today::date
+    ) AS ended
+    WHERE card.company_id = @company_id AND card.id = ANY(@card_ids::uuid[]) AND card.expiry_version >= card_type.expiry_version
       AND NOT EXISTS (SELECT 1 FROM lot AS waiting
                       WHERE waiting.company_id = card.company_id AND waiting.card_id = card.id AND waiting.state = 'pending' AND waiting.vests_on <= @today::date)
       AND (card.held = 0 OR NOT EXISTS (SELECT 1 FROM hold

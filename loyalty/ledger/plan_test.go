@@ -125,6 +125,30 @@ func TestWhatIsLeftIsFoundAlone(t *testing.T) {
 	}
 }
 
+// On the day on which points end the planner has no figures of it yet, and takes what
+// is due for one lot: the job goes from cards to their lots all the same.
+func TestPointsExpireGoesFromCards(t *testing.T) {
+	t.Parallel()
+	pool, sent := recorded(t)
+	env := newEnvOn(t, pool)
+	env.endsAfter(t, "points", 30, "after")
+	env.exec(t, `INSERT INTO card (company_id, id, card_type_id, code, status, balance, seq, expiry_version, registered_at, created_at, updated_at)
+		SELECT $1, gen_random_uuid(), id, 'card-' || n, 'enabled', 1, 1, expiry_version, now(), now(), now() FROM card_type, generate_series(1, 3000) n
+		WHERE id = $2`, env.company, env.base.ID)
+	env.exec(t, `INSERT INTO movement (company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, source)
+		SELECT company_id, id, 1, 'accrue', 1, 1, now(), now(), 'graphql' FROM card`)
+	env.exec(t, "ANALYZE")
+	env.exec(t, `INSERT INTO lot (company_id, card_id, seq, part, state, amount, remaining, earned_on, expires_on, priority)
+		SELECT company_id, id, 1, 0, 'open', 1, 1, '2026-02-01', '2026-03-01', 100 FROM card`)
+	did, err := env.ledger.PointsExpire(t.Context(), env.company, nil)
+	if err != nil || did.Lots != 3000 {
+		t.Fatalf("PointsExpire: got %+v, error %v", did, err)
+	}
+	if plan := sent.plan(t, pool, "LotsExpire"); strings.Contains(plan, "lot_due_idx") {
+		t.Errorf("LotsExpire looks for its cards in all that is due:\n%s", plan)
+	}
+}
+
 // recorded is a pool whose statements are kept.
 func recorded(t *testing.T) (*pgxpool.Pool, *recorder) {
 	t.Helper()
