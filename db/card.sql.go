@@ -540,7 +540,7 @@ const cardOfCustomer = `-- name: CardOfCustomer :one
 SELECT company_id, id, card_type_id, customer_id, code, status, balance, held, floor, seq, holder_name, holder_phone, holder_birthdate, registered_at, created_at, updated_at, valid_from, valid_to, cvv_hash, expiry_version, status_reason, status_at, replaced_by_id, hidden_at, debt, cvv_failures, cvv_locked_until FROM card
 WHERE company_id = $1 AND customer_id = $2::uuid AND card_type_id = $3 AND status IN ('enabled', 'disabled')
   AND hidden_at IS NULL
-ORDER BY status = 'disabled', id
+ORDER BY status = 'disabled', balance - held - floor DESC, created_at, id
 LIMIT 1
 `
 
@@ -550,8 +550,9 @@ type CardOfCustomerParams struct {
 	CardTypeID uuid.UUID
 }
 
-// CardOfCustomer is the account that a customer has in a programme: the first enabled
-// card of the type, else one that is disabled.
+// CardOfCustomer is the account that a customer has in a programme: an enabled card of
+// the type, else one that is disabled. Of several, as after a merge, it is the one with
+// most to spend, so that what they own pays for what they ask, and a new one adds to it.
 func (q *Queries) CardOfCustomer(ctx context.Context, arg CardOfCustomerParams) (Card, error) {
 	row := q.db.QueryRow(ctx, cardOfCustomer, arg.CompanyID, arg.CustomerID, arg.CardTypeID)
 	var i Card

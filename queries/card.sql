@@ -255,10 +255,11 @@ FROM locked
 LIMIT 1;
 
 -- name: CardOfCustomer :one
--- CardOfCustomer is the account that a customer has in a programme: the first enabled
--- card of the type, else one that is disabled.
+-- CardOfCustomer is the account that a customer has in a programme: an enabled card of
+-- the type, else one that is disabled. Of several, as after a merge, it is the one with
+-- most to spend, so that what they own pays for what they ask, and a new one adds to it.
 SELECT * FROM card
 WHERE company_id = @company_id AND customer_id = @customer_id::uuid AND card_type_id = @card_type_id AND status IN ('enabled', 'disabled')
   AND hidden_at IS NULL
-ORDER BY status = 'disabled', id
+ORDER BY status = 'disabled', balance - held - floor DESC, created_at, id
 LIMIT 1;

@@ -13,10 +13,10 @@ import (
 )
 
 // AccountOf is the card that a customer has of a type, opened where there is none, in
-// the caller's transaction: the first that is enabled, else one that is disabled. The
-// customer is locked before a card is opened, so that of two at once one opens it. It
-// refuses with CUSTOMER_NOT_FOUND and as CardCreate does; a number that somebody took
-// meanwhile breaks card_code_key, and the transaction is to be run again.
+// the caller's transaction: the enabled one with most to spend, else one that is
+// disabled. The customer is locked before a card is opened, so that of two at once one
+// opens it. It refuses with CUSTOMER_NOT_FOUND and as CardCreate does; a number that
+// somebody took meanwhile breaks card_code_key, and the transaction is to be run again.
 func (s *Service) AccountOf(ctx context.Context, tx db.Tx, who auth.Principal, cardType db.CardType, customer uuid.UUID, source string) (*Card, error) {
 	of := db.CardOfCustomerParams{CompanyID: who.CompanyID, CustomerID: customer, CardTypeID: cardType.ID}
 	row, err := tx.CardOfCustomer(ctx, of)
