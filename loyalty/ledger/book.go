@@ -64,7 +64,7 @@ type Account struct {
 // card (holds that timed out, points that vest or end) is posted before fn sees it.
 // fn may use tx for statements of its own, may run again, and refuses by its error.
 func (s *Service) InBook(ctx context.Context, who auth.Principal, cards []uuid.UUID, fn func(tx db.Tx, b *Book) error) error {
-	return s.DB.InTx(ctx, func(tx db.Tx) error {
+	return s.DB.InPlannedTx(ctx, func(tx db.Tx) error {
 		b, err := s.open(ctx, tx.Queries, who, cards, false)
 		if err != nil {
 			return err

@@ -303,7 +303,7 @@ func (s *Service) holdOf(ctx context.Context, q *db.Queries, m *Movement) (*Hold
 func (s *Service) keyed(ctx context.Context, who auth.Principal, key *Key, fn func(tx db.Tx) error) error {
 	for range 5 {
 		var refusal error
-		err := s.DB.InTx(ctx, func(tx db.Tx) error {
+		err := s.DB.InPlannedTx(ctx, func(tx db.Tx) error {
 			var fault error
 			refusal, fault = counted(ctx, tx.Queries, fn(tx))
 			return fault

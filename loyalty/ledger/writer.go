@@ -264,7 +264,7 @@ func (s *Service) postTogether(ctx context.Context, asks []*ask, skip bool) (out
 		}
 	}()
 	who := asks[0].who
-	err = s.DB.InTx(ctx, func(tx db.Tx) error {
+	err = s.DB.InPlannedTx(ctx, func(tx db.Tx) error {
 		outcomes = make([]*outcome, len(asks))
 		found, err := tx.PostingsRead(ctx, postingsRead(asks))
 		if err != nil {
