@@ -535,7 +535,9 @@ SELECT pg_advisory_xact_lock(hashtextextended(concat('import', $1::uuid), 0))
 `
 
 // ImportCompanyLock makes the chunks of a company's imports follow each other
-// until the transaction ends: two files with the same customers would deadlock.
+// until the transaction ends: two files with the same customers would deadlock. Who
+// merges or erases customers takes it too, as a chunk opens cards for customers whom
+// it read without locking them.
 // @sqlc-vet-disable company-first
 // The company is the lock's name; it touches no table.
 func (q *Queries) ImportCompanyLock(ctx context.Context, companyID uuid.UUID) error {

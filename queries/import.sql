@@ -47,7 +47,9 @@ SELECT * FROM import WHERE company_id = @company_id AND id = @id AND status <> '
 
 -- name: ImportCompanyLock :exec
 -- ImportCompanyLock makes the chunks of a company's imports follow each other
--- until the transaction ends: two files with the same customers would deadlock.
+-- until the transaction ends: two files with the same customers would deadlock. Who
+-- merges or erases customers takes it too, as a chunk opens cards for customers whom
+-- it read without locking them.
 -- @sqlc-vet-disable company-first
 -- The company is the lock's name; it touches no table.
 SELECT pg_advisory_xact_lock(hashtextextended(concat('import', @company_id::uuid), 0));

@@ -53,6 +53,9 @@ func (s *Service) Erase(ctx context.Context, who auth.Principal, id uuid.UUID, m
 	var left *Customer
 	err := s.DB.InTx(ctx, func(tx db.Tx) error {
 		left = nil
+		if err := tx.ImportCompanyLock(ctx, who.CompanyID); err != nil {
+			return fmt.Errorf("wait for the company's imports: %w", err)
+		}
 		people, err := s.lockPeople(ctx, tx.Queries, who.CompanyID, id)
 		if err != nil {
 			return err

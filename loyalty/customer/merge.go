@@ -17,11 +17,12 @@ import (
 // Merge makes one customer of two rows of the same person: cards, coupons, segments,
 // used serial codes and claims of from go to into, and what into has no value of its
 // own for is filled from it. Movements stay where they are, and each card and coupon
-// that changes hands gets one; the rest is noted in the audit. From is found by no list any more; look-ups
-// of what it kept say who it is now. It is asked again of what it did already: then
-// it changes nothing and says replayed. It refuses with INVALID (the same customer
-// twice), CUSTOMER_NOT_FOUND, CUSTOMER_MERGED, CUSTOMER_ERASED (into), ACTIVE_CARD_EXISTS, and INVALID
-// (attributes) where those of both together are too much.
+// that changes hands gets one; the rest is noted in the audit. From is found by no
+// list any more; look-ups of what it kept say who it is now. It is asked again of what
+// it did already: then it changes nothing and says replayed. It refuses with INVALID
+// (the same customer twice), CUSTOMER_NOT_FOUND, CUSTOMER_MERGED, CUSTOMER_ERASED
+// (into), ACTIVE_CARD_EXISTS, and INVALID (attributes) where those of both together
+// are too much.
 func (s *Service) Merge(ctx context.Context, who auth.Principal, fromID, intoID uuid.UUID) (into *Customer, replayed bool, err error) {
 	if fromID == intoID {
 		return nil, false, loyalty.Refuse(loyalty.CodeInvalid, "intoId")
@@ -31,6 +32,9 @@ func (s *Service) Merge(ctx context.Context, who auth.Principal, fromID, intoID 
 	}
 	err = s.DB.InTx(ctx, func(tx db.Tx) error {
 		into, replayed = nil, false
+		if err := tx.ImportCompanyLock(ctx, who.CompanyID); err != nil {
+			return fmt.Errorf("wait for the company's imports: %w", err)
+		}
 		rows, err := tx.CustomersLock(ctx, who.CompanyID, []uuid.UUID{fromID, intoID})
 		if err != nil {
 			return fmt.Errorf("lock two customers: %w", err)

@@ -270,3 +270,46 @@ func TestMergesThatCross(t *testing.T) {
 	}
 	env.books(t)
 }
+
+// TestMergeWaitsForImports: a chunk of an import opens cards for customers whom it
+// read without a lock, so that nobody is merged or erased while one is under way.
+func TestMergeWaitsForImports(t *testing.T) {
+	t.Parallel()
+	env := newEnv(t)
+	from, into := env.create(t, customer.Fields{FirstName: "Ana"}), env.create(t, customer.Fields{FirstName: "Ana"})
+	gone := env.create(t, customer.Fields{FirstName: "Eva"})
+	var done sync.WaitGroup
+	err := env.customers.DB.InTx(t.Context(), func(tx db.Tx) error {
+		if err := tx.ImportCompanyLock(t.Context(), env.company); err != nil {
+			return err
+		}
+		for name, change := range map[string]func() error{
+			"merge": func() error { _, _, err := env.customers.Merge(t.Context(), env.who, from.ID, into.ID); return err },
+			"erase": func() error {
+				_, err := env.customers.Erase(t.Context(), env.who, gone.ID, customer.EraseTotal)
+				return err
+			},
+		} {
+			done.Go(func() {
+				if err := change(); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			})
+		}
+		for waiting := 0; waiting < 2; {
+			err := tx.Conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+				AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&waiting)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	done.Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now, err := env.customers.ByID(t.Context(), env.company, from.ID); err != nil || now.MergedIntoID == nil {
+		t.Errorf("after the import: got %+v, error %v, want a merged customer", now, err)
+	}
+}

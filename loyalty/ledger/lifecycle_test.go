@@ -337,7 +337,7 @@ func TestOneActiveCard(t *testing.T) {
 func TestOneActiveCardOfTwoCustomers(t *testing.T) {
 	t.Parallel()
 	env := newEnv(t)
-	one := env.cardType(t, ledger.NewCardType{Code: "one", OneActiveCard: true})
+	env.cardType(t, ledger.NewCardType{Code: "one", OneActiveCard: true})
 	ana, eva := env.person(t), env.person(t)
 	for _, owner := range []uuid.UUID{ana, eva} {
 		if _, err := env.ledger.CardCreate(t.Context(), env.who, ledger.NewCard{CardTypeCode: "one", CustomerID: &owner}); err != nil {
@@ -349,13 +349,13 @@ func TestOneActiveCardOfTwoCustomers(t *testing.T) {
 		ask  func(tx db.Tx) error
 		want loyalty.Code
 	}{
-		"one more":     {func(tx db.Tx) error { return ledger.OneActiveCard(t.Context(), tx, env.company, ana, one.ID) }, loyalty.CodeActiveCardExists},
-		"another type": {func(tx db.Tx) error { return ledger.OneActiveCard(t.Context(), tx, env.company, ana, env.base.ID) }, ""},
-		"one alone":    {func(tx db.Tx) error { return ledger.OneActiveCards(t.Context(), tx, env.company, []uuid.UUID{ana}) }, ""},
+		"one alone": {func(tx db.Tx) error { return ledger.OneActiveCards(t.Context(), tx, env.company, []uuid.UUID{ana}) }, ""},
 		"both": {func(tx db.Tx) error {
 			return ledger.OneActiveCards(t.Context(), tx, env.company, []uuid.UUID{ana, eva})
 		}, loyalty.CodeActiveCardExists},
-		"somebody else": {func(tx db.Tx) error { return ledger.OneActiveCard(t.Context(), tx, env.company, uuid.New(), one.ID) }, loyalty.CodeCustomerNotFound},
+		"somebody else": {func(tx db.Tx) error {
+			return ledger.OneActiveCards(t.Context(), tx, env.company, []uuid.UUID{ana, uuid.New()})
+		}, loyalty.CodeCustomerNotFound},
 		"merged in full": {func(tx db.Tx) error {
 			_, err := env.ledger.ReassignCards(t.Context(), tx, env.who, ana, eva, "merge")
 			return err

@@ -71,20 +71,10 @@ func oneActive(ctx context.Context, q *db.Queries, company, customer, cardType u
 	return nil
 }
 
-// OneActiveCard locks a customer who is about to get an enabled card of a type, in
-// the caller's transaction and before any card is locked: of two at once, the second
-// sees the first one's. It refuses with CUSTOMER_NOT_FOUND, CUSTOMER_MERGED and
-// CUSTOMER_ERASED, and with ACTIVE_CARD_EXISTS where the type allows one card a
-// customer and there is one.
-func OneActiveCard(ctx context.Context, tx db.Tx, company, customer, cardType uuid.UUID) error {
-	if err := lockCustomers(ctx, tx.Queries, company, &customer); err != nil {
-		return err
-	}
-	return oneActive(ctx, tx.Queries, company, customer, cardType, "customerId")
-}
-
-// OneActiveCards is OneActiveCard for customers who become one: together they may
-// have no two enabled cards of a type that allows one.
+// OneActiveCards locks customers who become one, in the caller's transaction and
+// before any card is locked. Together they may have no two enabled cards of a type
+// that allows one: it refuses with ACTIVE_CARD_EXISTS, and with CUSTOMER_NOT_FOUND,
+// CUSTOMER_MERGED and CUSTOMER_ERASED.
 func OneActiveCards(ctx context.Context, tx db.Tx, company uuid.UUID, customers []uuid.UUID) error {
 	pointers := make([]*uuid.UUID, len(customers))
 	for i := range customers {
