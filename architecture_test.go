@@ -167,7 +167,7 @@ func goFiles(t *testing.T, visit func(path string, files *token.FileSet, file *a
 }
 
 // callers of these open a transaction or take a connection for one.
-var opensTransactions = []string{"InTx", "Begin", "BeginTx", "BeginFunc", "BeginTxFunc"}
+var opensTransactions = []string{"InTx", "InPlannedTx", "InSnapshot", "Begin", "BeginTx", "BeginFunc", "BeginTxFunc"}
 
 func TestOnlyTheDomainOpensTransactions(t *testing.T) {
 	t.Parallel()
