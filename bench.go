@@ -18,6 +18,7 @@ type benchCommand struct {
 	Import   benchImportCommand   `cmd:"" help:"Import a file of points beside a plain COPY, and again while the worker is killed."`
 	Postings benchPostingsCommand `cmd:"" help:"Post from many clients at once beside the bare SQL statement."`
 	Ledger   benchLedgerCommand   `cmd:"" help:"Post through every way in and by bare SQL in turns, at several numbers of clients; prints the tables of docs/performance.md."`
+	Shims    benchShimsCommand    `cmd:"" help:"Post through the shims and through the mutations that they call, in turns."`
 	Coupons  benchCouponsCommand  `cmd:"" help:"Make a batch of coupon codes beside a plain COPY, and again while the worker is killed."`
 	Start    benchStartCommand    `cmd:"" help:"Time the first and the second start of dev."`
 	Expiry   benchExpiryCommand   `cmd:"" help:"Preview the end of points and let it come, killed on the way, beside its own SQL."`
