@@ -119,8 +119,8 @@ func day(t *testing.T, text string) *time.Time {
 // months, leap years and changes of the clocks.
 func TestPeriods(t *testing.T) {
 	t.Parallel()
-
-	for _, tt := range []struct {
+	e := newEnv(t, time.Time{})
+	for i, tt := range []struct {
 		name, zone   string
 		unit         plan.Unit
 		anchor, now  string
@@ -152,9 +152,8 @@ func TestPeriods(t *testing.T) {
 		{"a day of 25 hours", "Europe/Madrid", plan.Day, "2020-01-01", "2026-10-25T22:59:59Z", "2026-10-25", "2026-10-26"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			e := newEnv(t, instant(t, tt.now))
-			who := e.company(t, "acme", tt.zone)
+			e.now = instant(t, tt.now)
+			who := e.company(t, fmt.Sprint("company-", i), tt.zone)
 
 			p := e.set(t, who, plan.Change{PeriodUnit: &tt.unit, PeriodAnchor: day(t, tt.anchor)})
 

@@ -253,7 +253,7 @@ func TestMessages(t *testing.T) {
 		want  bool
 	}{
 		"the contact's": {token, true}, "another company's": {a.resolver.Wallets.Token(card.ID, card.ID), false},
-		"cut short": {token[:len(token)-1], false}, "altered": {"A" + token[1:], false}, "none": {"", false}, "no base64": {"%%", false},
+		"cut short": {token[:len(token)-1], false}, "altered": {"B" + token[1:], false}, "none": {"", false}, "no base64": {"%%", false},
 	} {
 		found, err := a.resolver.Query().WalletContact(ctx, tt.token)
 		if err != nil || (found != nil) != tt.want || tt.want && found.ID != card.ID {
