@@ -23,12 +23,16 @@ import (
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/phone"
+	"sello/loyalty/plan"
 	"sello/loyalty/pos"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
 	"sello/loyalty/reward"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/wallet"
 	"sello/loyalty/webhook"
+	"sello/loyalty/wording"
 	"sello/server/ops"
 )
 
@@ -98,8 +102,16 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 	a.feed = db.NewFeed(a.store, db.FeedConfig{})
 	hasher := auth.NewHasher(auth.DefaultParams, 4)
 	a.auth = auth.New(auth.Config{DB: a.store, Keys: keys, Now: time.Now, Issuer: config.BaseURL, Hasher: hasher, Failed: metrics.SignInFailed})
+	texter, err := texter(config, log)
+	if err != nil {
+		return nil, err
+	}
+	plans := &plan.Service{DB: a.store, Now: time.Now}
 	importing := &imports.Service{DB: a.store, Now: time.Now}
-	notifying := &notify.Service{DB: a.store, Mailer: mailer, Now: time.Now, Sources: map[string]notify.Source{imports.ResultMail: importing.WriteErrorFile}}
+	notifying := &notify.Service{
+		DB: a.store, Mailer: mailer, Now: time.Now, Sources: map[string]notify.Source{imports.ResultMail: importing.WriteErrorFile},
+		Texter: texter, Accounts: plans,
+	}
 	if a.webhooks, err = webhooks(config, a.store, notifying, metrics); err != nil {
 		return nil, err
 	}
@@ -112,6 +124,11 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 	people := customer.New(a.store, books, time.Now)
 	products, rewards := catalog.New(a.store, books, time.Now), reward.New(a.store, books, time.Now)
 	people.Coupons, people.Codes, people.Claims = coupons, products, rewards
+	wallets := &wallet.Service{
+		Plans: plans, Phones: &phone.Service{DB: a.store, Now: time.Now}, Messages: &wording.Service{DB: a.store, Now: time.Now},
+		Notify: notifying, Secret: []byte(config.Secret),
+	}
+	books.Terms, people.Terms = wallets, wallets
 	reporting := &report.Service{DB: a.store, Ledger: books, Now: time.Now}
 	if replica != nil {
 		reporting.Read = db.NewStore(replica)
@@ -143,6 +160,7 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 		Reports:  reporting,
 		Feed:     a.feed,
 		Webhooks: a.webhooks,
+		Plans:    plans, Phones: wallets.Phones, Messages: wallets.Messages, Wallets: wallets,
 	}
 	books.Secret = []byte(config.Secret)
 	books.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
@@ -239,6 +257,18 @@ func mailer(config Config) (notify.Mailer, error) {
 		return nil, fmt.Errorf("SMTP settings: %w", err)
 	}
 	return smtp, nil
+}
+
+// texter is who takes messages to phones: the provider, or the outbox and the log.
+func texter(config Config, log *slog.Logger) (notify.Texter, error) {
+	if config.SMS.URL == "" {
+		return notify.TextKeeper{Log: log}, nil
+	}
+	provider, err := notify.NewHTTPTexter(notify.HTTPConfig{URL: config.SMS.URL, Secret: config.SMS.Secret, Now: time.Now})
+	if err != nil {
+		return nil, fmt.Errorf("SMS settings: %w", err)
+	}
+	return provider, nil
 }
 
 // close lets go of the database, after everything that uses it has ended.

@@ -61,6 +61,12 @@ type Config struct {
 		TLS string `env:"TLS" envDefault:"mandatory"`
 	} `envPrefix:"SMTP_"`
 
+	SMS struct {
+		// URL takes messages to phones, one a POST, signed with Secret.
+		URL    string `env:"URL"`
+		Secret string `env:"SECRET"`
+	} `envPrefix:"SMS_"`
+
 	// GCPercent and MemoryLimit are Go's own variables; they are read here to know
 	// whether they are set (see tuneMemory).
 	GCPercent   string `env:"GOGC"`
@@ -109,6 +115,9 @@ func (c Config) check() error {
 	}
 	if c.SMTP.Host != "" && c.SMTP.From == "" {
 		wrong = append(wrong, errors.New("SMTP_FROM is required with SMTP_HOST"))
+	}
+	if _, err := texter(c, nil); err != nil {
+		wrong = append(wrong, err)
 	}
 	if c.DatabasePool < 2 {
 		wrong = append(wrong, errors.New("DATABASE_POOL is at least 2"))

@@ -151,7 +151,7 @@ func (c devCommand) serve(ctx context.Context, config Config, log *slog.Logger, 
 	defer a.close()
 	if kept.Credentials, err = demo.Seed(ctx, demo.Services{
 		DB: a.store, Auth: a.auth, Company: a.graph.Companies, Customers: a.graph.Customers, Ledger: a.graph.Ledger,
-		Catalog: a.graph.Catalog, Rewards: a.graph.Rewards, Now: time.Now,
+		Catalog: a.graph.Catalog, Rewards: a.graph.Rewards, Plans: a.graph.Plans, Phones: a.graph.Phones, Now: time.Now,
 	}, kept.Credentials); err != nil {
 		return fmt.Errorf("make the demo data: %w", err)
 	}

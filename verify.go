@@ -13,6 +13,7 @@ import (
 
 	"sello/graph"
 	"sello/loyalty/coupon"
+	"sello/loyalty/plan"
 )
 
 type verifyCommand struct {
@@ -54,10 +55,14 @@ func (c verifyCommand) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(printFindings(findings, c.JSON), printFindings(others, c.JSON)); err != nil {
+	messages, err := (&plan.Service{DB: books.DB, Now: time.Now}).Verify(ctx, only)
+	if err != nil {
 		return err
 	}
-	if n := len(findings) + len(others); n > 0 {
+	if err := errors.Join(printFindings(findings, c.JSON), printFindings(others, c.JSON), printFindings(messages, c.JSON)); err != nil {
+		return err
+	}
+	if n := len(findings) + len(others) + len(messages); n > 0 {
 		return exitError{exitCheckFailed, fmt.Errorf("the books are wrong in %d places", n)}
 	}
 	fmt.Fprintln(os.Stderr, "the books are right")

@@ -15,11 +15,11 @@ import (
 
 const cardPost = `-- name: CardPost :one
 WITH found AS MATERIALIZED (
-    SELECT card.id, card.card_type_id
+    SELECT card.id, card.card_type_id, card.holder_phone
     FROM card
     WHERE card.company_id = $1 AND card.code = $10::text
     UNION ALL
-    SELECT card.id, card.card_type_id
+    SELECT card.id, card.card_type_id, card.holder_phone
     FROM card_type
     JOIN card ON card.company_id = card_type.company_id AND card.card_type_id = card_type.id
     WHERE card_type.company_id = $1 AND card_type.wallet_key = $11::text
@@ -43,6 +43,14 @@ WITH found AS MATERIALIZED (
                          AND staff_right.card_type_id = found.card_type_id
     LEFT JOIN store ON store.company_id = $1 AND store.code = $15::text
     WHERE card_type.archived_at IS NULL AND card_type.plain
+      AND (card_type.wallet_key IS NULL OR found.holder_phone IS NULL
+           OR (NOT EXISTS (SELECT 1 FROM plan
+                           WHERE plan.company_id = $1
+                             AND ($2::text = 'redeem'
+                                  OR (plan.message_price IS NOT NULL
+                                      AND CASE WHEN $16::boolean THEN card_type.notify_sale ELSE card_type.notify_adjustment END)))
+               AND NOT EXISTS (SELECT 1 FROM blocked_phone
+                               WHERE blocked_phone.company_id = $1 AND blocked_phone.phone = found.holder_phone)))
       AND ($13::numeric IS NULL OR scale(trim_scale($13::numeric)) <= card_type.scale)
       AND ($2::text <> 'recharge' OR card_type.rechargeable)
       AND (NOT card_type.ticket_required OR NOT $16::boolean OR $7::text <> '')
@@ -111,7 +119,8 @@ type CardPostParams struct {
 // code, or by a wallet's key and the contact's phone. Without an amount the
 // points come from what was spent by the card type's rule, in exact numerics.
 // No row means that something refused it, or that it takes more than the card's row
-// (lots, limits, holds that may be due): a book tells, and does. A key that was used
+// (lots, limits, holds that may be due, a wallet's messages, its plan's redemptions
+// and blocked phones): a book tells, and does. A key that was used
 // at the same moment breaks idempotency_key_pkey. The look-ups are
 // materialized: who waits for the card's lock checks the card again after it, and
 // not all that led to it.

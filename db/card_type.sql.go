@@ -14,7 +14,7 @@ import (
 )
 
 const cardTypeByCode = `-- name: CardTypeByCode :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND code = $2
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on, message_channel FROM card_type WHERE company_id = $1 AND code = $2
 `
 
 func (q *Queries) CardTypeByCode(ctx context.Context, companyID uuid.UUID, code string) (CardType, error) {
@@ -70,12 +70,13 @@ func (q *Queries) CardTypeByCode(ctx context.Context, companyID uuid.UUID, code 
 		&i.ReturnedLotDays,
 		&i.Plain,
 		&i.ExpirySetOn,
+		&i.MessageChannel,
 	)
 	return i, err
 }
 
 const cardTypeByID = `-- name: CardTypeByID :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND id = $2
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on, message_channel FROM card_type WHERE company_id = $1 AND id = $2
 `
 
 func (q *Queries) CardTypeByID(ctx context.Context, companyID uuid.UUID, iD uuid.UUID) (CardType, error) {
@@ -131,12 +132,13 @@ func (q *Queries) CardTypeByID(ctx context.Context, companyID uuid.UUID, iD uuid
 		&i.ReturnedLotDays,
 		&i.Plain,
 		&i.ExpirySetOn,
+		&i.MessageChannel,
 	)
 	return i, err
 }
 
 const cardTypeByWalletKey = `-- name: CardTypeByWalletKey :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND wallet_key = $2
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on, message_channel FROM card_type WHERE company_id = $1 AND wallet_key = $2
 `
 
 func (q *Queries) CardTypeByWalletKey(ctx context.Context, companyID uuid.UUID, walletKey *string) (CardType, error) {
@@ -192,6 +194,7 @@ func (q *Queries) CardTypeByWalletKey(ctx context.Context, companyID uuid.UUID, 
 		&i.ReturnedLotDays,
 		&i.Plain,
 		&i.ExpirySetOn,
+		&i.MessageChannel,
 	)
 	return i, err
 }
@@ -201,13 +204,13 @@ INSERT INTO card_type (company_id, id, code, name, unit, scale, wallet_key, accr
                        floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale,
                        notify_adjustment, customer_url, redeem_url, number_length, check_digit, starting_balance, nominated,
                        one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to,
-                       valid_days, forfeit_on_expiry, return_shortfall, returned_lot_days, created_at, updated_at)
+                       valid_days, forfeit_on_expiry, return_shortfall, returned_lot_days, message_channel, created_at, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
         $11, $12, $13, $14, $15, $16,
         $17, $18, $19, $20, $21, $22, $23,
         $24, $25, $26, $27, $28, $29, $30,
-        $31, $32, $33, $34, $35, $35)
-RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on
+        $31, $32, $33, $34, $35, $36, $36)
+RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on, message_channel
 `
 
 type CardTypeCreateParams struct {
@@ -245,6 +248,7 @@ type CardTypeCreateParams struct {
 	ForfeitOnExpiry   bool
 	ReturnShortfall   string
 	ReturnedLotDays   int16
+	MessageChannel    string
 	Now               time.Time
 }
 
@@ -284,6 +288,7 @@ func (q *Queries) CardTypeCreate(ctx context.Context, arg CardTypeCreateParams) 
 		arg.ForfeitOnExpiry,
 		arg.ReturnShortfall,
 		arg.ReturnedLotDays,
+		arg.MessageChannel,
 		arg.Now,
 	)
 	var i CardType
@@ -337,12 +342,13 @@ func (q *Queries) CardTypeCreate(ctx context.Context, arg CardTypeCreateParams) 
 		&i.ReturnedLotDays,
 		&i.Plain,
 		&i.ExpirySetOn,
+		&i.MessageChannel,
 	)
 	return i, err
 }
 
 const cardTypeLock = `-- name: CardTypeLock :one
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND code = $2 FOR NO KEY UPDATE
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on, message_channel FROM card_type WHERE company_id = $1 AND code = $2 FOR NO KEY UPDATE
 `
 
 // CardTypeLock keeps others from changing a card type; cards of it come and go.
@@ -399,6 +405,7 @@ func (q *Queries) CardTypeLock(ctx context.Context, companyID uuid.UUID, code st
 		&i.ReturnedLotDays,
 		&i.Plain,
 		&i.ExpirySetOn,
+		&i.MessageChannel,
 	)
 	return i, err
 }
@@ -481,9 +488,9 @@ SET name = $1, accrual_percentage = $2, ratio_points = $3, ratio_amount = $4,
     cvv_required = $19, load_limit = $20, transaction_limit = $21,
     transfer_policy = $22, valid_from = $23, valid_to = $24, valid_days = $25,
     forfeit_on_expiry = $26, return_shortfall = $27, returned_lot_days = $28,
-    archived_at = $29, updated_at = $30
-WHERE company_id = $31 AND id = $32
-RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on
+    message_channel = $29, archived_at = $30, updated_at = $31
+WHERE company_id = $32 AND id = $33
+RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on, message_channel
 `
 
 type CardTypeUpdateParams struct {
@@ -515,6 +522,7 @@ type CardTypeUpdateParams struct {
 	ForfeitOnExpiry   bool
 	ReturnShortfall   string
 	ReturnedLotDays   int16
+	MessageChannel    string
 	ArchivedAt        *time.Time
 	Now               time.Time
 	CompanyID         uuid.UUID
@@ -553,6 +561,7 @@ func (q *Queries) CardTypeUpdate(ctx context.Context, arg CardTypeUpdateParams) 
 		arg.ForfeitOnExpiry,
 		arg.ReturnShortfall,
 		arg.ReturnedLotDays,
+		arg.MessageChannel,
 		arg.ArchivedAt,
 		arg.Now,
 		arg.CompanyID,
@@ -609,12 +618,13 @@ func (q *Queries) CardTypeUpdate(ctx context.Context, arg CardTypeUpdateParams) 
 		&i.ReturnedLotDays,
 		&i.Plain,
 		&i.ExpirySetOn,
+		&i.MessageChannel,
 	)
 	return i, err
 }
 
 const cardTypesByIDs = `-- name: CardTypesByIDs :many
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on, message_channel FROM card_type WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
 `
 
 func (q *Queries) CardTypesByIDs(ctx context.Context, companyID uuid.UUID, ids []uuid.UUID) ([]CardType, error) {
@@ -676,6 +686,7 @@ func (q *Queries) CardTypesByIDs(ctx context.Context, companyID uuid.UUID, ids [
 			&i.ReturnedLotDays,
 			&i.Plain,
 			&i.ExpirySetOn,
+			&i.MessageChannel,
 		); err != nil {
 			return nil, err
 		}
@@ -688,7 +699,7 @@ func (q *Queries) CardTypesByIDs(ctx context.Context, companyID uuid.UUID, ids [
 }
 
 const cardTypesPage = `-- name: CardTypesPage :many
-SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on FROM card_type
+SELECT company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on, message_channel FROM card_type
 WHERE company_id = $1 AND ($2::uuid IS NULL OR id > $2::uuid)
   AND (NOT $3::boolean OR wallet_key IS NOT NULL)
   AND ($4::boolean OR archived_at IS NULL)
@@ -769,6 +780,7 @@ func (q *Queries) CardTypesPage(ctx context.Context, arg CardTypesPageParams) ([
 			&i.ReturnedLotDays,
 			&i.Plain,
 			&i.ExpirySetOn,
+			&i.MessageChannel,
 		); err != nil {
 			return nil, err
 		}

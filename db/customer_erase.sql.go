@@ -240,7 +240,8 @@ SET recipient = '-', subject = '-', body = '-', attachment = NULL,
     status = CASE WHEN notification.status = 'queued' THEN 'failed' ELSE notification.status END,
     error = CASE WHEN notification.status = 'queued' OR notification.error IS NOT NULL THEN 'erased' END
 WHERE notification.company_id = $1
-  AND (notification.recipient = ANY($2::text[]) OR notification.subject_id = ANY($3::uuid[]))
+  AND (notification.recipient = ANY($2::text[]) OR notification.subject_id = ANY($3::uuid[])
+       OR notification.card_id = ANY($3::uuid[]))
 `
 
 type NotificationsEraseParams struct {

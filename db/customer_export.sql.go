@@ -215,10 +215,10 @@ func (q *Queries) ExportMovements(ctx context.Context, arg ExportMovementsParams
 }
 
 const exportNotifications = `-- name: ExportNotifications :many
-SELECT n.company_id, n.id, n.channel, n.kind, n.subject_id, n.attempt, n.recipient, n.subject, n.body, n.attachment, n.status, n.error, n.sent_at, n.created_at
+SELECT n.company_id, n.id, n.channel, n.kind, n.subject_id, n.attempt, n.recipient, n.subject, n.body, n.attachment, n.status, n.error, n.sent_at, n.created_at, n.card_id, n.seq, n.price
 FROM notification n
 WHERE n.company_id = $1 AND n.id > $2::uuid
-  AND (n.recipient = ANY($3::text[]) OR n.subject_id = ANY($4::uuid[]))
+  AND (n.recipient = ANY($3::text[]) OR n.subject_id = ANY($4::uuid[]) OR n.card_id = ANY($4::uuid[]))
 ORDER BY n.id
 LIMIT $5
 `
@@ -262,6 +262,9 @@ func (q *Queries) ExportNotifications(ctx context.Context, arg ExportNotificatio
 			&i.Error,
 			&i.SentAt,
 			&i.CreatedAt,
+			&i.CardID,
+			&i.Seq,
+			&i.Price,
 		); err != nil {
 			return nil, err
 		}

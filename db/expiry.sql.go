@@ -24,7 +24,7 @@ SET expiry_policy = $1, expiry_date = $2, expiry_count = $3, expiry_unit = $4,
     expiry_applying = $9::boolean,
     updated_at = $11
 WHERE company_id = $12 AND id = $13
-RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on
+RETURNING company_id, id, code, name, unit, scale, wallet_key, accrual_percentage, ratio_points, ratio_amount, floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale, notify_adjustment, customer_url, redeem_url, archived_at, created_at, updated_at, number_length, check_digit, starting_balance, nominated, one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to, valid_days, forfeit_on_expiry, expiry_policy, expiry_date, expiry_count, expiry_unit, tracks_lots, expiry_version, expiry_redates, expiry_applying, pending_days, notice_days, return_shortfall, returned_lot_days, plain, expiry_set_on, message_channel
 `
 
 type CardTypeExpirySetParams struct {
@@ -112,13 +112,14 @@ func (q *Queries) CardTypeExpirySet(ctx context.Context, arg CardTypeExpirySetPa
 		&i.ReturnedLotDays,
 		&i.Plain,
 		&i.ExpirySetOn,
+		&i.MessageChannel,
 	)
 	return i, err
 }
 
 const cardTypePolicyLock = `-- name: CardTypePolicyLock :one
 
-SELECT card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, card_type.expiry_set_on, company.time_zone
+SELECT card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, card_type.expiry_set_on, card_type.message_channel, company.time_zone
 FROM card_type
 JOIN company ON company.id = card_type.company_id
 WHERE card_type.company_id = $1 AND card_type.code = $2
@@ -187,13 +188,14 @@ func (q *Queries) CardTypePolicyLock(ctx context.Context, companyID uuid.UUID, c
 		&i.CardType.ReturnedLotDays,
 		&i.CardType.Plain,
 		&i.CardType.ExpirySetOn,
+		&i.CardType.MessageChannel,
 		&i.TimeZone,
 	)
 	return i, err
 }
 
 const cardTypeShare = `-- name: CardTypeShare :one
-SELECT card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, card_type.expiry_set_on, company.time_zone
+SELECT card_type.company_id, card_type.id, card_type.code, card_type.name, card_type.unit, card_type.scale, card_type.wallet_key, card_type.accrual_percentage, card_type.ratio_points, card_type.ratio_amount, card_type.floor, card_type.rechargeable, card_type.ticket_required, card_type.birthdate_required, card_type.notify_welcome, card_type.notify_sale, card_type.notify_adjustment, card_type.customer_url, card_type.redeem_url, card_type.archived_at, card_type.created_at, card_type.updated_at, card_type.number_length, card_type.check_digit, card_type.starting_balance, card_type.nominated, card_type.one_active_card, card_type.cvv_required, card_type.load_limit, card_type.transaction_limit, card_type.transfer_policy, card_type.valid_from, card_type.valid_to, card_type.valid_days, card_type.forfeit_on_expiry, card_type.expiry_policy, card_type.expiry_date, card_type.expiry_count, card_type.expiry_unit, card_type.tracks_lots, card_type.expiry_version, card_type.expiry_redates, card_type.expiry_applying, card_type.pending_days, card_type.notice_days, card_type.return_shortfall, card_type.returned_lot_days, card_type.plain, card_type.expiry_set_on, card_type.message_channel, company.time_zone
 FROM card_type
 JOIN company ON company.id = card_type.company_id
 WHERE card_type.company_id = $1 AND card_type.id = $2
@@ -260,6 +262,7 @@ func (q *Queries) CardTypeShare(ctx context.Context, companyID uuid.UUID, iD uui
 		&i.CardType.ReturnedLotDays,
 		&i.CardType.Plain,
 		&i.CardType.ExpirySetOn,
+		&i.CardType.MessageChannel,
 		&i.TimeZone,
 	)
 	return i, err

@@ -27,6 +27,13 @@ type ApiKey struct {
 	CreatedAt    time.Time
 }
 
+type AreaPrefix struct {
+	CompanyID uuid.UUID
+	Prefix    string
+	Supported bool
+	UpdatedAt time.Time
+}
+
 type AuditEntry struct {
 	CompanyID  uuid.UUID
 	ID         uuid.UUID
@@ -37,6 +44,13 @@ type AuditEntry struct {
 	TargetID   *uuid.UUID
 	Detail     []byte
 	At         time.Time
+}
+
+type BlockedPhone struct {
+	CompanyID uuid.UUID
+	Phone     string
+	Reason    *string
+	CreatedAt time.Time
 }
 
 type Card struct {
@@ -132,6 +146,7 @@ type CardType struct {
 	ReturnedLotDays   int16
 	Plain             bool
 	ExpirySetOn       *time.Time
+	MessageChannel    string
 }
 
 type CardTypeRange struct {
@@ -493,6 +508,26 @@ type LotEntry struct {
 	Amount    decimal.Decimal
 }
 
+type MessageMovement struct {
+	CompanyID      uuid.UUID
+	Seq            int64
+	Action         string
+	Amount         decimal.Decimal
+	BalanceAfter   decimal.Decimal
+	NotificationID *uuid.UUID
+	Reference      *string
+	ActorID        *uuid.UUID
+	RecordedAt     time.Time
+}
+
+type MessageTemplate struct {
+	CompanyID uuid.UUID
+	Kind      string
+	Language  string
+	Body      string
+	UpdatedAt time.Time
+}
+
 type Movement struct {
 	CompanyID     uuid.UUID
 	CardID        uuid.UUID
@@ -541,6 +576,18 @@ type Notification struct {
 	Error      *string
 	SentAt     *time.Time
 	CreatedAt  time.Time
+	CardID     *uuid.UUID
+	Seq        *int64
+	Price      *decimal.Decimal
+}
+
+type NumberRange struct {
+	CompanyID   uuid.UUID
+	FirstNumber int64
+	LastNumber  int64
+	Line        string
+	Width       int16
+	CreatedAt   time.Time
 }
 
 type OperationKey struct {
@@ -574,6 +621,31 @@ type OperatorSession struct {
 	ExpiresAt    time.Time
 	EndedAt      *time.Time
 	CreatedAt    time.Time
+}
+
+type Plan struct {
+	CompanyID        uuid.UUID
+	ContactsLimit    *int32
+	RedemptionsLimit *int32
+	RedemptionsUsed  int32
+	PeriodUnit       string
+	PeriodAnchor     time.Time
+	PeriodStartsOn   time.Time
+	PeriodEndsOn     time.Time
+	MessagePrice     *decimal.Decimal
+	MessageBalance   decimal.Decimal
+	MessageSeq       int64
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
+}
+
+type PlanPeriod struct {
+	CompanyID        uuid.UUID
+	StartsOn         time.Time
+	EndsOn           time.Time
+	RedemptionsUsed  int32
+	RedemptionsLimit *int32
+	EndedAt          time.Time
 }
 
 type Product struct {

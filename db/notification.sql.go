@@ -10,10 +10,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/govalues/decimal"
 )
 
 const notificationByID = `-- name: NotificationByID :one
-SELECT company_id, id, channel, kind, subject_id, attempt, recipient, subject, body, attachment, status, error, sent_at, created_at FROM notification WHERE company_id = $1 AND id = $2
+SELECT company_id, id, channel, kind, subject_id, attempt, recipient, subject, body, attachment, status, error, sent_at, created_at, card_id, seq, price FROM notification WHERE company_id = $1 AND id = $2
 `
 
 func (q *Queries) NotificationByID(ctx context.Context, companyID uuid.UUID, iD uuid.UUID) (Notification, error) {
@@ -34,6 +35,9 @@ func (q *Queries) NotificationByID(ctx context.Context, companyID uuid.UUID, iD 
 		&i.Error,
 		&i.SentAt,
 		&i.CreatedAt,
+		&i.CardID,
+		&i.Seq,
+		&i.Price,
 	)
 	return i, err
 }
@@ -44,7 +48,7 @@ SELECT $1, $2, $3::text, $4::text, $5::uuid,
        (SELECT coalesce(max(n.attempt), 0) + 1 FROM notification n
         WHERE n.company_id = $1 AND n.kind = $4::text AND n.subject_id = $5::uuid AND n.channel = $3::text),
        $6, $7, $8, $9, 'queued', $10
-RETURNING company_id, id, channel, kind, subject_id, attempt, recipient, subject, body, attachment, status, error, sent_at, created_at
+RETURNING company_id, id, channel, kind, subject_id, attempt, recipient, subject, body, attachment, status, error, sent_at, created_at, card_id, seq, price
 `
 
 type NotificationCreateParams struct {
@@ -91,6 +95,9 @@ func (q *Queries) NotificationCreate(ctx context.Context, arg NotificationCreate
 		&i.Error,
 		&i.SentAt,
 		&i.CreatedAt,
+		&i.CardID,
+		&i.Seq,
+		&i.Price,
 	)
 	return i, err
 }
@@ -125,10 +132,43 @@ func (q *Queries) NotificationEnd(ctx context.Context, arg NotificationEndParams
 	return result.RowsAffected(), nil
 }
 
+const notificationPriceSet = `-- name: NotificationPriceSet :exec
+UPDATE notification SET price = $1::numeric WHERE company_id = $2 AND id = $3
+`
+
+type NotificationPriceSetParams struct {
+	Price     decimal.Decimal
+	CompanyID uuid.UUID
+	ID        uuid.UUID
+}
+
+// NotificationPriceSet notes what a message that is tried again was charged.
+func (q *Queries) NotificationPriceSet(ctx context.Context, arg NotificationPriceSetParams) error {
+	_, err := q.db.Exec(ctx, notificationPriceSet, arg.Price, arg.CompanyID, arg.ID)
+	return err
+}
+
+const notificationPriceTake = `-- name: NotificationPriceTake :one
+UPDATE notification
+SET price = NULL
+FROM (SELECT n.id, n.price FROM notification AS n WHERE n.company_id = $1 AND n.id = $2 FOR UPDATE) AS old
+WHERE notification.company_id = $1 AND notification.id = old.id AND notification.status = 'failed' AND old.price IS NOT NULL
+RETURNING old.price::numeric AS price
+`
+
+// NotificationPriceTake takes the price off a message that is not to be sent any
+// more, and answers what it was: once, whoever asks again.
+func (q *Queries) NotificationPriceTake(ctx context.Context, companyID uuid.UUID, iD uuid.UUID) (decimal.Decimal, error) {
+	row := q.db.QueryRow(ctx, notificationPriceTake, companyID, iD)
+	var price decimal.Decimal
+	err := row.Scan(&price)
+	return price, err
+}
+
 const notificationRetry = `-- name: NotificationRetry :one
 UPDATE notification SET status = 'queued', error = NULL
 WHERE company_id = $1 AND id = $2 AND status = 'failed'
-RETURNING company_id, id, channel, kind, subject_id, attempt, recipient, subject, body, attachment, status, error, sent_at, created_at
+RETURNING company_id, id, channel, kind, subject_id, attempt, recipient, subject, body, attachment, status, error, sent_at, created_at, card_id, seq, price
 `
 
 // NotificationRetry queues a failed message again.
@@ -150,12 +190,96 @@ func (q *Queries) NotificationRetry(ctx context.Context, companyID uuid.UUID, iD
 		&i.Error,
 		&i.SentAt,
 		&i.CreatedAt,
+		&i.CardID,
+		&i.Seq,
+		&i.Price,
 	)
 	return i, err
 }
 
+const notificationTextsCreate = `-- name: NotificationTextsCreate :exec
+INSERT INTO notification (company_id, id, channel, kind, subject_id, attempt, recipient, subject, body, status, created_at, card_id, seq, price)
+SELECT $1, new.id, new.channel, new.kind, new.id, 1, new.recipient, '', new.body, 'queued', $2, new.card_id, new.seq, nullif(new.price, 0)
+FROM (SELECT unnest($3::uuid[]) AS id, unnest($4::text[]) AS channel, unnest($5::text[]) AS kind,
+             unnest($6::text[]) AS recipient, unnest($7::text[]) AS body, unnest($8::uuid[]) AS card_id,
+             unnest($9::bigint[]) AS seq, unnest($10::numeric[]) AS price) AS new
+`
+
+type NotificationTextsCreateParams struct {
+	CompanyID  uuid.UUID
+	Now        time.Time
+	Ids        []uuid.UUID
+	Channels   []string
+	Kinds      []string
+	Recipients []string
+	Bodies     []string
+	CardIds    []uuid.UUID
+	Seqs       []int64
+	Prices     []decimal.Decimal
+}
+
+// NotificationTextsCreate queues messages to phones, each of a movement of a card. A
+// message is its own subject: a card has many of one kind. A zero price is none.
+func (q *Queries) NotificationTextsCreate(ctx context.Context, arg NotificationTextsCreateParams) error {
+	_, err := q.db.Exec(ctx, notificationTextsCreate,
+		arg.CompanyID,
+		arg.Now,
+		arg.Ids,
+		arg.Channels,
+		arg.Kinds,
+		arg.Recipients,
+		arg.Bodies,
+		arg.CardIds,
+		arg.Seqs,
+		arg.Prices,
+	)
+	return err
+}
+
+const notificationsByIDs = `-- name: NotificationsByIDs :many
+SELECT company_id, id, channel, kind, subject_id, attempt, recipient, subject, body, attachment, status, error, sent_at, created_at, card_id, seq, price FROM notification WHERE company_id = $1 AND id = ANY($2::uuid[]) ORDER BY id
+`
+
+func (q *Queries) NotificationsByIDs(ctx context.Context, companyID uuid.UUID, ids []uuid.UUID) ([]Notification, error) {
+	rows, err := q.db.Query(ctx, notificationsByIDs, companyID, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Notification
+	for rows.Next() {
+		var i Notification
+		if err := rows.Scan(
+			&i.CompanyID,
+			&i.ID,
+			&i.Channel,
+			&i.Kind,
+			&i.SubjectID,
+			&i.Attempt,
+			&i.Recipient,
+			&i.Subject,
+			&i.Body,
+			&i.Attachment,
+			&i.Status,
+			&i.Error,
+			&i.SentAt,
+			&i.CreatedAt,
+			&i.CardID,
+			&i.Seq,
+			&i.Price,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const notificationsBySubjects = `-- name: NotificationsBySubjects :many
-SELECT company_id, id, channel, kind, subject_id, attempt, recipient, subject, body, attachment, status, error, sent_at, created_at FROM notification
+SELECT company_id, id, channel, kind, subject_id, attempt, recipient, subject, body, attachment, status, error, sent_at, created_at, card_id, seq, price FROM notification
 WHERE company_id = $1 AND kind = $2 AND subject_id = ANY($3::uuid[])
 ORDER BY subject_id, attempt, channel
 `
@@ -191,6 +315,9 @@ func (q *Queries) NotificationsBySubjects(ctx context.Context, arg Notifications
 			&i.Error,
 			&i.SentAt,
 			&i.CreatedAt,
+			&i.CardID,
+			&i.Seq,
+			&i.Price,
 		); err != nil {
 			return nil, err
 		}
@@ -240,8 +367,45 @@ func (q *Queries) NotificationsCreate(ctx context.Context, arg NotificationsCrea
 	return err
 }
 
+const notificationsOverdue = `-- name: NotificationsOverdue :many
+SELECT company_id, id, status FROM notification
+WHERE price IS NOT NULL AND status IN ('queued', 'failed') AND (status = 'failed' OR created_at < $1)
+ORDER BY company_id, id
+LIMIT $2
+`
+
+type NotificationsOverdueRow struct {
+	CompanyID uuid.UUID
+	ID        uuid.UUID
+	Status    string
+}
+
+// NotificationsOverdue finds paid messages that nobody sends any more: queued since
+// before a moment by which their job had given up, or failed with their price on them.
+// @sqlc-vet-disable company-first
+// One sweep serves every company; what it does to a message names company_id.
+func (q *Queries) NotificationsOverdue(ctx context.Context, before time.Time, batchSize int32) ([]NotificationsOverdueRow, error) {
+	rows, err := q.db.Query(ctx, notificationsOverdue, before, batchSize)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NotificationsOverdueRow
+	for rows.Next() {
+		var i NotificationsOverdueRow
+		if err := rows.Scan(&i.CompanyID, &i.ID, &i.Status); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const notificationsPage = `-- name: NotificationsPage :many
-SELECT company_id, id, channel, kind, subject_id, attempt, recipient, subject, body, attachment, status, error, sent_at, created_at FROM notification
+SELECT company_id, id, channel, kind, subject_id, attempt, recipient, subject, body, attachment, status, error, sent_at, created_at, card_id, seq, price FROM notification
 WHERE company_id = $1
   AND ($2::uuid IS NULL OR id < $2::uuid)
   AND ($3::text IS NULL OR status = $3::text)
@@ -287,6 +451,9 @@ func (q *Queries) NotificationsPage(ctx context.Context, arg NotificationsPagePa
 			&i.Error,
 			&i.SentAt,
 			&i.CreatedAt,
+			&i.CardID,
+			&i.Seq,
+			&i.Price,
 		); err != nil {
 			return nil, err
 		}

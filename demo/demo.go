@@ -24,6 +24,8 @@ import (
 	"sello/loyalty/company"
 	"sello/loyalty/customer"
 	"sello/loyalty/ledger"
+	"sello/loyalty/phone"
+	"sello/loyalty/plan"
 	"sello/loyalty/reward"
 )
 
@@ -51,6 +53,8 @@ type Services struct {
 	Ledger    *ledger.Service
 	Catalog   *catalog.Service
 	Rewards   *reward.Service
+	Plans     *plan.Service
+	Phones    *phone.Service
 	Now       func() time.Time
 }
 
@@ -86,6 +90,9 @@ func Seed(ctx context.Context, s Services, known *Credentials) (*Credentials, er
 		if err := s.fillMain(ctx, auth.System(main.ID)); err != nil {
 			return nil, fmt.Errorf("fill the demo company: %w", err)
 		}
+	}
+	if err := s.walletPlan(ctx, auth.System(main.ID)); err != nil {
+		return nil, fmt.Errorf("give the demo company a plan: %w", err)
 	}
 	if fresh {
 		if err := s.fillSecond(ctx, auth.System(second.ID)); err != nil {

@@ -91,6 +91,7 @@ func newCardType(in model.CardTypeCreateInput) ledger.NewCardType {
 		LoadLimit: in.LoadLimit, TransactionLimit: in.TransactionLimit, TransferPolicy: or(in.TransferPolicy, ""),
 		ValidFrom: in.ValidFrom, ValidTo: in.ValidTo, ValidDays: in.ValidDays, ForfeitOnExpiry: or(in.ForfeitOnExpiry, false),
 		ReturnShortfall: or(in.ReturnShortfall, ""), ReturnedLotDays: or(in.ReturnedLotDays, 0),
+		Channel: or(in.MessageChannel, ""),
 	}
 }
 
@@ -106,6 +107,7 @@ func cardTypeChange(in model.CardTypeUpdateInput) ledger.CardTypeChange {
 		LoadLimit: optional(in.LoadLimit), TransactionLimit: optional(in.TransactionLimit), TransferPolicy: in.TransferPolicy,
 		ValidFrom: optional(in.ValidFrom), ValidTo: optional(in.ValidTo), ValidDays: optional(in.ValidDays),
 		ForfeitOnExpiry: in.ForfeitOnExpiry, ReturnShortfall: in.ReturnShortfall, ReturnedLotDays: in.ReturnedLotDays,
+		Channel: in.MessageChannel,
 	}
 	if r, set := in.AccrualRatio.ValueOK(); set {
 		change.Ratio = ledger.Optional[ledger.Ratio]{Set: true, Value: ratio(r)}

@@ -19,6 +19,14 @@ func storePayload(ctx context.Context, s *company.Store, err error) (*model.Stor
 	return &model.StorePayload{Store: s, UserErrors: refused}, nil
 }
 
+func staffResult(ctx context.Context, done company.StaffResult, err error) (*model.StaffPayload, error) {
+	p, err := staffPayload(ctx, done.Staff, err)
+	if p != nil {
+		p.Replayed = done.Replayed
+	}
+	return p, err
+}
+
 func staffPayload(ctx context.Context, m *company.Staff, err error) (*model.StaffPayload, error) {
 	refused, err := userErrors(ctx, err)
 	if err != nil {

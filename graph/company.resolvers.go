@@ -67,11 +67,17 @@ func (r *mutationResolver) StaffCreate(ctx context.Context, input model.StaffCre
 	if err != nil {
 		return nil, err
 	}
-	m, err := r.Companies.StaffCreate(ctx, who, company.NewStaff{
+	in := company.NewStaff{
 		Name: input.Name, Phone: input.Phone, Role: input.Role, StoreCode: or(input.StoreCode, ""),
 		StoreName: or(input.StoreName, ""), Password: input.Password,
-	})
-	return staffPayload(ctx, m, err)
+	}
+	// What a key stands for is kept: not so that passwords could be tried against it.
+	input.Password = r.Companies.PasswordMark(who.CompanyID, input.Password)
+	var done company.StaffResult
+	if in.Key, err = naturalKey(ctx, who, "staffCreate", input.IdempotencyKey, input.IdempotencyHours, input); err == nil {
+		done, err = r.Companies.StaffCreateOnce(ctx, who, in)
+	}
+	return staffResult(ctx, done, err)
 }
 
 // StaffArchive is the resolver for the staffArchive field.
@@ -87,8 +93,12 @@ func (r *mutationResolver) StaffArchive(ctx context.Context, input model.StaffAr
 	if input.Number != nil {
 		number = new(int64(*input.Number))
 	}
-	m, err := r.Companies.StaffArchive(ctx, who, number, or(input.Phone, ""))
-	return staffPayload(ctx, m, err)
+	var done company.StaffResult
+	key, err := naturalKey(ctx, who, "staffArchive", input.IdempotencyKey, input.IdempotencyHours, input)
+	if err == nil {
+		done, err = r.Companies.StaffArchiveOnce(ctx, who, number, or(input.Phone, ""), key)
+	}
+	return staffResult(ctx, done, err)
 }
 
 // StaffRightSet is the resolver for the staffRightSet field.

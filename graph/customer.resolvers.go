@@ -169,12 +169,15 @@ func (r *mutationResolver) ContactRegister(ctx context.Context, input model.Cont
 	if input.StaffNumber != nil {
 		in.StaffNumber = new(int64(*input.StaffNumber))
 	}
-	card, reopened, err := r.Customers.Register(ctx, who, in)
-	refused, err := userErrors(ctx, err)
+	var done customer.Registered
+	if in.Key, err = naturalKey(ctx, who, "contactRegister", input.IdempotencyKey, input.IdempotencyHours, input); err == nil {
+		done, err = r.Customers.RegisterOnce(ctx, who, in)
+	}
+	refused, err := r.told(ctx, err)
 	if err != nil {
 		return nil, err
 	}
-	return &model.ContactRegisterPayload{Card: card, Reopened: reopened, UserErrors: refused}, nil
+	return &model.ContactRegisterPayload{Card: done.Card, Reopened: done.Reopened, Replayed: done.Replayed, UserErrors: refused}, nil
 }
 
 // Customers is the resolver for the customers field.

@@ -17,6 +17,7 @@ import (
 	"sello/loyalty/auth"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
+	"sello/loyalty/notify"
 )
 
 // rows of a points file.
@@ -79,6 +80,22 @@ func prepareJobs(s *story) {
 	job(s.ID, "notify_email", "notify", "discarded",
 		`{"at":"2026-03-02T18:00:00Z","attempt":1,"error":"the mail server is away","trace":""}`, true)
 	job(s.ID, "notify_email", "notify", "completed", "", true)
+}
+
+func preparePlan(s *story) {
+	s.Fill(s.t, 0)
+	s.saved["cardsOnly"] = s.KeyWith(s.t, auth.CardsRead)
+	s.hooks["tomorrow"] = func(s *story) { s.Clock.Pass(24 * time.Hour) }
+	s.hooks["refuse"] = func(s *story) {
+		s.t.Helper()
+		list, err := s.Resolver.Notify.List(s.t.Context(), s.ID, nil, nil, 1)
+		if err == nil {
+			err = s.Resolver.Notify.GiveUp(s.t.Context(), s.ID, list[0].ID, &notify.PermanentError{Reason: "the provider refuses the message"})
+		}
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
 }
 
 func prepareNodes(s *story) {
@@ -219,6 +236,7 @@ func nodeIDs(t *testing.T, c *graphtest.Company) map[string]string {
 		t.Fatal(err)
 	}
 	hook, delivery := c.Webhook(t)
+	c.FillPlan(t)
 	made := c.Query(t, `mutation($attribute: String!, $segment: String!) {
 		customerAttributeCreate(input: { code: $attribute, name: $attribute, type: TEXT }) { attribute { id } }
 		segmentCreate(input: { code: $segment, name: $segment }) { segment { id } }

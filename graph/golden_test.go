@@ -129,6 +129,8 @@ var stories = map[string]func(*story){
 	"returns":    prepareLots,
 	"transfers":  prepareLots,
 	"life":       nil,
+	"plan":       preparePlan,
+	"phones":     func(s *story) { s.Fill(s.t, 0) },
 	"expiry": func(s *story) {
 		s.Fill(s.t, 1)
 		s.hooks["work"] = func(s *story) { s.Work(s.t) }

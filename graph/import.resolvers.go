@@ -81,7 +81,10 @@ func (r *Resolver) Import() generated.ImportResolver { return &importResolver{r}
 
 func (r *Resolver) ImportError() generated.ImportErrorResolver { return &importErrorResolver{r} }
 
+func (r *Resolver) Notification() generated.NotificationResolver { return &notificationResolver{r} }
+
 type (
-	importResolver      struct{ *Resolver }
-	importErrorResolver struct{ *Resolver }
+	importResolver       struct{ *Resolver }
+	importErrorResolver  struct{ *Resolver }
+	notificationResolver struct{ *Resolver }
 )

@@ -147,4 +147,12 @@ var messages = map[loyalty.Code]words{
 	loyalty.CodeJobKindNotFound: {"There is no job of this kind to run.", "No hay un trabajo de este tipo que ejecutar.", "Não há um trabalho deste tipo para executar.", "Không có tác vụ loại này để chạy."},
 	// People named by phone and e-mail.
 	loyalty.CodeCustomerBlocked: {"The customer is blocked.", "El cliente está bloqueado.", "O cliente está bloqueado.", "Khách hàng đã bị khóa."},
+	// Plans, phones and messages.
+	loyalty.CodeAreaCodeUnsupported:    {"The area code is not supported.", "La lada no está soportada.", "O DDD não é atendido.", "Mã vùng không được hỗ trợ."},
+	loyalty.CodePhoneLandline:          {"The phone is a landline.", "El teléfono es fijo.", "O telefone é fixo.", "Số điện thoại là máy bàn."},
+	loyalty.CodePhoneBlocked:           {"The phone is on the blacklist.", "El teléfono está en la lista negra.", "O telefone está na lista de bloqueio.", "Số điện thoại nằm trong danh sách chặn."},
+	loyalty.CodeContactQuotaReached:    {"The plan's contacts are used up.", "Ya no hay clientes disponibles en el plan.", "Não há mais clientes disponíveis no plano.", "Gói đã hết số khách hàng."},
+	loyalty.CodeRedemptionQuotaReached: {"The plan's redemptions of this period are used up.", "Ya no hay canjes disponibles en el periodo.", "Não há mais resgates disponíveis no período.", "Gói đã hết lượt đổi trong kỳ này."},
+	loyalty.CodeMessageBalanceLow:      {"The prepaid balance does not pay for the message: {available}.", "El saldo prepagado no alcanza para el mensaje: {available}.", "O saldo pré-pago não cobre a mensagem: {available}.", "Số dư trả trước không đủ cho tin nhắn: {available}."},
+	loyalty.CodePlaceholderUnknown:     {"Nothing is put in for this placeholder: {placeholder}.", "Este marcador no existe: {placeholder}.", "Este marcador não existe: {placeholder}.", "Không có chỗ điền này: {placeholder}."},
 }

@@ -22,6 +22,8 @@ type names struct {
 	CustomerCode, Segment, Attribute                                       string
 	// Of coupons, products and rewards.
 	CouponType, Coupon, CouponBatch, Product, ProductCode, Reward, Claim, Lot string
+	// Of messages.
+	Notification, Token string
 }
 
 // operation is how one root field is asked in the tenancy tests.
@@ -110,7 +112,16 @@ var operations = map[string]operation{
 		}
 	}},
 	"Query.customerAttributes": {scope: auth.CustomersRead, documents: list("customerAttributes", ", withArchived: true", "id code name")},
-	"Query.segments":           {scope: auth.CustomersRead, documents: list("segments", ", withArchived: true", "id code name")},
+	"Query.plan":               {scope: auth.CompanyRead, documents: fixed(`query { plan { messageBalance contacts } }`)},
+	"Query.planPeriods":        {scope: auth.CompanyRead, documents: list("planPeriods", "", "startsOn")},
+	"Query.messageMovements":   {scope: auth.CompanyRead, documents: list("messageMovements", "", "seq reference")},
+	"Query.messageTemplates":   {scope: auth.CompanyRead, documents: fixed(`query { messageTemplates { body own } }`)},
+	"Query.blockedPhones":      {scope: auth.CustomersRead, documents: list("blockedPhones", "", "phone reason")},
+	"Query.areaCodes":          {scope: auth.CompanyRead, documents: list("areaCodes", "", "prefix own")},
+	"Query.numberPlan":         {scope: auth.CompanyRead, documents: list("numberPlan", "", "first line")},
+	"Query.walletContact": {scope: auth.CardsRead, documents: one(`query { walletContact(token: %q) { id code } }`,
+		func(n names) []any { return []any{n.Token} })},
+	"Query.segments": {scope: auth.CustomersRead, documents: list("segments", ", withArchived: true", "id code name")},
 	"Query.segment": {scope: auth.CustomersRead, documents: one(`query { segment(code: %q) { id name members { totalCount } } }`,
 		func(n names) []any { return []any{n.Segment} })},
 	"Query.couponTypes": {scope: auth.CouponsRead, documents: list("couponTypes", ", withArchived: true", "id code name")},
@@ -449,6 +460,23 @@ var operations = map[string]operation{
 	"Mutation.queueResume": {scope: auth.Platform, global: true, documents: fixed(
 		`mutation { queueResume(input: { name: "none" }) { queue { name } userErrors { code } } }`)},
 
+	"Mutation.planSet": {scope: auth.CompanyWrite, creates: true, documents: fixed(
+		`mutation { planSet(input: { contactsLimit: 1000000 }) { plan { contactsLimit } userErrors { code } } }`)},
+	"Mutation.messageTopUp": {scope: auth.CompanyWrite, creates: true, documents: fixed(
+		`mutation { messageTopUp(input: { amount: "1", idempotencyKey: "tenancy" }) { movement { seq } userErrors { code } } }`)},
+	"Mutation.phonesBlock": {scope: auth.CustomersWrite, creates: true, documents: fixed(
+		`mutation { phonesBlock(input: { phones: ["5500000009"] }) { count userErrors { code } } }`)},
+	"Mutation.phonesUnblock": {scope: auth.CustomersWrite, documents: fixed(
+		`mutation { phonesUnblock(input: { phones: ["5500000008"] }) { count userErrors { code } } }`)},
+	"Mutation.areaCodesSet": {scope: auth.CompanyWrite, creates: true, documents: fixed(
+		`mutation { areaCodesSet(input: { prefixes: ["100"], supported: true }) { count userErrors { code } } }`)},
+	"Mutation.numberPlanLoad": {scope: auth.CompanyWrite, creates: true, documents: fixed(
+		`mutation { numberPlanLoad(input: { ranges: [{ first: "1000000000", last: "1000000001", line: LANDLINE }] }) { count userErrors { code } } }`)},
+	"Mutation.messageTemplateSet": {scope: auth.CompanyWrite, creates: true, documents: fixed(
+		`mutation { messageTemplateSet(input: { kind: WALLET_SALE, language: "vi", body: "{sodu}" }) { template { own } userErrors { code } } }`)},
+	"Mutation.messageRetry": {scope: auth.CompanyWrite, documents: one(
+		`mutation { messageRetry(input: { id: %q }) { notification { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Notification} })},
 	"Mutation.reportRebuild": {scope: auth.ReportsWrite, creates: true, documents: fixed(
 		`mutation { reportRebuild(input: { confirm: true }) { reportState { rebuilding } userErrors { code } } }`)},
 	"Mutation.ledgerCheckStart": {scope: auth.ReportsWrite, global: true, documents: fixed( // one is under way

@@ -13,11 +13,15 @@ import (
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/phone"
+	"sello/loyalty/plan"
 	"sello/loyalty/pos"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
 	"sello/loyalty/reward"
+	"sello/loyalty/wallet"
 	"sello/loyalty/webhook"
+	"sello/loyalty/wording"
 )
 
 // Resolver holds the domain that the resolvers call; main.go fills it once.
@@ -37,4 +41,9 @@ type Resolver struct {
 	Reports   *report.Service
 	Feed      *db.Feed
 	Webhooks  *webhook.Service
+	// What wallets take besides.
+	Plans    *plan.Service
+	Phones   *phone.Service
+	Messages *wording.Service
+	Wallets  *wallet.Service
 }

@@ -118,6 +118,7 @@ var short = map[string]string{
 	"CardType.numberRanges":         "maxRanges at most",
 	"Customer.contactPoints":        "50 beside the customer's own",
 	"RewardHistory.attempts":        "a page of 20",
+	"Query.messageTemplates":        "three kinds in four languages",
 }
 
 // TestListsAreConnections: what can grow is read by pages, whose sizes have a

@@ -26,7 +26,7 @@ var foreignNames = names{
 	CustomerCode: "zzzz-customer-0", Segment: "zzzz-segment", Attribute: "zzzz-size",
 	CouponType: "zzzz-coupon", Coupon: "ZZZZ-COUPON", CouponBatch: randomID("CouponBatch"), Product: "zzzz-product", ProductCode: "ZZZZserial",
 	Reward: "zzzz-reward", Claim: randomID("RewardClaim"), Lot: randomID("ProductCodeLot"),
-	Hold: randomID("Hold"), Movement: randomID("Movement"),
+	Hold: randomID("Hold"), Movement: randomID("Movement"), Notification: randomID("Notification"), Token: "none",
 }
 
 // namesOf are those of a filled company.
@@ -39,7 +39,8 @@ func namesOf(c *graphtest.Company, ids map[string]string) names {
 		CustomerCode: *c.Names.Customers[0].Code, Segment: c.Code + "-segment", Attribute: c.Code + "-size",
 		CouponType: c.Code + "-coupon", Coupon: strings.ToUpper(c.Code) + "-COUPON", CouponBatch: ids["CouponBatch"], Product: c.Code + "-product",
 		ProductCode: strings.ToUpper(c.Code) + "serial", Reward: c.Code + "-reward", Claim: ids["RewardClaim"], Lot: c.Names.Lot,
-		Hold: ids["Hold"], Movement: ids["Movement"],
+		Hold: ids["Hold"], Movement: ids["Movement"], Notification: ids["Notification"],
+		Token: c.Resolver.Wallets.Token(c.ID, c.Names.Contacts[0].ID),
 	}
 }
 

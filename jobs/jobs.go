@@ -19,6 +19,7 @@ import (
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/plan"
 	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
 	"sello/loyalty/webhook"
@@ -26,7 +27,6 @@ import (
 
 // The queues, besides those that the packages of loyalty name.
 const (
-	queueLimits  = "limits"
 	queueFlatten = "flatten"
 )
 
@@ -79,7 +79,7 @@ type Config struct {
 // Imports, batches of coupons and expiry are few and heavy; messages wait on somebody else's server.
 // The database carries two or three statements a core, so none is large.
 var sizes = map[string]int{
-	imports.Queue: 2, coupon.Queue: 1, ledger.ExpiryQueue: 2, queueLimits: 1, queueFlatten: 4, notify.JobQueue: 10, upkeep.Queue: 4,
+	imports.Queue: 2, coupon.Queue: 1, ledger.ExpiryQueue: 2, plan.Queue: 1, queueFlatten: 4, notify.JobQueue: 10, upkeep.Queue: 4,
 	// One serves a webhook for as long as it has work, mostly waiting for receivers.
 	webhook.Queue: 16,
 }
@@ -145,9 +145,11 @@ func workers(c Config) *river.Workers {
 	river.AddWorker(all, &CouponBatchMake{Coupons: c.Coupons, Stopping: c.Stopping, Slice: slice(c)})
 	river.AddWorker(all, &CouponExpire{Coupons: c.Coupons, Stopping: c.Stopping, Slice: slice(c)})
 	river.AddWorker(all, &NotifyEmail{Notify: c.Notify})
+	river.AddWorker(all, &NotifySMS{Notify: c.Notify})
+	river.AddWorker(all, &LimitReset{Plans: &plan.Service{DB: c.Notify.DB, Now: c.Notify.Now}})
 	river.AddWorker(all, &Prune{Upkeep: c.Upkeep})
 	river.AddWorker(all, &UpkeepPlan{Upkeep: c.Upkeep})
-	river.AddWorker(all, &UpkeepSweep{Upkeep: c.Upkeep})
+	river.AddWorker(all, &UpkeepSweep{Upkeep: c.Upkeep, Notify: c.Notify})
 	river.AddWorker(all, &ReportCount{Reports: c.Reports, Slice: slice(c)})
 	river.AddWorker(all, &ReportPlan{Reports: c.Reports})
 	river.AddWorker(all, &LedgerCheck{Reports: c.Reports})
@@ -204,6 +206,9 @@ func periodic() []*river.PeriodicJob {
 		river.NewPeriodicJob(river.PeriodicInterval(time.Minute),
 			func() (river.JobArgs, *river.InsertOpts) { return ledger.HoldExpire{}, nil },
 			&river.PeriodicJobOpts{ID: "hold_expire", RunOnStart: true}),
+		river.NewPeriodicJob(river.PeriodicInterval(time.Minute),
+			func() (river.JobArgs, *river.InsertOpts) { return plan.LimitReset{}, nil },
+			&river.PeriodicJobOpts{ID: "limit_reset", RunOnStart: true}),
 	}
 }
 

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
 
 	"sello/loyalty/notify"
 )
@@ -26,7 +28,12 @@ func (*NotifyEmail) Timeout(*river.Job[notify.Email]) time.Duration { return not
 // Work sends the message. What it told is not undone by a failure; the last one
 // stays visible on the message (design.md 5).
 func (w *NotifyEmail) Work(ctx context.Context, job *river.Job[notify.Email]) error {
-	err := w.Notify.Send(ctx, job.Args.CompanyID, job.Args.NotificationID)
+	return sent(ctx, w.Notify, job.JobRow, job.Args.CompanyID, job.Args.NotificationID)
+}
+
+// sent sends a message of any channel and tells River what comes next.
+func sent(ctx context.Context, service *notify.Service, job *rivertype.JobRow, company, id uuid.UUID) error {
+	err := service.Send(ctx, company, id)
 	if err == nil {
 		return nil
 	}
@@ -35,7 +42,7 @@ func (w *NotifyEmail) Work(ctx context.Context, job *river.Job[notify.Email]) er
 	}
 	_, permanent := errors.AsType[*notify.PermanentError](err)
 	if permanent || job.Attempt >= job.MaxAttempts || errors.Is(context.Cause(ctx), river.ErrJobCancelledRemotely) {
-		err = errors.Join(err, w.Notify.GiveUp(context.WithoutCancel(ctx), job.Args.CompanyID, job.Args.NotificationID, err))
+		err = errors.Join(err, service.GiveUp(context.WithoutCancel(ctx), company, id, err))
 	}
 	if permanent {
 		return river.JobCancel(err)

@@ -2,10 +2,12 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/riverqueue/river"
 
+	"sello/loyalty/notify"
 	"sello/loyalty/upkeep"
 )
 
@@ -46,15 +48,21 @@ type UpkeepSweep struct {
 	river.WorkerDefaults[upkeep.Sweep]
 
 	Upkeep *upkeep.Service
+	Notify *notify.Service
 }
 
-// Work looks after what killed processes left.
+// Work looks after what killed processes left, and messages that nobody sends.
 func (w *UpkeepSweep) Work(ctx context.Context, _ *river.Job[upkeep.Sweep]) error {
 	swept, err := w.Upkeep.Sweep(ctx)
-	if err != nil {
+	messages, overdue := w.Notify.Overdue(ctx)
+	if err := errors.Join(err, overdue); err != nil {
 		return err
 	}
-	return output(ctx, swept)
+	return output(ctx, struct {
+		upkeep.Swept
+		// Messages counts paid messages that were given up and paid back.
+		Messages int `json:"messages"`
+	}{swept, messages})
 }
 
 // output shows operators what a job did.

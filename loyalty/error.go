@@ -208,6 +208,23 @@ const (
 
 	// CodeCustomerBlocked: the customer is inactive.
 	CodeCustomerBlocked Code = "CUSTOMER_BLOCKED"
+
+	// Plans, phones and messages.
+
+	// CodeAreaCodeUnsupported: the phone's area code is not one that the company takes.
+	CodeAreaCodeUnsupported Code = "AREA_CODE_UNSUPPORTED"
+	// CodePhoneLandline: the phone is in a range of landlines.
+	CodePhoneLandline Code = "PHONE_LANDLINE"
+	// CodePhoneBlocked: the phone is on the company's blacklist.
+	CodePhoneBlocked Code = "PHONE_BLOCKED"
+	// CodeContactQuotaReached: the plan's contacts are used up.
+	CodeContactQuotaReached Code = "CONTACT_QUOTA_REACHED"
+	// CodeRedemptionQuotaReached: the plan's redemptions of this period are used up.
+	CodeRedemptionQuotaReached Code = "REDEMPTION_QUOTA_REACHED"
+	// CodeMessageBalanceLow: the company's prepaid balance is below a message's price.
+	CodeMessageBalanceLow Code = "MESSAGE_BALANCE_LOW"
+	// CodePlaceholderUnknown: a text has a placeholder that nothing is put in for.
+	CodePlaceholderUnknown Code = "PLACEHOLDER_UNKNOWN"
 )
 
 // Codes lists every code: tests hold the GraphQL enum, the messages in all
@@ -245,6 +262,9 @@ func Codes() []Code {
 		CodeJobKindNotFound,
 		// People named by phone and e-mail.
 		CodeCustomerBlocked,
+		// Plans, phones and messages.
+		CodeAreaCodeUnsupported, CodePhoneLandline, CodePhoneBlocked, CodeContactQuotaReached, CodeRedemptionQuotaReached,
+		CodeMessageBalanceLow, CodePlaceholderUnknown,
 	}
 }
 

@@ -5,16 +5,17 @@
 -- code, or by a wallet's key and the contact's phone. Without an amount the
 -- points come from what was spent by the card type's rule, in exact numerics.
 -- No row means that something refused it, or that it takes more than the card's row
--- (lots, limits, holds that may be due): a book tells, and does. A key that was used
+-- (lots, limits, holds that may be due, a wallet's messages, its plan's redemptions
+-- and blocked phones): a book tells, and does. A key that was used
 -- at the same moment breaks idempotency_key_pkey. The look-ups are
 -- materialized: who waits for the card's lock checks the card again after it, and
 -- not all that led to it.
 WITH found AS MATERIALIZED (
-    SELECT card.id, card.card_type_id
+    SELECT card.id, card.card_type_id, card.holder_phone
     FROM card
     WHERE card.company_id = @company_id AND card.code = sqlc.narg('card_code')::text
     UNION ALL
-    SELECT card.id, card.card_type_id
+    SELECT card.id, card.card_type_id, card.holder_phone
     FROM card_type
     JOIN card ON card.company_id = card_type.company_id AND card.card_type_id = card_type.id
     WHERE card_type.company_id = @company_id AND card_type.wallet_key = sqlc.narg('wallet_key')::text
@@ -38,6 +39,14 @@ WITH found AS MATERIALIZED (
                          AND staff_right.card_type_id = found.card_type_id
     LEFT JOIN store ON store.company_id = @company_id AND store.code = sqlc.narg('store_code')::text
     WHERE card_type.archived_at IS NULL AND card_type.plain
+      AND (card_type.wallet_key IS NULL OR found.holder_phone IS NULL
+           OR (NOT EXISTS (SELECT 1 FROM plan
+                           WHERE plan.company_id = @company_id
+                             AND (@action::text = 'redeem'
+                                  OR (plan.message_price IS NOT NULL
+                                      AND CASE WHEN @is_sale::boolean THEN card_type.notify_sale ELSE card_type.notify_adjustment END)))
+               AND NOT EXISTS (SELECT 1 FROM blocked_phone
+                               WHERE blocked_phone.company_id = @company_id AND blocked_phone.phone = found.holder_phone)))
       AND (sqlc.narg('amount')::numeric IS NULL OR scale(trim_scale(sqlc.narg('amount')::numeric)) <= card_type.scale)
       AND (@action::text <> 'recharge' OR card_type.rechargeable)
       AND (NOT card_type.ticket_required OR NOT @is_sale::boolean OR sqlc.narg('reference')::text <> '')

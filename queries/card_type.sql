@@ -3,12 +3,12 @@ INSERT INTO card_type (company_id, id, code, name, unit, scale, wallet_key, accr
                        floor, rechargeable, ticket_required, birthdate_required, notify_welcome, notify_sale,
                        notify_adjustment, customer_url, redeem_url, number_length, check_digit, starting_balance, nominated,
                        one_active_card, cvv_required, load_limit, transaction_limit, transfer_policy, valid_from, valid_to,
-                       valid_days, forfeit_on_expiry, return_shortfall, returned_lot_days, created_at, updated_at)
+                       valid_days, forfeit_on_expiry, return_shortfall, returned_lot_days, message_channel, created_at, updated_at)
 VALUES (@company_id, @id, @code, @name, @unit, @scale, @wallet_key, @accrual_percentage, @ratio_points, @ratio_amount,
         @floor, @rechargeable, @ticket_required, @birthdate_required, @notify_welcome, @notify_sale,
         @notify_adjustment, @customer_url, @redeem_url, @number_length, @check_digit, @starting_balance, @nominated,
         @one_active_card, @cvv_required, @load_limit, @transaction_limit, @transfer_policy, @valid_from, @valid_to,
-        @valid_days, @forfeit_on_expiry, @return_shortfall, @returned_lot_days, @now, @now)
+        @valid_days, @forfeit_on_expiry, @return_shortfall, @returned_lot_days, @message_channel, @now, @now)
 RETURNING *;
 
 -- name: CardTypeUpdate :one
@@ -23,7 +23,7 @@ SET name = @name, accrual_percentage = @accrual_percentage, ratio_points = @rati
     cvv_required = @cvv_required, load_limit = @load_limit, transaction_limit = @transaction_limit,
     transfer_policy = @transfer_policy, valid_from = @valid_from, valid_to = @valid_to, valid_days = @valid_days,
     forfeit_on_expiry = @forfeit_on_expiry, return_shortfall = @return_shortfall, returned_lot_days = @returned_lot_days,
-    archived_at = @archived_at, updated_at = @now
+    message_channel = @message_channel, archived_at = @archived_at, updated_at = @now
 WHERE company_id = @company_id AND id = @id
 RETURNING *;
 

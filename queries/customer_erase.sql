@@ -26,7 +26,8 @@ SET recipient = '-', subject = '-', body = '-', attachment = NULL,
     status = CASE WHEN notification.status = 'queued' THEN 'failed' ELSE notification.status END,
     error = CASE WHEN notification.status = 'queued' OR notification.error IS NOT NULL THEN 'erased' END
 WHERE notification.company_id = @company_id
-  AND (notification.recipient = ANY(@recipients::text[]) OR notification.subject_id = ANY(@subject_ids::uuid[]));
+  AND (notification.recipient = ANY(@recipients::text[]) OR notification.subject_id = ANY(@subject_ids::uuid[])
+       OR notification.card_id = ANY(@subject_ids::uuid[]));
 
 -- name: CustomerErasureCreate :exec
 INSERT INTO customer_erasure (company_id, id, customer_ids, emails, document_keys, created_at)

@@ -31,7 +31,7 @@ LIMIT @batch_size;
 SELECT n.*
 FROM notification n
 WHERE n.company_id = @company_id AND n.id > @after::uuid
-  AND (n.recipient = ANY(@recipients::text[]) OR n.subject_id = ANY(@subject_ids::uuid[]))
+  AND (n.recipient = ANY(@recipients::text[]) OR n.subject_id = ANY(@subject_ids::uuid[]) OR n.card_id = ANY(@subject_ids::uuid[]))
 ORDER BY n.id
 LIMIT @batch_size;
 

@@ -19,7 +19,12 @@ const poolSize = 10
 // fails the test.
 func New(tb testing.TB) *pgxpool.Pool {
 	tb.Helper()
-	config, err := pgxpool.ParseConfig(URL(tb))
+	return open(tb, URL(tb))
+}
+
+func open(tb testing.TB, address string) *pgxpool.Pool {
+	tb.Helper()
+	config, err := pgxpool.ParseConfig(address)
 	if err != nil {
 		tb.Fatalf("dbtest: %v", err)
 	}
@@ -49,7 +54,13 @@ func New(tb testing.TB) *pgxpool.Pool {
 func URL(tb testing.TB) string {
 	tb.Helper()
 	s := shared(tb)
-	name, err := s.clone(tb.Context())
+	return s.copyOf(tb, s.template)
+}
+
+// copyOf copies a database that nobody is connected to.
+func (s *server) copyOf(tb testing.TB, template string) string {
+	tb.Helper()
+	name, err := s.clone(tb.Context(), template)
 	if err != nil {
 		tb.Fatalf("dbtest: create the test's database: %v", err)
 	}
@@ -59,4 +70,27 @@ func URL(tb testing.TB) string {
 		}
 	})
 	return s.url(name)
+}
+
+// Filled fills one database and returns what makes copies of it, each a test's own as
+// New's: tests that begin from the same state make it once.
+func Filled(tb testing.TB, fill func(pool *pgxpool.Pool)) func(tb testing.TB) *pgxpool.Pool {
+	tb.Helper()
+	s := shared(tb)
+	name, err := s.clone(tb.Context(), s.template)
+	if err != nil {
+		tb.Fatalf("dbtest: create a database to copy: %v", err)
+	}
+	tb.Cleanup(func() {
+		if err := s.drop(context.WithoutCancel(tb.Context()), name); err != nil {
+			tb.Errorf("dbtest: drop a database to copy: %v", err)
+		}
+	})
+	pool := open(tb, s.url(name))
+	fill(pool)
+	pool.Close()
+	return func(tb testing.TB) *pgxpool.Pool {
+		tb.Helper()
+		return open(tb, s.copyOf(tb, name))
+	}
 }

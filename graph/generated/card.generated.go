@@ -2299,6 +2299,29 @@ func (ec *executionContext) fieldContext_CardType_expiry(_ context.Context, fiel
 	return fc, nil
 }
 
+func (ec *executionContext) _CardType_messageChannel(ctx context.Context, field graphql.CollectedField, obj *ledger.CardType) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_CardType_messageChannel(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Channel(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v ledger.Channel) graphql.Marshaler {
+			return ec.marshalNMessageChannel2selloᚋloyaltyᚋledgerᚐChannel(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_CardType_messageChannel(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("CardType", field, true, false, errors.New("field of type MessageChannel does not have child fields"))
+}
+
 func (ec *executionContext) _CardTypeConnection_edges(ctx context.Context, field graphql.CollectedField, obj *model.CardTypeConnection) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -3234,8 +3257,11 @@ func (ec *executionContext) unmarshalInputCardTypeCreateInput(ctx context.Contex
 	if _, present := asMap["returnedLotDays"]; !present {
 		asMap["returnedLotDays"] = 0
 	}
+	if _, present := asMap["messageChannel"]; !present {
+		asMap["messageChannel"] = "SMS"
+	}
 
-	fieldsInOrder := [...]string{"code", "name", "unit", "scale", "walletKey", "accrualPercentage", "accrualRatio", "overdraft", "rechargeable", "ticketRequired", "birthdateRequired", "notifyWelcome", "notifySale", "notifyAdjustment", "customerUrl", "redeemUrl", "numberRanges", "numberLength", "checkDigit", "startingBalance", "nominated", "oneActiveCard", "cvvRequired", "loadLimit", "transactionLimit", "transferPolicy", "validFrom", "validTo", "validDays", "forfeitOnExpiry", "returnShortfall", "returnedLotDays"}
+	fieldsInOrder := [...]string{"code", "name", "unit", "scale", "walletKey", "accrualPercentage", "accrualRatio", "overdraft", "rechargeable", "ticketRequired", "birthdateRequired", "notifyWelcome", "notifySale", "notifyAdjustment", "customerUrl", "redeemUrl", "numberRanges", "numberLength", "checkDigit", "startingBalance", "nominated", "oneActiveCard", "cvvRequired", "loadLimit", "transactionLimit", "transferPolicy", "validFrom", "validTo", "validDays", "forfeitOnExpiry", "returnShortfall", "returnedLotDays", "messageChannel"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -3466,6 +3492,13 @@ func (ec *executionContext) unmarshalInputCardTypeCreateInput(ctx context.Contex
 				return it, err
 			}
 			it.ReturnedLotDays = data
+		case "messageChannel":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("messageChannel"))
+			data, err := ec.unmarshalOMessageChannel2ᚖselloᚋloyaltyᚋledgerᚐChannel(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MessageChannel = data
 		}
 	}
 	return it, nil
@@ -3486,7 +3519,7 @@ func (ec *executionContext) unmarshalInputCardTypeUpdateInput(ctx context.Contex
 		asMap["overdraftOfAll"] = false
 	}
 
-	fieldsInOrder := [...]string{"code", "name", "accrualPercentage", "accrualRatio", "rechargeable", "ticketRequired", "birthdateRequired", "notifyWelcome", "notifySale", "notifyAdjustment", "customerUrl", "redeemUrl", "archived", "overdraft", "overdraftOfAll", "numberRanges", "numberLength", "checkDigit", "startingBalance", "nominated", "oneActiveCard", "cvvRequired", "loadLimit", "transactionLimit", "transferPolicy", "validFrom", "validTo", "validDays", "forfeitOnExpiry", "returnShortfall", "returnedLotDays"}
+	fieldsInOrder := [...]string{"code", "name", "accrualPercentage", "accrualRatio", "rechargeable", "ticketRequired", "birthdateRequired", "notifyWelcome", "notifySale", "notifyAdjustment", "customerUrl", "redeemUrl", "archived", "overdraft", "overdraftOfAll", "numberRanges", "numberLength", "checkDigit", "startingBalance", "nominated", "oneActiveCard", "cvvRequired", "loadLimit", "transactionLimit", "transferPolicy", "validFrom", "validTo", "validDays", "forfeitOnExpiry", "returnShortfall", "returnedLotDays", "messageChannel"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -3710,6 +3743,13 @@ func (ec *executionContext) unmarshalInputCardTypeUpdateInput(ctx context.Contex
 				return it, err
 			}
 			it.ReturnedLotDays = data
+		case "messageChannel":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("messageChannel"))
+			data, err := ec.unmarshalOMessageChannel2ᚖselloᚋloyaltyᚋledgerᚐChannel(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.MessageChannel = data
 		}
 	}
 	return it, nil
@@ -4919,6 +4959,11 @@ func (ec *executionContext) _CardType(ctx context.Context, sel ast.SelectionSet,
 			}
 		case "expiry":
 			out.Values[i] = ec._CardType_expiry(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "messageChannel":
+			out.Values[i] = ec._CardType_messageChannel(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				atomic.AddUint32(&out.Invalids, 1)
 			}

@@ -694,6 +694,29 @@ func (ec *executionContext) fieldContext_StaffPayload_staffMember(_ context.Cont
 	return fc, nil
 }
 
+func (ec *executionContext) _StaffPayload_replayed(ctx context.Context, field graphql.CollectedField, obj *model.StaffPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_StaffPayload_replayed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Replayed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_StaffPayload_replayed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("StaffPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _StaffPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.StaffPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1191,7 +1214,7 @@ func (ec *executionContext) unmarshalInputStaffArchiveInput(ctx context.Context,
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"number", "phone"}
+	fieldsInOrder := [...]string{"number", "phone", "idempotencyKey", "idempotencyHours"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1212,6 +1235,20 @@ func (ec *executionContext) unmarshalInputStaffArchiveInput(ctx context.Context,
 				return it, err
 			}
 			it.Phone = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		case "idempotencyHours":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyHours"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyHours = data
 		}
 	}
 	return it, nil
@@ -1228,7 +1265,7 @@ func (ec *executionContext) unmarshalInputStaffCreateInput(ctx context.Context, 
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"name", "phone", "role", "storeCode", "storeName", "password"}
+	fieldsInOrder := [...]string{"name", "phone", "role", "storeCode", "storeName", "password", "idempotencyKey", "idempotencyHours"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1277,6 +1314,20 @@ func (ec *executionContext) unmarshalInputStaffCreateInput(ctx context.Context, 
 				return it, err
 			}
 			it.Password = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		case "idempotencyHours":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyHours"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyHours = data
 		}
 	}
 	return it, nil
@@ -1839,6 +1890,11 @@ func (ec *executionContext) _StaffPayload(ctx context.Context, sel ast.Selection
 		case "staffMember":
 			out.Values[i] = ec._StaffPayload_staffMember(ctx, field, obj)
 			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "replayed":
+			out.Values[i] = ec._StaffPayload_replayed(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
 		case "userErrors":

@@ -158,6 +158,29 @@ func (ec *executionContext) fieldContext_ContactRegisterPayload_reopened(_ conte
 	return graphql.NewScalarFieldContext("ContactRegisterPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
 }
 
+func (ec *executionContext) _ContactRegisterPayload_replayed(ctx context.Context, field graphql.CollectedField, obj *model.ContactRegisterPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return ec.fieldContext_ContactRegisterPayload_replayed(ctx, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Replayed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return ec.marshalNBoolean2bool(ctx, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func (ec *executionContext) fieldContext_ContactRegisterPayload_replayed(_ context.Context, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("ContactRegisterPayload", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
 func (ec *executionContext) _ContactRegisterPayload_userErrors(ctx context.Context, field graphql.CollectedField, obj *model.ContactRegisterPayload) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -1704,7 +1727,7 @@ func (ec *executionContext) unmarshalInputContactRegisterInput(ctx context.Conte
 		asMap[k] = v
 	}
 
-	fieldsInOrder := [...]string{"walletKey", "phone", "name", "birthdate", "staffNumber"}
+	fieldsInOrder := [...]string{"walletKey", "phone", "name", "birthdate", "staffNumber", "idempotencyKey", "idempotencyHours"}
 	for _, k := range fieldsInOrder {
 		v, ok := asMap[k]
 		if !ok {
@@ -1746,6 +1769,20 @@ func (ec *executionContext) unmarshalInputContactRegisterInput(ctx context.Conte
 				return it, err
 			}
 			it.StaffNumber = data
+		case "idempotencyKey":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyKey"))
+			data, err := ec.unmarshalOString2ᚖstring(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyKey = data
+		case "idempotencyHours":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("idempotencyHours"))
+			data, err := ec.unmarshalOInt2ᚖint(ctx, v)
+			if err != nil {
+				return it, err
+			}
+			it.IdempotencyHours = data
 		}
 	}
 	return it, nil
@@ -2226,6 +2263,11 @@ func (ec *executionContext) _ContactRegisterPayload(ctx context.Context, sel ast
 			}
 		case "reopened":
 			out.Values[i] = ec._ContactRegisterPayload_reopened(ctx, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "replayed":
+			out.Values[i] = ec._ContactRegisterPayload_replayed(ctx, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}

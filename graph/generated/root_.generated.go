@@ -44,8 +44,11 @@ type ResolverRoot interface {
 	LedgerCheck() LedgerCheckResolver
 	LedgerFinding() LedgerFindingResolver
 	Lot() LotResolver
+	MessageMovement() MessageMovementResolver
 	Movement() MovementResolver
 	Mutation() MutationResolver
+	Notification() NotificationResolver
+	Plan() PlanResolver
 	ProductCode() ProductCodeResolver
 	Query() QueryResolver
 	Reward() RewardResolver
@@ -100,6 +103,39 @@ type ComplexityRoot struct {
 	ApiKeyRevokePayload struct {
 		APIKey     func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	AreaCode struct {
+		AreaCode  func(childComplexity int) int
+		Own       func(childComplexity int) int
+		Prefix    func(childComplexity int) int
+		Supported func(childComplexity int) int
+	}
+
+	AreaCodeConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	AreaCodeEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	BlockedPhone struct {
+		CreatedAt func(childComplexity int) int
+		Phone     func(childComplexity int) int
+		Reason    func(childComplexity int) int
+	}
+
+	BlockedPhoneConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	BlockedPhoneEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	Card struct {
@@ -169,6 +205,7 @@ type ComplexityRoot struct {
 		ArchivedAt        func(childComplexity int) int
 		BirthdateRequired func(childComplexity int) int
 		Cards             func(childComplexity int, first *int, after *string, enabledOnly *bool) int
+		Channel           func(childComplexity int) int
 		Check             func(childComplexity int) int
 		Code              func(childComplexity int) int
 		CreatedAt         func(childComplexity int) int
@@ -277,6 +314,7 @@ type ComplexityRoot struct {
 	ContactRegisterPayload struct {
 		Card       func(childComplexity int) int
 		Reopened   func(childComplexity int) int
+		Replayed   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -780,6 +818,50 @@ type ComplexityRoot struct {
 		Lot    func(childComplexity int) int
 	}
 
+	MessageMovement struct {
+		Amount       func(childComplexity int) int
+		BalanceAfter func(childComplexity int) int
+		Kind         func(childComplexity int) int
+		Notification func(childComplexity int) int
+		RecordedAt   func(childComplexity int) int
+		Reference    func(childComplexity int) int
+		Seq          func(childComplexity int) int
+	}
+
+	MessageMovementConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	MessageMovementEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	MessageRetryPayload struct {
+		Notification func(childComplexity int) int
+		UserErrors   func(childComplexity int) int
+	}
+
+	MessageTemplate struct {
+		Body      func(childComplexity int) int
+		Language  func(childComplexity int) int
+		Own       func(childComplexity int) int
+		UpdatedAt func(childComplexity int) int
+		What      func(childComplexity int) int
+	}
+
+	MessageTemplatePayload struct {
+		Template   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	MessageTopUpPayload struct {
+		Movement   func(childComplexity int) int
+		Replayed   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Movement struct {
 		Amount         func(childComplexity int) int
 		BalanceAfter   func(childComplexity int) int
@@ -834,6 +916,7 @@ type ComplexityRoot struct {
 	Mutation struct {
 		APIKeyCreate             func(childComplexity int, input model.APIKeyCreateInput) int
 		APIKeyRevoke             func(childComplexity int, input model.APIKeyRevokeInput) int
+		AreaCodesSet             func(childComplexity int, input model.AreaCodesSetInput) int
 		CardActivate             func(childComplexity int, input model.CardActivateInput) int
 		CardAssign               func(childComplexity int, input model.CardAssignInput) int
 		CardCancel               func(childComplexity int, input model.CardCancelInput) int
@@ -880,13 +963,20 @@ type ComplexityRoot struct {
 		JobRun                   func(childComplexity int, input model.JobRunInput) int
 		LedgerCheckStart         func(childComplexity int, input model.LedgerCheckStartInput) int
 		LotsExtend               func(childComplexity int, input model.LotsExtendInput) int
+		MessageRetry             func(childComplexity int, input model.MessageRetryInput) int
+		MessageTemplateSet       func(childComplexity int, input model.MessageTemplateSetInput) int
+		MessageTopUp             func(childComplexity int, input model.MessageTopUpInput) int
 		MovementAccrue           func(childComplexity int, input model.MovementAccrueInput) int
 		MovementAdjust           func(childComplexity int, input model.MovementAdjustInput) int
 		MovementRecharge         func(childComplexity int, input model.MovementRechargeInput) int
 		MovementRedeem           func(childComplexity int, input model.MovementRedeemInput) int
 		MovementReverse          func(childComplexity int, input model.MovementReverseInput) int
 		MovementVest             func(childComplexity int, input model.MovementVestInput) int
+		NumberPlanLoad           func(childComplexity int, input model.NumberPlanLoadInput) int
 		OperatorCreate           func(childComplexity int, input model.OperatorCreateInput) int
+		PhonesBlock              func(childComplexity int, input model.PhonesBlockInput) int
+		PhonesUnblock            func(childComplexity int, input model.PhonesUnblockInput) int
+		PlanSet                  func(childComplexity int, input model.PlanSetInput) int
 		ProductCodeBlock         func(childComplexity int, input model.ProductCodeBlockInput) int
 		ProductCodeConsume       func(childComplexity int, input model.ProductCodeConsumeInput) int
 		ProductCodeExpire        func(childComplexity int, input model.ProductCodeExpireInput) int
@@ -932,11 +1022,13 @@ type ComplexityRoot struct {
 
 	Notification struct {
 		Body      func(childComplexity int) int
+		Card      func(childComplexity int) int
 		Channel   func(childComplexity int) int
 		CreatedAt func(childComplexity int) int
 		Error     func(childComplexity int) int
 		GlobalID  func(childComplexity int) int
 		Kind      func(childComplexity int) int
+		Price     func(childComplexity int) int
 		Recipient func(childComplexity int) int
 		SentAt    func(childComplexity int) int
 		State     func(childComplexity int) int
@@ -967,6 +1059,63 @@ type ComplexityRoot struct {
 	PageInfo struct {
 		EndCursor   func(childComplexity int) int
 		HasNextPage func(childComplexity int) int
+	}
+
+	PhoneRange struct {
+		First func(childComplexity int) int
+		Kind  func(childComplexity int) int
+		Last  func(childComplexity int) int
+	}
+
+	PhoneRangeConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	PhoneRangeEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	PhonesPayload struct {
+		Count      func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	Plan struct {
+		Contacts         func(childComplexity int) int
+		ContactsLimit    func(childComplexity int) int
+		Left             func(childComplexity int) int
+		MessageBalance   func(childComplexity int) int
+		MessagePrice     func(childComplexity int) int
+		PeriodAnchor     func(childComplexity int) int
+		PeriodEndsOn     func(childComplexity int) int
+		PeriodStartsOn   func(childComplexity int) int
+		RedemptionsLimit func(childComplexity int) int
+		Unit             func(childComplexity int) int
+		Used             func(childComplexity int) int
+	}
+
+	PlanPayload struct {
+		Plan       func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	PlanPeriod struct {
+		EndsOn           func(childComplexity int) int
+		RedemptionsLimit func(childComplexity int) int
+		RedemptionsUsed  func(childComplexity int) int
+		StartsOn         func(childComplexity int) int
+	}
+
+	PlanPeriodConnection struct {
+		Edges    func(childComplexity int) int
+		PageInfo func(childComplexity int) int
+	}
+
+	PlanPeriodEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
 	}
 
 	Product struct {
@@ -1048,6 +1197,8 @@ type ComplexityRoot struct {
 
 	Query struct {
 		APIKeys             func(childComplexity int, first *int, after *string) int
+		AreaCodes           func(childComplexity int, first *int, after *string) int
+		BlockedPhones       func(childComplexity int, first *int, after *string) int
 		Card                func(childComplexity int, code *string, walletKey *string, phone *string) int
 		CardNext            func(childComplexity int, cardTypeCode string) int
 		CardType            func(childComplexity int, code *string, walletKey *string) int
@@ -1069,8 +1220,13 @@ type ComplexityRoot struct {
 		InsightLiability    func(childComplexity int, cardTypeCode string) int
 		Jobs                func(childComplexity int, state *queue.State, kind *string, first *int, after *string) int
 		LedgerChecks        func(childComplexity int, first *int, after *string) int
+		MessageMovements    func(childComplexity int, first *int, after *string) int
+		MessageTemplates    func(childComplexity int) int
 		Node                func(childComplexity int, id string) int
 		Notifications       func(childComplexity int, first *int, after *string) int
+		NumberPlan          func(childComplexity int, first *int, after *string) int
+		Plan                func(childComplexity int) int
+		PlanPeriods         func(childComplexity int, first *int, after *string) int
 		Product             func(childComplexity int, code string) int
 		ProductCode         func(childComplexity int, code string) int
 		ProductCodes        func(childComplexity int, status *catalog.CodeStatus, productCode *string, customerID *string, lotID *string, first *int, after *string) int
@@ -1089,6 +1245,7 @@ type ComplexityRoot struct {
 		Store               func(childComplexity int, code string) int
 		Stores              func(childComplexity int, first *int, after *string) int
 		Viewer              func(childComplexity int) int
+		WalletContact       func(childComplexity int, token string) int
 		Webhook             func(childComplexity int, id string) int
 		Webhooks            func(childComplexity int, first *int, after *string) int
 	}
@@ -1326,6 +1483,7 @@ type ComplexityRoot struct {
 	}
 
 	StaffPayload struct {
+		Replayed    func(childComplexity int) int
 		StaffMember func(childComplexity int) int
 		UserErrors  func(childComplexity int) int
 	}
@@ -1621,6 +1779,102 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ApiKeyRevokePayload.UserErrors(childComplexity), true
+
+	case "AreaCode.areaCode":
+		if e.ComplexityRoot.AreaCode.AreaCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaCode.AreaCode(childComplexity), true
+	case "AreaCode.own":
+		if e.ComplexityRoot.AreaCode.Own == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaCode.Own(childComplexity), true
+	case "AreaCode.prefix":
+		if e.ComplexityRoot.AreaCode.Prefix == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaCode.Prefix(childComplexity), true
+	case "AreaCode.supported":
+		if e.ComplexityRoot.AreaCode.Supported == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaCode.Supported(childComplexity), true
+
+	case "AreaCodeConnection.edges":
+		if e.ComplexityRoot.AreaCodeConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaCodeConnection.Edges(childComplexity), true
+	case "AreaCodeConnection.pageInfo":
+		if e.ComplexityRoot.AreaCodeConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaCodeConnection.PageInfo(childComplexity), true
+
+	case "AreaCodeEdge.cursor":
+		if e.ComplexityRoot.AreaCodeEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaCodeEdge.Cursor(childComplexity), true
+	case "AreaCodeEdge.node":
+		if e.ComplexityRoot.AreaCodeEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.AreaCodeEdge.Node(childComplexity), true
+
+	case "BlockedPhone.createdAt":
+		if e.ComplexityRoot.BlockedPhone.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BlockedPhone.CreatedAt(childComplexity), true
+	case "BlockedPhone.phone":
+		if e.ComplexityRoot.BlockedPhone.Phone == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BlockedPhone.Phone(childComplexity), true
+	case "BlockedPhone.reason":
+		if e.ComplexityRoot.BlockedPhone.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BlockedPhone.Reason(childComplexity), true
+
+	case "BlockedPhoneConnection.edges":
+		if e.ComplexityRoot.BlockedPhoneConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BlockedPhoneConnection.Edges(childComplexity), true
+	case "BlockedPhoneConnection.pageInfo":
+		if e.ComplexityRoot.BlockedPhoneConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BlockedPhoneConnection.PageInfo(childComplexity), true
+
+	case "BlockedPhoneEdge.cursor":
+		if e.ComplexityRoot.BlockedPhoneEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BlockedPhoneEdge.Cursor(childComplexity), true
+	case "BlockedPhoneEdge.node":
+		if e.ComplexityRoot.BlockedPhoneEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.BlockedPhoneEdge.Node(childComplexity), true
 
 	case "Card.available":
 		if e.ComplexityRoot.Card.Available == nil {
@@ -1941,6 +2195,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CardType.Cards(childComplexity, args["first"].(*int), args["after"].(*string), args["enabledOnly"].(*bool)), true
+	case "CardType.messageChannel":
+		if e.ComplexityRoot.CardType.Channel == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CardType.Channel(childComplexity), true
 	case "CardType.checkDigit":
 		if e.ComplexityRoot.CardType.Check == nil {
 			break
@@ -2402,6 +2662,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.ContactRegisterPayload.Reopened(childComplexity), true
+	case "ContactRegisterPayload.replayed":
+		if e.ComplexityRoot.ContactRegisterPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.ContactRegisterPayload.Replayed(childComplexity), true
 	case "ContactRegisterPayload.userErrors":
 		if e.ComplexityRoot.ContactRegisterPayload.UserErrors == nil {
 			break
@@ -4351,6 +4617,151 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.LotEntry.Lot(childComplexity), true
 
+	case "MessageMovement.amount":
+		if e.ComplexityRoot.MessageMovement.Amount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageMovement.Amount(childComplexity), true
+	case "MessageMovement.balanceAfter":
+		if e.ComplexityRoot.MessageMovement.BalanceAfter == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageMovement.BalanceAfter(childComplexity), true
+	case "MessageMovement.action":
+		if e.ComplexityRoot.MessageMovement.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageMovement.Kind(childComplexity), true
+	case "MessageMovement.notification":
+		if e.ComplexityRoot.MessageMovement.Notification == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageMovement.Notification(childComplexity), true
+	case "MessageMovement.recordedAt":
+		if e.ComplexityRoot.MessageMovement.RecordedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageMovement.RecordedAt(childComplexity), true
+	case "MessageMovement.reference":
+		if e.ComplexityRoot.MessageMovement.Reference == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageMovement.Reference(childComplexity), true
+	case "MessageMovement.seq":
+		if e.ComplexityRoot.MessageMovement.Seq == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageMovement.Seq(childComplexity), true
+
+	case "MessageMovementConnection.edges":
+		if e.ComplexityRoot.MessageMovementConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageMovementConnection.Edges(childComplexity), true
+	case "MessageMovementConnection.pageInfo":
+		if e.ComplexityRoot.MessageMovementConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageMovementConnection.PageInfo(childComplexity), true
+
+	case "MessageMovementEdge.cursor":
+		if e.ComplexityRoot.MessageMovementEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageMovementEdge.Cursor(childComplexity), true
+	case "MessageMovementEdge.node":
+		if e.ComplexityRoot.MessageMovementEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageMovementEdge.Node(childComplexity), true
+
+	case "MessageRetryPayload.notification":
+		if e.ComplexityRoot.MessageRetryPayload.Notification == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageRetryPayload.Notification(childComplexity), true
+	case "MessageRetryPayload.userErrors":
+		if e.ComplexityRoot.MessageRetryPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageRetryPayload.UserErrors(childComplexity), true
+
+	case "MessageTemplate.body":
+		if e.ComplexityRoot.MessageTemplate.Body == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageTemplate.Body(childComplexity), true
+	case "MessageTemplate.language":
+		if e.ComplexityRoot.MessageTemplate.Language == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageTemplate.Language(childComplexity), true
+	case "MessageTemplate.own":
+		if e.ComplexityRoot.MessageTemplate.Own == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageTemplate.Own(childComplexity), true
+	case "MessageTemplate.updatedAt":
+		if e.ComplexityRoot.MessageTemplate.UpdatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageTemplate.UpdatedAt(childComplexity), true
+	case "MessageTemplate.kind":
+		if e.ComplexityRoot.MessageTemplate.What == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageTemplate.What(childComplexity), true
+
+	case "MessageTemplatePayload.template":
+		if e.ComplexityRoot.MessageTemplatePayload.Template == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageTemplatePayload.Template(childComplexity), true
+	case "MessageTemplatePayload.userErrors":
+		if e.ComplexityRoot.MessageTemplatePayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageTemplatePayload.UserErrors(childComplexity), true
+
+	case "MessageTopUpPayload.movement":
+		if e.ComplexityRoot.MessageTopUpPayload.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageTopUpPayload.Movement(childComplexity), true
+	case "MessageTopUpPayload.replayed":
+		if e.ComplexityRoot.MessageTopUpPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageTopUpPayload.Replayed(childComplexity), true
+	case "MessageTopUpPayload.userErrors":
+		if e.ComplexityRoot.MessageTopUpPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MessageTopUpPayload.UserErrors(childComplexity), true
+
 	case "Movement.amount":
 		if e.ComplexityRoot.Movement.Amount == nil {
 			break
@@ -4577,6 +4988,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.APIKeyRevoke(childComplexity, args["input"].(model.APIKeyRevokeInput)), true
+	case "Mutation.areaCodesSet":
+		if e.ComplexityRoot.Mutation.AreaCodesSet == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_areaCodesSet_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.AreaCodesSet(childComplexity, args["input"].(model.AreaCodesSetInput)), true
 	case "Mutation.cardActivate":
 		if e.ComplexityRoot.Mutation.CardActivate == nil {
 			break
@@ -5083,6 +5505,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.LotsExtend(childComplexity, args["input"].(model.LotsExtendInput)), true
+	case "Mutation.messageRetry":
+		if e.ComplexityRoot.Mutation.MessageRetry == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_messageRetry_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MessageRetry(childComplexity, args["input"].(model.MessageRetryInput)), true
+	case "Mutation.messageTemplateSet":
+		if e.ComplexityRoot.Mutation.MessageTemplateSet == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_messageTemplateSet_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MessageTemplateSet(childComplexity, args["input"].(model.MessageTemplateSetInput)), true
+	case "Mutation.messageTopUp":
+		if e.ComplexityRoot.Mutation.MessageTopUp == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_messageTopUp_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MessageTopUp(childComplexity, args["input"].(model.MessageTopUpInput)), true
 	case "Mutation.movementAccrue":
 		if e.ComplexityRoot.Mutation.MovementAccrue == nil {
 			break
@@ -5149,6 +5604,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.MovementVest(childComplexity, args["input"].(model.MovementVestInput)), true
+	case "Mutation.numberPlanLoad":
+		if e.ComplexityRoot.Mutation.NumberPlanLoad == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_numberPlanLoad_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.NumberPlanLoad(childComplexity, args["input"].(model.NumberPlanLoadInput)), true
 	case "Mutation.operatorCreate":
 		if e.ComplexityRoot.Mutation.OperatorCreate == nil {
 			break
@@ -5160,6 +5626,39 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.OperatorCreate(childComplexity, args["input"].(model.OperatorCreateInput)), true
+	case "Mutation.phonesBlock":
+		if e.ComplexityRoot.Mutation.PhonesBlock == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_phonesBlock_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.PhonesBlock(childComplexity, args["input"].(model.PhonesBlockInput)), true
+	case "Mutation.phonesUnblock":
+		if e.ComplexityRoot.Mutation.PhonesUnblock == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_phonesUnblock_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.PhonesUnblock(childComplexity, args["input"].(model.PhonesUnblockInput)), true
+	case "Mutation.planSet":
+		if e.ComplexityRoot.Mutation.PlanSet == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_planSet_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.PlanSet(childComplexity, args["input"].(model.PlanSetInput)), true
 	case "Mutation.productCodeBlock":
 		if e.ComplexityRoot.Mutation.ProductCodeBlock == nil {
 			break
@@ -5613,6 +6112,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Notification.Body(childComplexity), true
+	case "Notification.card":
+		if e.ComplexityRoot.Notification.Card == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Notification.Card(childComplexity), true
 	case "Notification.channel":
 		if e.ComplexityRoot.Notification.Channel == nil {
 			break
@@ -5643,6 +6148,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Notification.Kind(childComplexity), true
+	case "Notification.price":
+		if e.ComplexityRoot.Notification.Price == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Notification.Price(childComplexity), true
 	case "Notification.recipient":
 		if e.ComplexityRoot.Notification.Recipient == nil {
 			break
@@ -5738,6 +6249,195 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.PageInfo.HasNextPage(childComplexity), true
+
+	case "PhoneRange.first":
+		if e.ComplexityRoot.PhoneRange.First == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhoneRange.First(childComplexity), true
+	case "PhoneRange.line":
+		if e.ComplexityRoot.PhoneRange.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhoneRange.Kind(childComplexity), true
+	case "PhoneRange.last":
+		if e.ComplexityRoot.PhoneRange.Last == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhoneRange.Last(childComplexity), true
+
+	case "PhoneRangeConnection.edges":
+		if e.ComplexityRoot.PhoneRangeConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhoneRangeConnection.Edges(childComplexity), true
+	case "PhoneRangeConnection.pageInfo":
+		if e.ComplexityRoot.PhoneRangeConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhoneRangeConnection.PageInfo(childComplexity), true
+
+	case "PhoneRangeEdge.cursor":
+		if e.ComplexityRoot.PhoneRangeEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhoneRangeEdge.Cursor(childComplexity), true
+	case "PhoneRangeEdge.node":
+		if e.ComplexityRoot.PhoneRangeEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhoneRangeEdge.Node(childComplexity), true
+
+	case "PhonesPayload.count":
+		if e.ComplexityRoot.PhonesPayload.Count == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhonesPayload.Count(childComplexity), true
+	case "PhonesPayload.userErrors":
+		if e.ComplexityRoot.PhonesPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PhonesPayload.UserErrors(childComplexity), true
+
+	case "Plan.contacts":
+		if e.ComplexityRoot.Plan.Contacts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Plan.Contacts(childComplexity), true
+	case "Plan.contactsLimit":
+		if e.ComplexityRoot.Plan.ContactsLimit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Plan.ContactsLimit(childComplexity), true
+	case "Plan.redemptionsLeft":
+		if e.ComplexityRoot.Plan.Left == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Plan.Left(childComplexity), true
+	case "Plan.messageBalance":
+		if e.ComplexityRoot.Plan.MessageBalance == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Plan.MessageBalance(childComplexity), true
+	case "Plan.messagePrice":
+		if e.ComplexityRoot.Plan.MessagePrice == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Plan.MessagePrice(childComplexity), true
+	case "Plan.periodAnchor":
+		if e.ComplexityRoot.Plan.PeriodAnchor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Plan.PeriodAnchor(childComplexity), true
+	case "Plan.periodEndsOn":
+		if e.ComplexityRoot.Plan.PeriodEndsOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Plan.PeriodEndsOn(childComplexity), true
+	case "Plan.periodStartsOn":
+		if e.ComplexityRoot.Plan.PeriodStartsOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Plan.PeriodStartsOn(childComplexity), true
+	case "Plan.redemptionsLimit":
+		if e.ComplexityRoot.Plan.RedemptionsLimit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Plan.RedemptionsLimit(childComplexity), true
+	case "Plan.periodUnit":
+		if e.ComplexityRoot.Plan.Unit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Plan.Unit(childComplexity), true
+	case "Plan.redemptionsUsed":
+		if e.ComplexityRoot.Plan.Used == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Plan.Used(childComplexity), true
+
+	case "PlanPayload.plan":
+		if e.ComplexityRoot.PlanPayload.Plan == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanPayload.Plan(childComplexity), true
+	case "PlanPayload.userErrors":
+		if e.ComplexityRoot.PlanPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanPayload.UserErrors(childComplexity), true
+
+	case "PlanPeriod.endsOn":
+		if e.ComplexityRoot.PlanPeriod.EndsOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanPeriod.EndsOn(childComplexity), true
+	case "PlanPeriod.redemptionsLimit":
+		if e.ComplexityRoot.PlanPeriod.RedemptionsLimit == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanPeriod.RedemptionsLimit(childComplexity), true
+	case "PlanPeriod.redemptionsUsed":
+		if e.ComplexityRoot.PlanPeriod.RedemptionsUsed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanPeriod.RedemptionsUsed(childComplexity), true
+	case "PlanPeriod.startsOn":
+		if e.ComplexityRoot.PlanPeriod.StartsOn == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanPeriod.StartsOn(childComplexity), true
+
+	case "PlanPeriodConnection.edges":
+		if e.ComplexityRoot.PlanPeriodConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanPeriodConnection.Edges(childComplexity), true
+	case "PlanPeriodConnection.pageInfo":
+		if e.ComplexityRoot.PlanPeriodConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanPeriodConnection.PageInfo(childComplexity), true
+
+	case "PlanPeriodEdge.cursor":
+		if e.ComplexityRoot.PlanPeriodEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanPeriodEdge.Cursor(childComplexity), true
+	case "PlanPeriodEdge.node":
+		if e.ComplexityRoot.PlanPeriodEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PlanPeriodEdge.Node(childComplexity), true
 
 	case "Product.code":
 		if e.ComplexityRoot.Product.Code == nil {
@@ -6025,6 +6725,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.APIKeys(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Query.areaCodes":
+		if e.ComplexityRoot.Query.AreaCodes == nil {
+			break
+		}
+
+		args, err := ec.field_Query_areaCodes_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.AreaCodes(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Query.blockedPhones":
+		if e.ComplexityRoot.Query.BlockedPhones == nil {
+			break
+		}
+
+		args, err := ec.field_Query_blockedPhones_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.BlockedPhones(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Query.card":
 		if e.ComplexityRoot.Query.Card == nil {
 			break
@@ -6252,6 +6974,23 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.LedgerChecks(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Query.messageMovements":
+		if e.ComplexityRoot.Query.MessageMovements == nil {
+			break
+		}
+
+		args, err := ec.field_Query_messageMovements_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.MessageMovements(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Query.messageTemplates":
+		if e.ComplexityRoot.Query.MessageTemplates == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.MessageTemplates(childComplexity), true
 	case "Query.node":
 		if e.ComplexityRoot.Query.Node == nil {
 			break
@@ -6274,6 +7013,34 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Notifications(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Query.numberPlan":
+		if e.ComplexityRoot.Query.NumberPlan == nil {
+			break
+		}
+
+		args, err := ec.field_Query_numberPlan_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.NumberPlan(childComplexity, args["first"].(*int), args["after"].(*string)), true
+	case "Query.plan":
+		if e.ComplexityRoot.Query.Plan == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Plan(childComplexity), true
+	case "Query.planPeriods":
+		if e.ComplexityRoot.Query.PlanPeriods == nil {
+			break
+		}
+
+		args, err := ec.field_Query_planPeriods_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.PlanPeriods(childComplexity, args["first"].(*int), args["after"].(*string)), true
 	case "Query.product":
 		if e.ComplexityRoot.Query.Product == nil {
 			break
@@ -6457,6 +7224,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Viewer(childComplexity), true
+	case "Query.walletContact":
+		if e.ComplexityRoot.Query.WalletContact == nil {
+			break
+		}
+
+		args, err := ec.field_Query_walletContact_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.WalletContact(childComplexity, args["token"].(string)), true
 	case "Query.webhook":
 		if e.ComplexityRoot.Query.Webhook == nil {
 			break
@@ -7304,6 +8082,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.StaffEdge.Node(childComplexity), true
 
+	case "StaffPayload.replayed":
+		if e.ComplexityRoot.StaffPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.StaffPayload.Replayed(childComplexity), true
 	case "StaffPayload.staffMember":
 		if e.ComplexityRoot.StaffPayload.StaffMember == nil {
 			break
@@ -7880,6 +8664,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputAccrualRatioInput,
 		ec.unmarshalInputApiKeyCreateInput,
 		ec.unmarshalInputApiKeyRevokeInput,
+		ec.unmarshalInputAreaCodesSetInput,
 		ec.unmarshalInputCardActivateInput,
 		ec.unmarshalInputCardAssignInput,
 		ec.unmarshalInputCardCancelInput,
@@ -7931,6 +8716,9 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputLedgerCheckStartInput,
 		ec.unmarshalInputLotTermsInput,
 		ec.unmarshalInputLotsExtendInput,
+		ec.unmarshalInputMessageRetryInput,
+		ec.unmarshalInputMessageTemplateSetInput,
+		ec.unmarshalInputMessageTopUpInput,
 		ec.unmarshalInputMovementAccrueInput,
 		ec.unmarshalInputMovementAdjustInput,
 		ec.unmarshalInputMovementLineInput,
@@ -7938,8 +8726,13 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputMovementRedeemInput,
 		ec.unmarshalInputMovementReverseInput,
 		ec.unmarshalInputMovementVestInput,
+		ec.unmarshalInputNumberPlanLoadInput,
 		ec.unmarshalInputNumberRangeInput,
 		ec.unmarshalInputOperatorCreateInput,
+		ec.unmarshalInputPhoneRangeInput,
+		ec.unmarshalInputPhonesBlockInput,
+		ec.unmarshalInputPhonesUnblockInput,
+		ec.unmarshalInputPlanSetInput,
 		ec.unmarshalInputProductCodeBlockInput,
 		ec.unmarshalInputProductCodeConsumeInput,
 		ec.unmarshalInputProductCodeExpireInput,
@@ -8332,6 +9125,21 @@ enum UserErrorCode {
   JOB_KIND_NOT_FOUND
   "The customer is inactive."
   CUSTOMER_BLOCKED
+  # Plans, phones and messages.
+  "The phone's area code is not one that the company takes."
+  AREA_CODE_UNSUPPORTED
+  "The phone is a landline."
+  PHONE_LANDLINE
+  "The phone is on the company's blacklist."
+  PHONE_BLOCKED
+  "The plan's contacts are used up."
+  CONTACT_QUOTA_REACHED
+  "The plan's redemptions of this period are used up."
+  REDEMPTION_QUOTA_REACHED
+  "The company's prepaid balance is below the price of the message; ` + "`" + `available` + "`" + ` is what there is."
+  MESSAGE_BALANCE_LOW
+  "The text has a placeholder that nothing is put in for; its name is in the params."
+  PLACEHOLDER_UNKNOWN
 }
 `, BuiltIn: false},
 	{Name: "../schema/access.graphql", Input: `extend type Query {
@@ -9310,6 +10118,10 @@ input StaffCreateInput {
   storeName: String
   "Password, 4 to 72 bytes, unlike that of any active staff member."
   password: String!
+  "Names this request: repeated, it gets the first answer."
+  idempotencyKey: String
+  "How long the key stands for this request, 1 to 2160 hours."
+  idempotencyHours: Int
 }
 
 "Whom to archive: by number, or by phone."
@@ -9318,6 +10130,10 @@ input StaffArchiveInput {
   number: Int
   "The person's phone number."
   phone: String
+  "Names this request: repeated, it gets the first answer."
+  idempotencyKey: String
+  "How long the key stands for this request, 1 to 2160 hours."
+  idempotencyHours: Int
 }
 
 "What a staff member may do on a card type."
@@ -9340,6 +10156,8 @@ input StaffRightSetInput {
 type StaffPayload {
   "The staff member; null when refused."
   staffMember: Staff
+  "It was done before, and this is the first answer."
+  replayed: Boolean!
   "Why it was refused; empty when done."
   userErrors: [UserError!]!
 }
@@ -10349,6 +11167,10 @@ input ContactRegisterInput {
   birthdate: Date
   "Number of the staff member who registers."
   staffNumber: Int
+  "Names this request: repeated, it gets the first answer. Without, a contact is registered once all the same."
+  idempotencyKey: String
+  "How long the key stands for this request, 1 to 2160 hours."
+  idempotencyHours: Int
 }
 
 "The contact's card after the registration."
@@ -10357,6 +11179,8 @@ type ContactRegisterPayload {
   card: Card
   "Whether an archived contact was reopened with its balance."
   reopened: Boolean!
+  "It was done before, and this is the first answer."
+  replayed: Boolean!
   "Why it was refused; empty when done."
   userErrors: [UserError!]!
 }
@@ -10649,7 +11473,7 @@ type HoldPayload {
 	{Name: "../schema/import.graphql", Input: `extend type Query {
   "The company's imports, newest first."
   imports("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): ImportConnection
-  "Messages that the platform sent, or keeps where no mail server is set; newest first."
+  "Messages that the platform sent, or keeps where no mail server or no provider of messages to phones is set; newest first."
   notifications("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): NotificationConnection
 }
 
@@ -10787,9 +11611,9 @@ type ImportPayload {
 enum NotificationStatus {
   "Waiting to be sent."
   QUEUED
-  "Handed to the mail server."
+  "Handed to the mail server, or to the provider."
   SENT
-  "Kept here, as no mail server is set."
+  "Kept here, as no mail server, or no provider, is set."
   KEPT
   "Given up."
   FAILED
@@ -10799,7 +11623,7 @@ enum NotificationStatus {
 type Notification implements Node {
   "The opaque id."
   id: ID!
-  "email or sms."
+  "email, sms or whatsapp."
   channel: String!
   "What it is about, such as import_result."
   kind: String!
@@ -11099,6 +11923,106 @@ input LotsExtendInput {
   idempotencyKey: String
   "How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days)."
   idempotencyHours: Int
+}
+`, BuiltIn: false},
+	{Name: "../schema/message.graphql", Input: `extend type Query {
+  "The texts of messages to customers' phones, of every kind in every language: the company's own, else the platform's."
+  messageTemplates: [MessageTemplate!]
+  "The contact that the personal token in a message's link names, for the page behind the link; null where it names none."
+  walletContact("The token." token: String!): Card
+}
+
+extend type Mutation {
+  "Gives the company a text of its own, or goes back to the platform's. Messages go in the company's language."
+  messageTemplateSet("What to do." input: MessageTemplateSetInput!): MessageTemplatePayload!
+  "Sends a message that failed once more; what one to a phone costs is charged again."
+  messageRetry("What to do." input: MessageRetryInput!): MessageRetryPayload!
+}
+
+extend type CardType {
+  "How a wallet's messages go."
+  messageChannel: MessageChannel!
+}
+
+extend input CardTypeCreateInput {
+  "How a wallet's messages go."
+  messageChannel: MessageChannel = SMS
+}
+
+extend input CardTypeUpdateInput {
+  "How a wallet's messages go."
+  messageChannel: MessageChannel
+}
+
+extend type Notification {
+  "The card that a message to a phone is about."
+  card: Card
+  "What is charged for it; null where nothing is, or it was given back."
+  price: Decimal
+}
+
+"How a message to a phone goes."
+enum MessageChannel {
+  "By SMS."
+  SMS
+  "By WhatsApp."
+  WHATSAPP
+}
+
+"What a message to a customer's phone tells of."
+enum MessageKind {
+  "Somebody became a contact of a wallet."
+  WALLET_WELCOME
+  "A sale gave or took points."
+  WALLET_SALE
+  "Points were added or removed without a sale."
+  WALLET_ADJUSTMENT
+}
+
+"The text of a kind of message in a language."
+type MessageTemplate {
+  "What it tells of."
+  kind: MessageKind!
+  "en, es, pt or vi."
+  language: String!
+  "The text, with placeholders such as ` + "`" + `{name}` + "`" + `."
+  body: String!
+  "Whether the company wrote it."
+  own: Boolean!
+  "When the company wrote it; null for the platform's own."
+  updatedAt: DateTime
+}
+
+"A text."
+input MessageTemplateSetInput {
+  "What it tells of."
+  kind: MessageKind!
+  "en, es, pt or vi."
+  language: String!
+  "The text, 1,000 characters at most, with any of the placeholders ` + "`" + `{name}` + "`" + `, ` + "`" + `{wallet}` + "`" + `, ` + "`" + `{link}` + "`" + `, ` + "`" + `{balance}` + "`" + ` and ` + "`" + `{points}` + "`" + `, which have Spanish (` + "`" + `{nombre}` + "`" + `, ` + "`" + `{monedero}` + "`" + `, ` + "`" + `{enlace}` + "`" + `, ` + "`" + `{saldo}` + "`" + `, ` + "`" + `{puntos}` + "`" + `), Portuguese (` + "`" + `{nome}` + "`" + `, ` + "`" + `{carteira}` + "`" + `, ` + "`" + `{pontos}` + "`" + `) and Vietnamese (` + "`" + `{ten}` + "`" + `, ` + "`" + `{vi}` + "`" + `, ` + "`" + `{lienket}` + "`" + `, ` + "`" + `{sodu}` + "`" + `, ` + "`" + `{diem}` + "`" + `) names too; null goes back to the platform's own."
+  body: String
+}
+
+"The text after the change."
+type MessageTemplatePayload {
+  "The text that is sent from now on; null when refused."
+  template: MessageTemplate
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"Which message."
+input MessageRetryInput {
+  "The message's opaque id."
+  id: ID!
+}
+
+"The message after the change."
+type MessageRetryPayload {
+  "The message; null when refused."
+  notification: Notification
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
 }
 `, BuiltIn: false},
 	{Name: "../schema/movement.graphql", Input: `extend type Mutation {
@@ -11421,6 +12345,338 @@ type MovementPayload {
   "The new line of the ledger; null when refused."
   movement: Movement
   "Whether this repeats the first answer to the same idempotency key."
+  replayed: Boolean!
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../schema/phone.graphql", Input: `extend type Query {
+  "The company's blacklist: tills sell nothing to these phones, and no message goes to them. By number."
+  blockedPhones("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): BlockedPhoneConnection
+  "The prefixes of the country's numbers, and whether contacts can be registered with them. In order."
+  areaCodes("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): AreaCodeConnection
+  "The ranges of the numbering plan that the company loaded, the narrowest first."
+  numberPlan("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): PhoneRangeConnection
+}
+
+extend type Mutation {
+  "Puts phones on the blacklist."
+  phonesBlock("What to do." input: PhonesBlockInput!): PhonesPayload!
+  "Takes phones off the blacklist."
+  phonesUnblock("What to do." input: PhonesUnblockInput!): PhonesPayload!
+  "Switches prefixes of numbers on or off for new contacts."
+  areaCodesSet("What to do." input: AreaCodesSetInput!): PhonesPayload!
+  "Loads ranges of the public numbering plan, which tell landlines from mobiles. Of several that a number is in the narrowest counts; one in none is a mobile."
+  numberPlanLoad("What to do." input: NumberPlanLoadInput!): PhonesPayload!
+}
+
+"A phone on the blacklist."
+type BlockedPhone {
+  "The national number of ten digits."
+  phone: String!
+  "Why."
+  reason: String
+  "Since when."
+  createdAt: DateTime!
+}
+
+"A page of blocked phones."
+type BlockedPhoneConnection {
+  "The phones with their cursors."
+  edges: [BlockedPhoneEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A blocked phone in a page."
+type BlockedPhoneEdge {
+  "Its place in the list."
+  cursor: String!
+  "The phone."
+  node: BlockedPhone!
+}
+
+"A prefix of numbers."
+type AreaCode {
+  "The first three digits."
+  prefix: String!
+  "The area code that they are in: two digits in the largest cities, else three."
+  areaCode: String!
+  "Whether contacts can be registered with such numbers."
+  supported: Boolean!
+  "Whether the company said so itself; the others are as their country has them."
+  own: Boolean!
+}
+
+"A page of prefixes."
+type AreaCodeConnection {
+  "The prefixes with their cursors."
+  edges: [AreaCodeEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A prefix in a page."
+type AreaCodeEdge {
+  "Its place in the list."
+  cursor: String!
+  "The prefix."
+  node: AreaCode!
+}
+
+"What the numbers of a range are."
+enum PhoneLine {
+  "At a fixed place."
+  LANDLINE
+  "A mobile."
+  MOBILE
+}
+
+"A range of the public numbering plan."
+type PhoneRange {
+  "Its first number, ten digits."
+  first: String!
+  "Its last number."
+  last: String!
+  "What its numbers are."
+  line: PhoneLine!
+}
+
+"A page of ranges."
+type PhoneRangeConnection {
+  "The ranges with their cursors."
+  edges: [PhoneRangeEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A range in a page."
+type PhoneRangeEdge {
+  "Its place in the list."
+  cursor: String!
+  "The range."
+  node: PhoneRange!
+}
+
+"Whom to block."
+input PhonesBlockInput {
+  "National numbers of ten digits, 1 to 5,000."
+  phones: [String!]!
+  "Why, 200 characters at most."
+  reason: String
+}
+
+"Whom to take off the blacklist."
+input PhonesUnblockInput {
+  "National numbers of ten digits, 1 to 5,000."
+  phones: [String!]!
+}
+
+"Prefixes to switch."
+input AreaCodesSetInput {
+  "Three digits each, 1 to 5,000; two stand for the ten prefixes that begin with them."
+  prefixes: [String!]!
+  "Whether contacts can be registered with such numbers."
+  supported: Boolean!
+}
+
+"A range to load."
+input PhoneRangeInput {
+  "Its first number, ten digits."
+  first: String!
+  "Its last number."
+  last: String!
+  "What its numbers are."
+  line: PhoneLine!
+}
+
+"Ranges to load."
+input NumberPlanLoadInput {
+  "Ranges, 1 to 5,000; none only to clear. One that is there already gets the line given."
+  ranges: [PhoneRangeInput!]!
+  "In place of all ranges that are there."
+  replace: Boolean! = false
+}
+
+"What came of it."
+type PhonesPayload {
+  "How many phones, prefixes or ranges were changed; null when refused."
+  count: Int
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../schema/plan.graphql", Input: `extend type Query {
+  "What the company has with the platform: quotas and prepaid messages; null without a plan, which limits nothing and sends no messages to phones."
+  plan: Plan
+  "Billing periods that have ended, the latest first."
+  planPeriods("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): PlanPeriodConnection
+  "What was paid in for messages to phones and what they took, newest first."
+  messageMovements("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): MessageMovementConnection
+}
+
+extend type Mutation {
+  "Gives the company a plan, or changes the one it has."
+  planSet("What to do." input: PlanSetInput!): PlanPayload!
+  "Pays in for messages to phones, or puts the balance right."
+  messageTopUp("What to do." input: MessageTopUpInput!): MessageTopUpPayload!
+}
+
+"How long a billing period is."
+enum PlanPeriodUnit {
+  "One business day."
+  DAY
+  "Seven days."
+  WEEK
+  "A month, on the anchor's day or the month's last."
+  MONTH
+  "Three months."
+  QUARTER
+  "Twelve months."
+  YEAR
+}
+
+"What a company has with the platform."
+type Plan {
+  "Most active contacts over all wallets; null: no limit."
+  contactsLimit: Int
+  "Active contacts over all wallets now."
+  contacts: Int!
+  "Most redemptions of points at the tills in one period; null: no limit."
+  redemptionsLimit: Int
+  "Redemptions of the present period."
+  redemptionsUsed: Int!
+  "Redemptions that are left of the present period; null: no limit."
+  redemptionsLeft: Int
+  "How long a billing period is."
+  periodUnit: PlanPeriodUnit!
+  "A day on which a period began, or will: all others are counted from it."
+  periodAnchor: Date!
+  "First business day of the present period."
+  periodStartsOn: Date!
+  "The business day on which the next one begins."
+  periodEndsOn: Date!
+  "Price of one message to a phone, in the company's currency; null: none are sent."
+  messagePrice: Decimal
+  "What is left of what was paid in for messages."
+  messageBalance: Decimal!
+}
+
+"What to change of the plan; what is left out stays, and null takes a limit or the price away."
+input PlanSetInput {
+  "Most active contacts over all wallets, 0 or more."
+  contactsLimit: Int
+  "Most redemptions of points at the tills in one period, 0 or more."
+  redemptionsLimit: Int
+  "Price of one message to a phone, up to four decimals; 0 sends them for nothing, null sends none."
+  messagePrice: Decimal
+  "How long a billing period is; a month at first."
+  periodUnit: PlanPeriodUnit
+  "A day on which a period begins; the first of the month at first. What is used stays used."
+  periodAnchor: Date
+}
+
+"The plan after the change."
+type PlanPayload {
+  "The plan; null when refused."
+  plan: Plan
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+
+"A billing period that has ended."
+type PlanPeriod {
+  "Its first business day."
+  startsOn: Date!
+  "The business day on which the next one began."
+  endsOn: Date!
+  "Redemptions in it."
+  redemptionsUsed: Int!
+  "Most that there could be; null: no limit."
+  redemptionsLimit: Int
+}
+
+"A page of periods."
+type PlanPeriodConnection {
+  "The periods with their cursors."
+  edges: [PlanPeriodEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A period in a page."
+type PlanPeriodEdge {
+  "Its place in the list."
+  cursor: String!
+  "The period."
+  node: PlanPeriod!
+}
+
+"What a line of prepaid messages is."
+enum MessageMovementAction {
+  "The company paid in."
+  TOP_UP
+  "A mistake was put right."
+  CORRECT
+  "A message was paid for."
+  CHARGE
+  "A message was not delivered in the end."
+  REFUND
+}
+
+"A line of a company's prepaid messages."
+type MessageMovement {
+  "Its number, from 1 without a gap."
+  seq: Int!
+  "What it is."
+  action: MessageMovementAction!
+  "What it changes: above zero comes in."
+  amount: Decimal!
+  "The balance behind it."
+  balanceAfter: Decimal!
+  "The message that a charge or a refund is for."
+  notification: Notification
+  "A receipt or another text."
+  reference: String
+  "When it was written."
+  recordedAt: DateTime!
+}
+
+"A page of lines."
+type MessageMovementConnection {
+  "The lines with their cursors."
+  edges: [MessageMovementEdge!]!
+  "Where the page ends."
+  pageInfo: PageInfo!
+}
+
+"A line in a page."
+type MessageMovementEdge {
+  "Its place in the list."
+  cursor: String!
+  "The line."
+  node: MessageMovement!
+}
+
+"What comes in for messages."
+input MessageTopUpInput {
+  "How much, up to four decimals: above zero, but for a correction."
+  amount: Decimal!
+  "Puts a mistake right, and may take away."
+  correction: Boolean! = false
+  "A receipt or another text, 100 characters at most."
+  reference: String
+  "Names this request: repeated, it gets the first answer. The header Idempotency-Key will do."
+  idempotencyKey: String
+  "How long the key stands for this request, 1 to 2160 hours."
+  idempotencyHours: Int
+}
+
+"What came of it."
+type MessageTopUpPayload {
+  "The new line; null when refused."
+  movement: MessageMovement
+  "It was done before, and this is the first answer."
   replayed: Boolean!
   "Why it was refused; empty when done."
   userErrors: [UserError!]!
@@ -12916,6 +14172,72 @@ func (ec *executionContext) childFields_ApiKeyRevokePayload(ctx context.Context,
 	return nil, fmt.Errorf("no field named %q was found under type ApiKeyRevokePayload", field.Name)
 }
 
+func (ec *executionContext) childFields_AreaCode(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "prefix":
+		return ec.fieldContext_AreaCode_prefix(ctx, field)
+	case "areaCode":
+		return ec.fieldContext_AreaCode_areaCode(ctx, field)
+	case "supported":
+		return ec.fieldContext_AreaCode_supported(ctx, field)
+	case "own":
+		return ec.fieldContext_AreaCode_own(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AreaCode", field.Name)
+}
+
+func (ec *executionContext) childFields_AreaCodeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_AreaCodeConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_AreaCodeConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AreaCodeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_AreaCodeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_AreaCodeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_AreaCodeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type AreaCodeEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_BlockedPhone(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "phone":
+		return ec.fieldContext_BlockedPhone_phone(ctx, field)
+	case "reason":
+		return ec.fieldContext_BlockedPhone_reason(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_BlockedPhone_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BlockedPhone", field.Name)
+}
+
+func (ec *executionContext) childFields_BlockedPhoneConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_BlockedPhoneConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_BlockedPhoneConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BlockedPhoneConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_BlockedPhoneEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_BlockedPhoneEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_BlockedPhoneEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type BlockedPhoneEdge", field.Name)
+}
+
 func (ec *executionContext) childFields_Card(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -13112,6 +14434,8 @@ func (ec *executionContext) childFields_CardType(ctx context.Context, field grap
 		return ec.fieldContext_CardType_createdAt(ctx, field)
 	case "expiry":
 		return ec.fieldContext_CardType_expiry(ctx, field)
+	case "messageChannel":
+		return ec.fieldContext_CardType_messageChannel(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CardType", field.Name)
 }
@@ -13266,6 +14590,8 @@ func (ec *executionContext) childFields_ContactRegisterPayload(ctx context.Conte
 		return ec.fieldContext_ContactRegisterPayload_card(ctx, field)
 	case "reopened":
 		return ec.fieldContext_ContactRegisterPayload_reopened(ctx, field)
+	case "replayed":
+		return ec.fieldContext_ContactRegisterPayload_replayed(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_ContactRegisterPayload_userErrors(ctx, field)
 	}
@@ -14272,6 +15598,94 @@ func (ec *executionContext) childFields_LotEntry(ctx context.Context, field grap
 	return nil, fmt.Errorf("no field named %q was found under type LotEntry", field.Name)
 }
 
+func (ec *executionContext) childFields_MessageMovement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "seq":
+		return ec.fieldContext_MessageMovement_seq(ctx, field)
+	case "action":
+		return ec.fieldContext_MessageMovement_action(ctx, field)
+	case "amount":
+		return ec.fieldContext_MessageMovement_amount(ctx, field)
+	case "balanceAfter":
+		return ec.fieldContext_MessageMovement_balanceAfter(ctx, field)
+	case "notification":
+		return ec.fieldContext_MessageMovement_notification(ctx, field)
+	case "reference":
+		return ec.fieldContext_MessageMovement_reference(ctx, field)
+	case "recordedAt":
+		return ec.fieldContext_MessageMovement_recordedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MessageMovement", field.Name)
+}
+
+func (ec *executionContext) childFields_MessageMovementConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_MessageMovementConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_MessageMovementConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MessageMovementConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_MessageMovementEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_MessageMovementEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_MessageMovementEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MessageMovementEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_MessageRetryPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "notification":
+		return ec.fieldContext_MessageRetryPayload_notification(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_MessageRetryPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MessageRetryPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_MessageTemplate(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return ec.fieldContext_MessageTemplate_kind(ctx, field)
+	case "language":
+		return ec.fieldContext_MessageTemplate_language(ctx, field)
+	case "body":
+		return ec.fieldContext_MessageTemplate_body(ctx, field)
+	case "own":
+		return ec.fieldContext_MessageTemplate_own(ctx, field)
+	case "updatedAt":
+		return ec.fieldContext_MessageTemplate_updatedAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MessageTemplate", field.Name)
+}
+
+func (ec *executionContext) childFields_MessageTemplatePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "template":
+		return ec.fieldContext_MessageTemplatePayload_template(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_MessageTemplatePayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MessageTemplatePayload", field.Name)
+}
+
+func (ec *executionContext) childFields_MessageTopUpPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "movement":
+		return ec.fieldContext_MessageTopUpPayload_movement(ctx, field)
+	case "replayed":
+		return ec.fieldContext_MessageTopUpPayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_MessageTopUpPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MessageTopUpPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_Movement(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -14396,6 +15810,10 @@ func (ec *executionContext) childFields_Notification(ctx context.Context, field 
 		return ec.fieldContext_Notification_createdAt(ctx, field)
 	case "sentAt":
 		return ec.fieldContext_Notification_sentAt(ctx, field)
+	case "card":
+		return ec.fieldContext_Notification_card(ctx, field)
+	case "price":
+		return ec.fieldContext_Notification_price(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Notification", field.Name)
 }
@@ -14450,6 +15868,120 @@ func (ec *executionContext) childFields_PageInfo(ctx context.Context, field grap
 		return ec.fieldContext_PageInfo_endCursor(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PageInfo", field.Name)
+}
+
+func (ec *executionContext) childFields_PhoneRange(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "first":
+		return ec.fieldContext_PhoneRange_first(ctx, field)
+	case "last":
+		return ec.fieldContext_PhoneRange_last(ctx, field)
+	case "line":
+		return ec.fieldContext_PhoneRange_line(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PhoneRange", field.Name)
+}
+
+func (ec *executionContext) childFields_PhoneRangeConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_PhoneRangeConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_PhoneRangeConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PhoneRangeConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_PhoneRangeEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_PhoneRangeEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_PhoneRangeEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PhoneRangeEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_PhonesPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "count":
+		return ec.fieldContext_PhonesPayload_count(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_PhonesPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PhonesPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Plan(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "contactsLimit":
+		return ec.fieldContext_Plan_contactsLimit(ctx, field)
+	case "contacts":
+		return ec.fieldContext_Plan_contacts(ctx, field)
+	case "redemptionsLimit":
+		return ec.fieldContext_Plan_redemptionsLimit(ctx, field)
+	case "redemptionsUsed":
+		return ec.fieldContext_Plan_redemptionsUsed(ctx, field)
+	case "redemptionsLeft":
+		return ec.fieldContext_Plan_redemptionsLeft(ctx, field)
+	case "periodUnit":
+		return ec.fieldContext_Plan_periodUnit(ctx, field)
+	case "periodAnchor":
+		return ec.fieldContext_Plan_periodAnchor(ctx, field)
+	case "periodStartsOn":
+		return ec.fieldContext_Plan_periodStartsOn(ctx, field)
+	case "periodEndsOn":
+		return ec.fieldContext_Plan_periodEndsOn(ctx, field)
+	case "messagePrice":
+		return ec.fieldContext_Plan_messagePrice(ctx, field)
+	case "messageBalance":
+		return ec.fieldContext_Plan_messageBalance(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Plan", field.Name)
+}
+
+func (ec *executionContext) childFields_PlanPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "plan":
+		return ec.fieldContext_PlanPayload_plan(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_PlanPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlanPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_PlanPeriod(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "startsOn":
+		return ec.fieldContext_PlanPeriod_startsOn(ctx, field)
+	case "endsOn":
+		return ec.fieldContext_PlanPeriod_endsOn(ctx, field)
+	case "redemptionsUsed":
+		return ec.fieldContext_PlanPeriod_redemptionsUsed(ctx, field)
+	case "redemptionsLimit":
+		return ec.fieldContext_PlanPeriod_redemptionsLimit(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlanPeriod", field.Name)
+}
+
+func (ec *executionContext) childFields_PlanPeriodConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return ec.fieldContext_PlanPeriodConnection_edges(ctx, field)
+	case "pageInfo":
+		return ec.fieldContext_PlanPeriodConnection_pageInfo(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlanPeriodConnection", field.Name)
+}
+
+func (ec *executionContext) childFields_PlanPeriodEdge(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return ec.fieldContext_PlanPeriodEdge_cursor(ctx, field)
+	case "node":
+		return ec.fieldContext_PlanPeriodEdge_node(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PlanPeriodEdge", field.Name)
 }
 
 func (ec *executionContext) childFields_Product(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -15074,6 +16606,8 @@ func (ec *executionContext) childFields_StaffPayload(ctx context.Context, field 
 	switch field.Name {
 	case "staffMember":
 		return ec.fieldContext_StaffPayload_staffMember(ctx, field)
+	case "replayed":
+		return ec.fieldContext_StaffPayload_replayed(ctx, field)
 	case "userErrors":
 		return ec.fieldContext_StaffPayload_userErrors(ctx, field)
 	}

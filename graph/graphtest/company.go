@@ -14,6 +14,8 @@ import (
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
+	"sello/loyalty/phone"
+	"sello/loyalty/plan"
 	"sello/loyalty/webhook"
 )
 
@@ -243,4 +245,24 @@ func (c *Company) Apply(tb testing.TB, id uuid.UUID) {
 			return
 		}
 	}
+}
+
+// FillPlan gives the company a plan with a period behind it, prepaid messages, a
+// blocked phone and a range of numbers; nothing of it stands in anybody's way.
+func (c *Company) FillPlan(tb testing.TB) {
+	tb.Helper()
+	ctx := tb.Context()
+	must := func(_ any, err error) {
+		tb.Helper()
+		if err != nil {
+			tb.Fatalf("graphtest: fill a plan: %v", err)
+		}
+	}
+	must(c.Resolver.Plans.Set(ctx, c.System, plan.Change{}))
+	c.Exec(tb, `INSERT INTO plan_period (company_id, starts_on, ends_on, redemptions_used, ended_at) VALUES ($1, '2025-12-01', '2026-01-01', 3, $2)`,
+		c.ID, c.Clock.Now())
+	_, _, err := c.Resolver.Plans.TopUp(ctx, c.System, plan.Money{Amount: decimal.Ten, Reference: "receipt of " + c.Code})
+	must(nil, err)
+	must(c.Resolver.Phones.Block(ctx, c.System, []string{"5500000007"}, "asked by "+c.Code))
+	must(c.Resolver.Phones.RangesLoad(ctx, c.System, []phone.Range{{First: "1000000000", Last: "1000000009", Line: phone.Landline}}, false))
 }

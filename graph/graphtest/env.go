@@ -38,12 +38,16 @@ import (
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/phone"
+	"sello/loyalty/plan"
 	"sello/loyalty/pos"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
 	"sello/loyalty/reward"
 	"sello/loyalty/upkeep"
+	"sello/loyalty/wallet"
 	"sello/loyalty/webhook"
+	"sello/loyalty/wording"
 	"sello/server"
 	"sello/server/gqlhttp"
 	"sello/server/ops"
@@ -119,15 +123,16 @@ func New(tb testing.TB, options ...Options) *Env {
 	tb.Cleanup(e.Auth.Wait) // it writes behind the requests' backs; the pool goes after it
 
 	importing := &imports.Service{DB: e.Store, Now: e.Clock.Now, SpoolDir: tb.TempDir()}
+	log := slog.New(slog.DiscardHandler)
+	plans := &plan.Service{DB: e.Store, Now: e.Clock.Now}
 	notifying := &notify.Service{
-		DB: e.Store, Mailer: notify.Keeper{}, Now: e.Clock.Now,
+		DB: e.Store, Mailer: notify.Keeper{}, Texter: notify.TextKeeper{Log: log}, Accounts: plans, Now: e.Clock.Now,
 		Sources: map[string]notify.Source{imports.ResultMail: importing.WriteErrorFile},
 	}
 	books := ledger.New(e.Store, e.Clock.Now)
 	// Transactions of other tests on the same server may stay open for a while.
 	reporting := &report.Service{DB: e.Store, Ledger: books, Now: e.Clock.Now, SettleWait: time.Minute}
 	coupons := coupon.New(e.Store, e.Clock.Now)
-	log := slog.New(slog.DiscardHandler)
 	hooks, err := webhook.New(webhook.Config{
 		DB: e.Store, Now: e.Clock.Now, Secret: []byte("a secret of this test only"), AllowPrivate: true,
 	})
@@ -137,6 +142,11 @@ func New(tb testing.TB, options ...Options) *Env {
 	people := customer.New(e.Store, books, e.Clock.Now)
 	products, rewards := catalog.New(e.Store, books, e.Clock.Now), reward.New(e.Store, books, e.Clock.Now)
 	people.Coupons, people.Codes, people.Claims = coupons, products, rewards
+	wallets := &wallet.Service{
+		Plans: plans, Phones: &phone.Service{DB: e.Store, Now: e.Clock.Now}, Messages: &wording.Service{DB: e.Store, Now: e.Clock.Now},
+		Notify: notifying, Secret: []byte("a secret of this test only"),
+	}
+	books.Terms, people.Terms = wallets, wallets
 	e.Jobs, err = jobs.New(jobs.Config{
 		Pool: e.Pool, Imports: importing, Ledger: books, Coupons: coupons, Notify: notifying, Work: true, Log: log, Fast: true,
 		Upkeep:  &upkeep.Service{DB: e.Store, Auth: e.Auth, Imports: importing, Coupons: coupons, Now: e.Clock.Now, Webhooks: hooks},
@@ -162,6 +172,7 @@ func New(tb testing.TB, options ...Options) *Env {
 		Reports:   reporting,
 		Feed:      db.NewFeed(e.Store, o.Feed),
 		Webhooks:  hooks,
+		Plans:     plans, Phones: wallets.Phones, Messages: wallets.Messages, Wallets: wallets,
 	}
 	e.Resolver.Contacts = contact.New(people, books, e.Resolver.Catalog, e.Resolver.Rewards, e.Clock.Now)
 	e.follow(tb)

@@ -13,10 +13,13 @@ import (
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/phone"
+	"sello/loyalty/plan"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
 	"sello/loyalty/reward"
 	"sello/loyalty/webhook"
+	"sello/loyalty/wording"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -83,6 +86,46 @@ type APIKeyRevokePayload struct {
 	APIKey *auth.Key `json:"apiKey,omitempty"`
 	// Why it was refused; empty when done.
 	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A page of prefixes.
+type AreaCodeConnection struct {
+	// The prefixes with their cursors.
+	Edges []*AreaCodeEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A prefix in a page.
+type AreaCodeEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The prefix.
+	Node *phone.Prefix `json:"node"`
+}
+
+// Prefixes to switch.
+type AreaCodesSetInput struct {
+	// Three digits each, 1 to 5,000; two stand for the ten prefixes that begin with them.
+	Prefixes []string `json:"prefixes"`
+	// Whether contacts can be registered with such numbers.
+	Supported bool `json:"supported"`
+}
+
+// A page of blocked phones.
+type BlockedPhoneConnection struct {
+	// The phones with their cursors.
+	Edges []*BlockedPhoneEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A blocked phone in a page.
+type BlockedPhoneEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The phone.
+	Node *phone.Blocked `json:"node"`
 }
 
 // How a card begins its life.
@@ -321,6 +364,8 @@ type CardTypeCreateInput struct {
 	ReturnShortfall *ledger.Shortfall `json:"returnShortfall,omitempty"`
 	// Points that a return gives back after their end live on for so many days, 0 to 3,660.
 	ReturnedLotDays *int `json:"returnedLotDays,omitempty"`
+	// How a wallet's messages go.
+	MessageChannel *ledger.Channel `json:"messageChannel,omitempty"`
 }
 
 // A card type in a page.
@@ -423,6 +468,8 @@ type CardTypeUpdateInput struct {
 	ReturnShortfall *ledger.Shortfall `json:"returnShortfall,omitempty"`
 	// Points that a return gives back after their end live on for so many days, 0 to 3,660.
 	ReturnedLotDays *int `json:"returnedLotDays,omitempty"`
+	// How a wallet's messages go.
+	MessageChannel *ledger.Channel `json:"messageChannel,omitempty"`
 }
 
 // Which card is nobody's again.
@@ -553,6 +600,10 @@ type ContactRegisterInput struct {
 	Birthdate *time.Time `json:"birthdate,omitempty"`
 	// Number of the staff member who registers.
 	StaffNumber *int `json:"staffNumber,omitempty"`
+	// Names this request: repeated, it gets the first answer. Without, a contact is registered once all the same.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How long the key stands for this request, 1 to 2160 hours.
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
 }
 
 // The contact's card after the registration.
@@ -561,6 +612,8 @@ type ContactRegisterPayload struct {
 	Card *ledger.Card `json:"card,omitempty"`
 	// Whether an archived contact was reopened with its balance.
 	Reopened bool `json:"reopened"`
+	// It was done before, and this is the first answer.
+	Replayed bool `json:"replayed"`
 	// Why it was refused; empty when done.
 	UserErrors []*UserError `json:"userErrors"`
 }
@@ -1308,6 +1361,78 @@ type LotsExtendInput struct {
 	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
 }
 
+// A page of lines.
+type MessageMovementConnection struct {
+	// The lines with their cursors.
+	Edges []*MessageMovementEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A line in a page.
+type MessageMovementEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The line.
+	Node *plan.Movement `json:"node"`
+}
+
+// Which message.
+type MessageRetryInput struct {
+	// The message's opaque id.
+	ID string `json:"id"`
+}
+
+// The message after the change.
+type MessageRetryPayload struct {
+	// The message; null when refused.
+	Notification *notify.Notification `json:"notification,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// The text after the change.
+type MessageTemplatePayload struct {
+	// The text that is sent from now on; null when refused.
+	Template *wording.Template `json:"template,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A text.
+type MessageTemplateSetInput struct {
+	// What it tells of.
+	Kind wording.Kind `json:"kind"`
+	// en, es, pt or vi.
+	Language string `json:"language"`
+	// The text, 1,000 characters at most, with any of the placeholders `{name}`, `{wallet}`, `{link}`, `{balance}` and `{points}`, which have Spanish (`{nombre}`, `{monedero}`, `{enlace}`, `{saldo}`, `{puntos}`), Portuguese (`{nome}`, `{carteira}`, `{pontos}`) and Vietnamese (`{ten}`, `{vi}`, `{lienket}`, `{sodu}`, `{diem}`) names too; null goes back to the platform's own.
+	Body *string `json:"body,omitempty"`
+}
+
+// What comes in for messages.
+type MessageTopUpInput struct {
+	// How much, up to four decimals: above zero, but for a correction.
+	Amount decimal.Decimal `json:"amount"`
+	// Puts a mistake right, and may take away.
+	Correction bool `json:"correction"`
+	// A receipt or another text, 100 characters at most.
+	Reference *string `json:"reference,omitempty"`
+	// Names this request: repeated, it gets the first answer. The header Idempotency-Key will do.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How long the key stands for this request, 1 to 2160 hours.
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// What came of it.
+type MessageTopUpPayload struct {
+	// The new line; null when refused.
+	Movement *plan.Movement `json:"movement,omitempty"`
+	// It was done before, and this is the first answer.
+	Replayed bool `json:"replayed"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // Points to give: points, or spent.
 type MovementAccrueInput struct {
 	// Which card.
@@ -1509,6 +1634,14 @@ type NotificationEdge struct {
 	Node *notify.Notification `json:"node"`
 }
 
+// Ranges to load.
+type NumberPlanLoadInput struct {
+	// Ranges, 1 to 5,000; none only to clear. One that is there already gets the line given.
+	Ranges []*PhoneRangeInput `json:"ranges"`
+	// In place of all ranges that are there.
+	Replace bool `json:"replace"`
+}
+
 // Numbers of cards that begin alike.
 type NumberRangeInput struct {
 	// The first prefix: 1 to 18 digits, fewer than the number has.
@@ -1545,6 +1678,92 @@ type PageInfo struct {
 	HasNextPage bool `json:"hasNextPage"`
 	// Give this as `after` to read on; null for an empty page.
 	EndCursor *string `json:"endCursor,omitempty"`
+}
+
+// A page of ranges.
+type PhoneRangeConnection struct {
+	// The ranges with their cursors.
+	Edges []*PhoneRangeEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A range in a page.
+type PhoneRangeEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The range.
+	Node *phone.Listed `json:"node"`
+}
+
+// A range to load.
+type PhoneRangeInput struct {
+	// Its first number, ten digits.
+	First string `json:"first"`
+	// Its last number.
+	Last string `json:"last"`
+	// What its numbers are.
+	Line phone.Line `json:"line"`
+}
+
+// Whom to block.
+type PhonesBlockInput struct {
+	// National numbers of ten digits, 1 to 5,000.
+	Phones []string `json:"phones"`
+	// Why, 200 characters at most.
+	Reason *string `json:"reason,omitempty"`
+}
+
+// What came of it.
+type PhonesPayload struct {
+	// How many phones, prefixes or ranges were changed; null when refused.
+	Count *int `json:"count,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// Whom to take off the blacklist.
+type PhonesUnblockInput struct {
+	// National numbers of ten digits, 1 to 5,000.
+	Phones []string `json:"phones"`
+}
+
+// The plan after the change.
+type PlanPayload struct {
+	// The plan; null when refused.
+	Plan *plan.Plan `json:"plan,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
+// A page of periods.
+type PlanPeriodConnection struct {
+	// The periods with their cursors.
+	Edges []*PlanPeriodEdge `json:"edges"`
+	// Where the page ends.
+	PageInfo *PageInfo `json:"pageInfo"`
+}
+
+// A period in a page.
+type PlanPeriodEdge struct {
+	// Its place in the list.
+	Cursor string `json:"cursor"`
+	// The period.
+	Node *plan.Ended `json:"node"`
+}
+
+// What to change of the plan; what is left out stays, and null takes a limit or the price away.
+type PlanSetInput struct {
+	// Most active contacts over all wallets, 0 or more.
+	ContactsLimit graphql.Omittable[*int] `json:"contactsLimit,omitempty"`
+	// Most redemptions of points at the tills in one period, 0 or more.
+	RedemptionsLimit graphql.Omittable[*int] `json:"redemptionsLimit,omitempty"`
+	// Price of one message to a phone, up to four decimals; 0 sends them for nothing, null sends none.
+	MessagePrice graphql.Omittable[*decimal.Decimal] `json:"messagePrice,omitempty"`
+	// How long a billing period is; a month at first.
+	PeriodUnit *plan.Unit `json:"periodUnit,omitempty"`
+	// A day on which a period begins; the first of the month at first. What is used stays used.
+	PeriodAnchor *time.Time `json:"periodAnchor,omitempty"`
 }
 
 // Which serial code to block.
@@ -2091,6 +2310,10 @@ type StaffArchiveInput struct {
 	Number *int `json:"number,omitempty"`
 	// The person's phone number.
 	Phone *string `json:"phone,omitempty"`
+	// Names this request: repeated, it gets the first answer.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How long the key stands for this request, 1 to 2160 hours.
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
 }
 
 // A page of staff members.
@@ -2115,6 +2338,10 @@ type StaffCreateInput struct {
 	StoreName *string `json:"storeName,omitempty"`
 	// Password, 4 to 72 bytes, unlike that of any active staff member.
 	Password string `json:"password"`
+	// Names this request: repeated, it gets the first answer.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How long the key stands for this request, 1 to 2160 hours.
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
 }
 
 // A staff member in a page.
@@ -2129,6 +2356,8 @@ type StaffEdge struct {
 type StaffPayload struct {
 	// The staff member; null when refused.
 	StaffMember *company.Staff `json:"staffMember,omitempty"`
+	// It was done before, and this is the first answer.
+	Replayed bool `json:"replayed"`
 	// Why it was refused; empty when done.
 	UserErrors []*UserError `json:"userErrors"`
 }

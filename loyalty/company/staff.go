@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -14,6 +15,8 @@ import (
 	"sello/db"
 	"sello/loyalty"
 	"sello/loyalty/auth"
+	"sello/loyalty/ledger"
+	"sello/loyalty/once"
 )
 
 // Role is what a staff member is.
@@ -72,6 +75,49 @@ type NewStaff struct {
 	// none of that name (spec/wallet.md 3.9).
 	StoreCode, StoreName string
 	Password             string
+	// Key makes it repeatable.
+	Key *ledger.Key
+}
+
+// StaffResult is what came of a change of staff.
+type StaffResult struct {
+	Staff *Staff
+	// Replayed: the key was used before, and this is the first answer.
+	Replayed bool
+}
+
+// PasswordMark stands for a password where equal ones have to be known as such, and
+// nobody may try passwords against it.
+func (s *Service) PasswordMark(company uuid.UUID, password string) string {
+	return hex.EncodeToString(s.fingerprint(company, password))
+}
+
+// StaffCreateOnce is StaffCreate for a caller who may repeat it: with the same key it
+// tells what came of it the first time, or refuses with IDEMPOTENCY_MISMATCH.
+func (s *Service) StaffCreateOnce(ctx context.Context, who auth.Principal, in NewStaff) (StaffResult, error) {
+	return s.staffOnce(ctx, who, in.Key, func() (*Staff, error) { return s.StaffCreate(ctx, who, in) })
+}
+
+// StaffArchiveOnce is StaffArchive for a caller who may repeat it.
+func (s *Service) StaffArchiveOnce(ctx context.Context, who auth.Principal, number *int64, phone string, key *ledger.Key) (StaffResult, error) {
+	return s.staffOnce(ctx, who, key, func() (*Staff, error) { return s.staffArchive(ctx, who, number, phone, key) })
+}
+
+func (s *Service) staffOnce(ctx context.Context, who auth.Principal, key *ledger.Key, do func() (*Staff, error)) (done StaffResult, err error) {
+	result, replayed, err := once.Do(ctx, s.DB.Queries, who.CompanyID, key, s.Now(), func() (r once.Result, err error) {
+		if done.Staff, err = do(); err == nil {
+			r.ID = done.Staff.ID
+		}
+		return r, err
+	})
+	if err != nil {
+		return StaffResult{}, err
+	}
+	if replayed {
+		done = StaffResult{Replayed: true}
+		done.Staff, err = s.StaffByID(ctx, who.CompanyID, result.ID)
+	}
+	return done, err
 }
 
 // StaffCreate takes on a staff member with every right on every active wallet
@@ -123,6 +169,9 @@ func (s *Service) StaffCreate(ctx context.Context, who auth.Principal, in NewSta
 			return err
 		}
 		if err := tx.StaffRightsGrantAll(ctx, id, who.CompanyID); err != nil {
+			return err
+		}
+		if err := once.Note(ctx, tx.Queries, who.CompanyID, in.Key, once.Result{ID: id}, s.Now()); err != nil {
 			return err
 		}
 		return auth.Audit(ctx, tx.Queries, who, s.Now(), "staff_create", "staff", id, nil)
@@ -178,6 +227,10 @@ func (s *Service) fingerprint(company uuid.UUID, password string) []byte {
 // StaffArchive ends a staff member's work, found by number or phone. It refuses
 // with STAFF_NOT_FOUND and STAFF_ARCHIVED.
 func (s *Service) StaffArchive(ctx context.Context, who auth.Principal, number *int64, phone string) (*Staff, error) {
+	return s.staffArchive(ctx, who, number, phone, nil)
+}
+
+func (s *Service) staffArchive(ctx context.Context, who auth.Principal, number *int64, phone string, key *ledger.Key) (*Staff, error) {
 	var row db.Staff
 	err := s.DB.InTx(ctx, func(tx db.Tx) error {
 		found, field, err := staffBy(ctx, tx.Queries, who.CompanyID, number, phone)
@@ -192,6 +245,9 @@ func (s *Service) StaffArchive(ctx context.Context, who auth.Principal, number *
 			return loyalty.Refuse(loyalty.CodeStaffArchived, field)
 		}
 		if err != nil {
+			return err
+		}
+		if err := once.Note(ctx, tx.Queries, who.CompanyID, key, once.Result{ID: row.ID}, s.Now()); err != nil {
 			return err
 		}
 		return auth.Audit(ctx, tx.Queries, who, s.Now(), "staff_archive", "staff", row.ID, nil)

@@ -15,6 +15,7 @@ import (
 	"sello/loyalty"
 	"sello/loyalty/auth"
 	"sello/loyalty/ledger"
+	"sello/loyalty/once"
 )
 
 // Contact says who is registered in a wallet.
@@ -26,6 +27,21 @@ type Contact struct {
 	Birthdate *time.Time
 	// StaffNumber is the staff member who registers; nil where none is named.
 	StaffNumber *int64
+	// Key makes it repeatable.
+	Key *ledger.Key
+}
+
+// Terms are what a company's contract and its rules for phones say of who becomes a
+// contact, beside the customers' own rules; whoever knows them implements it.
+type Terms interface {
+	// CheckPhone refuses a phone that no contact may have, with AREA_CODE_UNSUPPORTED
+	// and PHONE_LANDLINE.
+	CheckPhone(ctx context.Context, tx db.Tx, company db.Company, phone string) error
+	// CheckRoom refuses, before anything is written, what Registered would, with
+	// CONTACT_QUOTA_REACHED and MESSAGE_BALANCE_LOW.
+	CheckRoom(ctx context.Context, tx db.Tx, company db.Company, wallet db.CardType, phone string) error
+	// Registered takes what the new contact costs, and tells them.
+	Registered(ctx context.Context, tx db.Tx, company db.Company, wallet db.CardType, card *ledger.Card) error
 }
 
 // Register makes a person a contact of a wallet: the customer is found by phone
@@ -33,38 +49,83 @@ type Contact struct {
 // (spec/wallet.md 3.5). It refuses, in this order, with INVALID, REQUIRED or
 // TOO_LONG (phone, name), CARD_TYPE_NOT_FOUND, CARD_TYPE_ARCHIVED,
 // STAFF_NOT_FOUND, STAFF_ARCHIVED, STAFF_NO_PERMISSION, CONTACT_EXISTS,
-// BIRTHDATE_REQUIRED, INVALID (birthdate) and CONTACT_RACE.
+// AREA_CODE_UNSUPPORTED, PHONE_LANDLINE, BIRTHDATE_REQUIRED, INVALID (birthdate),
+// CONTACT_QUOTA_REACHED, MESSAGE_BALANCE_LOW and CONTACT_RACE.
 func (s *Service) Register(ctx context.Context, who auth.Principal, in Contact) (card *ledger.Card, reopened bool, err error) {
+	r, err := s.RegisterOnce(ctx, who, in)
+	return r.Card, r.Reopened, err
+}
+
+// Registered is what came of a registration.
+type Registered struct {
+	Card *ledger.Card
+	// Reopened: the contact was archived before.
+	Reopened bool
+	// Replayed: the key was used before, and this is the first answer.
+	Replayed bool
+}
+
+// What a registration's key remembers beside its card.
+const (
+	newContact int64 = iota
+	reopenedContact
+)
+
+// RegisterOnce is Register for a caller who may repeat it: with the same key it tells
+// what came of it the first time, or refuses with IDEMPOTENCY_MISMATCH.
+func (s *Service) RegisterOnce(ctx context.Context, who auth.Principal, in Contact) (Registered, error) {
 	in.Name = strings.TrimSpace(in.Name)
 	switch {
 	case !nationalPhone(in.Phone):
-		return nil, false, loyalty.Refuse(loyalty.CodeInvalid, "phone")
+		return Registered{}, loyalty.Refuse(loyalty.CodeInvalid, "phone")
 	case in.Name == "":
-		return nil, false, loyalty.Refuse(loyalty.CodeRequired, "name")
+		return Registered{}, loyalty.Refuse(loyalty.CodeRequired, "name")
 	case utf8.RuneCountInString(in.Name) > maxName:
-		return nil, false, loyalty.Refuse(loyalty.CodeTooLong, "name")
+		return Registered{}, loyalty.Refuse(loyalty.CodeTooLong, "name")
 	case strings.ContainsRune(in.Name, 0) || !utf8.ValidString(in.Name):
-		return nil, false, loyalty.Refuse(loyalty.CodeInvalid, "name")
+		return Registered{}, loyalty.Refuse(loyalty.CodeInvalid, "name")
 	}
 	company, err := s.DB.CompanyByID(ctx, who.CompanyID)
 	if err != nil {
-		return nil, false, fmt.Errorf("read the company: %w", err)
+		return Registered{}, fmt.Errorf("read the company: %w", err)
 	}
-	err = s.DB.InTx(ctx, func(tx db.Tx) error {
-		card, reopened, err = s.register(ctx, tx, who, company, in)
-		return err
+	var made Registered
+	result, replayed, err := once.Do(ctx, s.DB.Queries, who.CompanyID, in.Key, s.Now(), func() (r once.Result, err error) {
+		err = s.DB.InTx(ctx, func(tx db.Tx) error {
+			if made.Card, made.Reopened, err = s.register(ctx, tx, who, company, in); err != nil {
+				return err
+			}
+			r = once.Result{ID: made.Card.ID, Seq: newContact}
+			if made.Reopened {
+				r.Seq = reopenedContact
+			}
+			return once.Note(ctx, tx.Queries, who.CompanyID, in.Key, r, s.Now())
+		})
+		return r, registrationRefused(err)
 	})
+	if err != nil {
+		return Registered{}, err
+	}
+	if replayed {
+		made = Registered{Reopened: result.Seq == reopenedContact, Replayed: true}
+		made.Card, err = s.Ledger.CardByID(ctx, who.CompanyID, result.ID)
+	}
+	return made, err
+}
+
+// registrationRefused tells which rule a registration broke.
+func registrationRefused(err error) error {
 	switch {
 	case err == nil:
-		return card, reopened, nil
+		return nil
 	case db.Violates(err, "card_holder_phone_key"), db.Violates(err, "card_code_key"), errors.Is(err, pgx.ErrNoRows):
-		return nil, false, loyalty.Refuse(loyalty.CodeContactRace, "phone")
+		return loyalty.Refuse(loyalty.CodeContactRace, "phone")
 	case loyalty.CodeOf(err) == loyalty.CodeActiveCardExists: // on another phone
-		return nil, false, loyalty.Refuse(loyalty.CodeContactExists, "phone")
+		return loyalty.Refuse(loyalty.CodeContactExists, "phone")
 	case loyalty.CodeOf(err) != "":
-		return nil, false, err
+		return err
 	default:
-		return nil, false, fmt.Errorf("register a contact: %w", err)
+		return fmt.Errorf("register a contact: %w", err)
 	}
 }
 
@@ -94,14 +155,31 @@ func (s *Service) register(ctx context.Context, tx db.Tx, who auth.Principal, co
 		return nil, false, loyalty.Refuse(loyalty.CodeContactExists, "phone")
 	case err != nil && !errors.Is(err, pgx.ErrNoRows):
 		return nil, false, err
+	}
+	if s.Terms != nil {
+		if err := s.Terms.CheckPhone(ctx, tx, company, in.Phone); err != nil {
+			return nil, false, err
+		}
+	}
+	switch {
 	case in.Birthdate == nil && wallet.BirthdateRequired:
 		return nil, false, loyalty.Refuse(loyalty.CodeBirthdateRequired, "birthdate")
 	case in.Birthdate != nil && !Birthdate(*in.Birthdate, s.Now(), company.TimeZone):
 		return nil, false, loyalty.Refuse(loyalty.CodeInvalid, "birthdate")
 	}
+	if s.Terms != nil {
+		if err := s.Terms.CheckRoom(ctx, tx, company, wallet, in.Phone); err != nil {
+			return nil, false, err
+		}
+	}
 	card, err := s.contactCard(ctx, tx, who, company, wallet, old, known, in)
 	if err != nil {
 		return nil, false, err
+	}
+	if s.Terms != nil {
+		if err := s.Terms.Registered(ctx, tx, company, wallet, card); err != nil {
+			return nil, false, err
+		}
 	}
 	reopened := known && card.ID == old.ID
 	err = auth.Audit(ctx, q, who, s.Now(), "contact_register", "card", card.ID, map[string]any{"reopened": reopened})

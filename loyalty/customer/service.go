@@ -49,6 +49,8 @@ type Service struct {
 	// Ledger keeps the cards: it opens those of contacts, ends those of erased people,
 	// and gives those of merged ones to who they are now.
 	Ledger *ledger.Service
+	// Terms are what companies' contracts say of new contacts; nil: nothing.
+	Terms Terms
 	// Coupons, Codes and Claims are what customers have besides: coupons, serial codes
 	// that they used, and rewards that they claimed.
 	Coupons       Coupons

@@ -26,6 +26,15 @@ const (
 	Miles    Unit = "miles"
 )
 
+// Channel is how a wallet's messages go.
+type Channel string
+
+// The channels.
+const (
+	SMS      Channel = "sms"
+	WhatsApp Channel = "whatsapp"
+)
+
 // CardType is a kind of card. A wallet (monedero) is one with a public key.
 type CardType struct {
 	db.CardType
@@ -34,6 +43,9 @@ type CardType struct {
 
 // GlobalID is the card type's opaque id.
 func (t *CardType) GlobalID() string { return loyalty.GlobalID("CardType", t.ID.String()) }
+
+// Channel is how its messages go.
+func (t *CardType) Channel() Channel { return Channel(t.MessageChannel) }
 
 // AmountUnit is the unit of its amounts.
 func (t *CardType) AmountUnit() Unit { return Unit(t.Unit) }
@@ -101,6 +113,8 @@ type NewCardType struct {
 	// ReturnedLotDays is how long points live on that a return gives back after
 	// their end.
 	ReturnedLotDays int
+	// Channel is how its messages go; SMS if blank.
+	Channel Channel
 }
 
 var (
@@ -137,6 +151,7 @@ func (s *Service) CardTypeCreate(ctx context.Context, who auth.Principal, in New
 		OneActiveCard: in.OneActiveCard, CvvRequired: in.CVVRequired, LoadLimit: in.LoadLimit, TransactionLimit: in.TransactionLimit,
 		TransferPolicy: string(cmp.Or(in.TransferPolicy, TransferNone)), ValidFrom: in.ValidFrom, ValidTo: in.ValidTo,
 		ForfeitOnExpiry: in.ForfeitOnExpiry, ReturnShortfall: string(cmp.Or(in.ReturnShortfall, ShortfallRefuse)),
+		MessageChannel: string(cmp.Or(in.Channel, SMS)),
 	}
 	if in.Ratio != nil {
 		t.RatioPoints, t.RatioAmount = &in.Ratio.Points, &in.Ratio.Amount
@@ -170,7 +185,7 @@ func (s *Service) CardTypeCreate(ctx context.Context, who auth.Principal, in New
 			StartingBalance: t.StartingBalance, Nominated: t.Nominated, OneActiveCard: t.OneActiveCard, CvvRequired: t.CvvRequired,
 			LoadLimit: t.LoadLimit, TransactionLimit: t.TransactionLimit, TransferPolicy: t.TransferPolicy,
 			ValidFrom: t.ValidFrom, ValidTo: t.ValidTo, ValidDays: t.ValidDays, ForfeitOnExpiry: t.ForfeitOnExpiry,
-			ReturnShortfall: t.ReturnShortfall, ReturnedLotDays: t.ReturnedLotDays, Now: s.Now(),
+			ReturnShortfall: t.ReturnShortfall, ReturnedLotDays: t.ReturnedLotDays, MessageChannel: t.MessageChannel, Now: s.Now(),
 		})
 		if err != nil {
 			return err
@@ -237,6 +252,7 @@ type CardTypeChange struct {
 	ForfeitOnExpiry                       *bool
 	ReturnShortfall                       *Shortfall
 	ReturnedLotDays                       *int
+	Channel                               *Channel
 }
 
 // CardTypeUpdate changes the card type with the code. Rules are for what happens
@@ -277,7 +293,8 @@ func (s *Service) CardTypeUpdate(ctx context.Context, who auth.Principal, code s
 			StartingBalance: t.StartingBalance, Nominated: t.Nominated, OneActiveCard: t.OneActiveCard, CvvRequired: t.CvvRequired,
 			LoadLimit: t.LoadLimit, TransactionLimit: t.TransactionLimit, TransferPolicy: t.TransferPolicy,
 			ValidFrom: t.ValidFrom, ValidTo: t.ValidTo, ValidDays: t.ValidDays, ForfeitOnExpiry: t.ForfeitOnExpiry,
-			ReturnShortfall: t.ReturnShortfall, ReturnedLotDays: t.ReturnedLotDays, ArchivedAt: t.ArchivedAt, Now: s.Now(),
+			ReturnShortfall: t.ReturnShortfall, ReturnedLotDays: t.ReturnedLotDays, MessageChannel: t.MessageChannel,
+			ArchivedAt: t.ArchivedAt, Now: s.Now(),
 		})
 		if err != nil {
 			return err
@@ -319,6 +336,7 @@ func (in CardTypeChange) merge(t *db.CardType, now time.Time) (err error) {
 	take(&t.CheckDigit, (*string)(in.CheckDigit))
 	take(&t.TransferPolicy, (*string)(in.TransferPolicy))
 	take(&t.ReturnShortfall, (*string)(in.ReturnShortfall))
+	take(&t.MessageChannel, (*string)(in.Channel))
 	in.LoadLimit.to(&t.LoadLimit)
 	in.TransactionLimit.to(&t.TransactionLimit)
 	in.ValidFrom.to(&t.ValidFrom)

@@ -25,6 +25,9 @@ type Service struct {
 	// Mail queues what customers are told by mail, in the transaction that tells it;
 	// nil: nothing is sent.
 	Mail func(ctx context.Context, tx db.Tx, company uuid.UUID, mails []Mail) error
+	// Terms are what companies' contracts say of postings on their wallets; nil:
+	// nothing.
+	Terms Terms
 	// Secret keys what is kept of cards' CVVs.
 	Secret []byte
 

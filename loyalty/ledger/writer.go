@@ -283,6 +283,7 @@ func (s *Service) postTogether(ctx context.Context, asks []*ask, skip bool) (out
 			return err
 		}
 		keys := map[uuid.UUID]written{}
+		terms := s.tally(tx, b)
 		for i, a := range asks {
 			row := found[i]
 			var account *Account
@@ -291,7 +292,7 @@ func (s *Service) postTogether(ctx context.Context, asks []*ask, skip bool) (out
 					continue
 				}
 			}
-			posted, err := s.postIn(ctx, tx, b, a, row, account, keys)
+			posted, err := s.postIn(ctx, tx, terms, a, row, account, keys)
 			if refusal, fault := counted(ctx, tx.Queries, err); fault == nil {
 				err = refusal
 			} else {
@@ -302,7 +303,10 @@ func (s *Service) postTogether(ctx context.Context, asks []*ask, skip bool) (out
 			}
 			outcomes[i] = &outcome{posted: posted, err: err}
 		}
-		return b.write(ctx)
+		if err := b.write(ctx); err != nil {
+			return err
+		}
+		return terms.Write(ctx)
 	})
 	return outcomes, err
 }
@@ -316,7 +320,7 @@ func cardOf(found db.PostingsReadRow) *uuid.UUID {
 }
 
 // postIn posts one of a batch. keys are those used in the batch so far.
-func (s *Service) postIn(ctx context.Context, tx db.Tx, b *Book, a *ask, found db.PostingsReadRow, account *Account, keys map[uuid.UUID]written) (Posted, error) {
+func (s *Service) postIn(ctx context.Context, tx db.Tx, terms Tally, a *ask, found db.PostingsReadRow, account *Account, keys map[uuid.UUID]written) (Posted, error) {
 	key := a.posting.Key
 	if key != nil {
 		if first, ok := keys[key.ID]; ok {
@@ -333,7 +337,7 @@ func (s *Service) postIn(ctx context.Context, tx db.Tx, b *Book, a *ask, found d
 	err := s.judge(a, found, account)
 	var m *Movement
 	if err == nil {
-		m, err = s.enter(ctx, tx, account, a, found)
+		m, err = s.enter(ctx, tx, terms, account, a, found)
 	}
 	if err != nil {
 		// The first request with the key may have been what the card was waited for,
@@ -349,8 +353,8 @@ func (s *Service) postIn(ctx context.Context, tx db.Tx, b *Book, a *ask, found d
 	return Posted{Movement: m}, nil
 }
 
-// enter makes the entry of a posting that no rule forbids.
-func (s *Service) enter(ctx context.Context, tx db.Tx, account *Account, a *ask, found db.PostingsReadRow) (*Movement, error) {
+// enter makes the entry of a posting that no rule forbids, and the terms allow.
+func (s *Service) enter(ctx context.Context, tx db.Tx, terms Tally, account *Account, a *ask, found db.PostingsReadRow) (*Movement, error) {
 	p := a.posting
 	if p.Lot != (LotTerms{}) && !account.Type.TracksLots {
 		return nil, loyalty.Refuse(loyalty.CodeLotsNotKept, "lot")
@@ -373,13 +377,27 @@ func (s *Service) enter(ctx context.Context, tx db.Tx, account *Account, a *ask,
 	if e.StoreID == nil {
 		e.StoreID = found.StaffStoreID
 	}
+	vestsOn, pending := account.pending(p)
+	pending = pending && amount.IsPos()
+	if pending && tooLarge(plus(account.Card.Balance, amount)) {
+		return nil, loyalty.Refuse(loyalty.CodeAmountTooLarge, amountField(p))
+	}
+	if !pending {
+		err = account.check(e)
+	}
+	if err == nil {
+		err = terms.Allow(ctx, account, p.Action)
+	}
+	if err != nil {
+		return nil, err
+	}
 	var m *Movement
-	if vestsOn, pending := account.pending(p); pending && amount.IsPos() {
-		if tooLarge(plus(account.Card.Balance, amount)) {
-			return nil, loyalty.Refuse(loyalty.CodeAmountTooLarge, amountField(p))
-		}
+	if pending {
 		m = account.pend(e, amount, vestsOn)
 	} else if m, err = account.Post(e); err != nil {
+		return nil, err
+	}
+	if err := terms.Made(ctx, account, m); err != nil {
 		return nil, err
 	}
 	return m, writeLines(ctx, tx, m, lines)

@@ -1,9 +1,9 @@
-// Package notify sends what the platform has to tell by mail. Whoever has
-// something to tell queues a message in the transaction that makes it true
-// ([Queue]); a job sends it afterwards ([Service.Send]), with back-off, at
-// least once and under one Message-ID. Where no mail server is set, messages
-// are kept to be read in the console. A message that cannot be sent undoes
-// nothing of what it tells.
+// Package notify sends what the platform has to tell, by mail and to phones.
+// Whoever has something to tell queues a message in the transaction that makes it
+// true ([Queue], [Service.QueueTexts]); a job sends it afterwards ([Service.Send]),
+// with back-off, at least once and under one id. Where no mail server or no provider
+// is set, messages are kept to be read in the console. A message that cannot be sent
+// undoes nothing of what it tells; what it cost is given back.
 package notify
 
 import (
@@ -28,9 +28,9 @@ type Status string
 // The states of a message.
 const (
 	Queued Status = "queued"
-	// Sent: the mail server has taken it.
+	// Sent: the mail server, or the provider, has taken it.
 	Sent Status = "sent"
-	// Kept: there is no mail server; the message is here to be read.
+	// Kept: there is no mail server, or no provider; the message is here to be read.
 	Kept Status = "kept"
 	// Failed: the last attempt failed, or the server refuses the recipient.
 	Failed Status = "failed"
@@ -74,10 +74,24 @@ type Enqueuers interface {
 }
 
 // Notification is a message and what became of it.
-type Notification struct{ db.Notification }
+type Notification struct {
+	db.Notification
+	batch *loyalty.Batch[Notification]
+}
+
+// Batch is the list the message was read with, nil for one read alone.
+func (n *Notification) Batch() *loyalty.Batch[Notification] { return n.batch }
 
 // State is the message's status.
 func (n *Notification) State() Status { return Status(n.Status) }
+
+// job is what sends the message.
+func (n *Notification) job() river.JobArgs {
+	if Channel(n.Channel) == ByEmail {
+		return Email{CompanyID: n.CompanyID, NotificationID: n.ID}
+	}
+	return SMS{CompanyID: n.CompanyID, NotificationID: n.ID}
+}
 
 // Message is something to tell one recipient, in plain text.
 type Message struct {
@@ -114,7 +128,7 @@ func Queue(ctx context.Context, tx db.Tx, jobs Enqueuer, company uuid.UUID, now 
 	if _, err := jobs.InsertTx(ctx, tx.Conn, Email{CompanyID: company, NotificationID: id}, nil); err != nil {
 		return nil, fmt.Errorf("enqueue a message: %w", err)
 	}
-	return &Notification{row}, nil
+	return &Notification{Notification: row}, nil
 }
 
 // QueueAll puts messages without attachments into the outbox and queues their jobs,
@@ -153,6 +167,10 @@ type Service struct {
 	Now    func() time.Time
 	// Sources make attachments, by kind of message.
 	Sources map[string]Source
+	// Texter takes messages to phones; nil keeps them.
+	Texter Texter
+	// Accounts pay for messages to phones; nil where nothing is charged.
+	Accounts Accounts
 }
 
 // Send sends a queued message. One that is not queued any more, or not there,
@@ -168,8 +186,13 @@ func (s *Service) Send(ctx context.Context, company, id uuid.UUID) error {
 	if err != nil {
 		return fmt.Errorf("read a message: %w", err)
 	}
-	if Status(row.Status) != Queued {
+	switch {
+	case Status(row.Status) == Failed && row.Price != nil: // given up by an erasure
+		return s.DB.InTx(ctx, func(tx db.Tx) error { return s.refund(ctx, tx, company, id) })
+	case Status(row.Status) != Queued:
 		return nil
+	case Channel(row.Channel) != ByEmail:
+		return s.sendText(ctx, row)
 	}
 	mail := Mail{ID: row.ID, To: row.Recipient, Subject: row.Subject, Body: row.Body, Date: row.CreatedAt}
 	if row.Attachment != nil && s.Mailer.Outcome() == Sent {
@@ -181,7 +204,18 @@ func (s *Service) Send(ctx context.Context, company, id uuid.UUID) error {
 		return err
 	}
 	// The mail is out: the note of it is made even if the job was told to stop.
-	return s.note(context.WithoutCancel(ctx), company, id, s.Mailer.Outcome(), nil)
+	return s.note(context.WithoutCancel(ctx), s.DB.Queries, company, id, s.Mailer.Outcome(), nil)
+}
+
+func (s *Service) sendText(ctx context.Context, row db.Notification) error {
+	var texter Texter = TextKeeper{}
+	if s.Texter != nil {
+		texter = s.Texter
+	}
+	if err := texter.SendText(ctx, Outgoing{ID: row.ID, Channel: Channel(row.Channel), To: row.Recipient, Body: row.Body}); err != nil {
+		return err
+	}
+	return s.note(context.WithoutCancel(ctx), s.DB.Queries, row.CompanyID, row.ID, texter.Outcome(), nil)
 }
 
 func (s *Service) attachment(ctx context.Context, row db.Notification) (*Attachment, error) {
@@ -194,13 +228,19 @@ func (s *Service) attachment(ctx context.Context, row db.Notification) (*Attachm
 	}}, nil
 }
 
-// GiveUp notes that a queued message will not be sent and why.
+// GiveUp notes that a queued message will not be sent and why, and gives back what it
+// cost.
 func (s *Service) GiveUp(ctx context.Context, company, id uuid.UUID, cause error) error {
-	return s.note(ctx, company, id, Failed, new(reason(cause)))
+	return s.DB.InTx(ctx, func(tx db.Tx) error {
+		if err := s.note(ctx, tx.Queries, company, id, Failed, new(reason(cause))); err != nil {
+			return err
+		}
+		return s.refund(ctx, tx, company, id)
+	})
 }
 
-func (s *Service) note(ctx context.Context, company, id uuid.UUID, status Status, text *string) error {
-	_, err := s.DB.NotificationEnd(ctx, db.NotificationEndParams{
+func (s *Service) note(ctx context.Context, q *db.Queries, company, id uuid.UUID, status Status, text *string) error {
+	_, err := q.NotificationEnd(ctx, db.NotificationEndParams{
 		CompanyID: company, ID: id, Status: string(status), Error: text, Now: s.Now(),
 	})
 	if err != nil {
@@ -209,8 +249,9 @@ func (s *Service) note(ctx context.Context, company, id uuid.UUID, status Status
 	return nil
 }
 
-// Retry queues a failed message again. It refuses with NOT_FOUND, and with
-// STATE_CONFLICT one that has not failed.
+// Retry queues a failed message again, and charges for it again. It refuses with
+// NOT_FOUND, with STATE_CONFLICT one that has not failed or whose recipient was
+// erased, and with MESSAGE_BALANCE_LOW.
 func (s *Service) Retry(ctx context.Context, company, id uuid.UUID) (*Notification, error) {
 	var row db.Notification
 	err := s.DB.InTx(ctx, func(tx db.Tx) error {
@@ -227,7 +268,13 @@ func (s *Service) Retry(ctx context.Context, company, id uuid.UUID) (*Notificati
 		if err != nil {
 			return fmt.Errorf("queue a message again: %w", err)
 		}
-		if _, err := s.Jobs.InsertTx(ctx, tx.Conn, Email{CompanyID: company, NotificationID: id}, nil); err != nil {
+		if row.Recipient == erased {
+			return loyalty.Refuse(loyalty.CodeStateConflict, "id")
+		}
+		if err := s.recharge(ctx, tx, row); err != nil {
+			return err
+		}
+		if _, err := s.Jobs.InsertTx(ctx, tx.Conn, (&Notification{Notification: row}).job(), nil); err != nil {
 			return fmt.Errorf("enqueue a message: %w", err)
 		}
 		return nil
@@ -235,8 +282,11 @@ func (s *Service) Retry(ctx context.Context, company, id uuid.UUID) (*Notificati
 	if err != nil {
 		return nil, err
 	}
-	return &Notification{row}, nil
+	return &Notification{Notification: row}, nil
 }
+
+// erased is what an erasure leaves of a recipient.
+const erased = "-"
 
 // Get reads a message. It refuses with NOT_FOUND.
 func (s *Service) Get(ctx context.Context, company, id uuid.UUID) (*Notification, error) {
@@ -247,7 +297,7 @@ func (s *Service) Get(ctx context.Context, company, id uuid.UUID) (*Notification
 	if err != nil {
 		return nil, fmt.Errorf("read a message: %w", err)
 	}
-	return &Notification{row}, nil
+	return &Notification{Notification: row}, nil
 }
 
 // List reads messages newest first, from below the id given (nil: from the
@@ -275,7 +325,24 @@ func (s *Service) BySubjects(ctx context.Context, company uuid.UUID, kind string
 func asNotifications(rows []db.Notification) []*Notification {
 	list := make([]*Notification, len(rows))
 	for i, row := range rows {
-		list[i] = &Notification{row}
+		list[i] = &Notification{Notification: row}
+	}
+	batch := loyalty.NewBatch(list)
+	for _, n := range list {
+		n.batch = batch
 	}
 	return list
+}
+
+// ByIDs reads messages of a company.
+func (s *Service) ByIDs(ctx context.Context, company uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]*Notification, error) {
+	rows, err := s.DB.NotificationsByIDs(ctx, company, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read messages: %w", err)
+	}
+	found := make(map[uuid.UUID]*Notification, len(rows))
+	for _, n := range asNotifications(rows) {
+		found[n.ID] = n
+	}
+	return found, nil
 }

@@ -57,6 +57,14 @@ func Do(ctx context.Context, q *db.Queries, company uuid.UUID, key *ledger.Key, 
 		case db.Violates(err, "operation_key_pkey"): // somebody was faster
 		case db.LockTimedOut(err):
 			return Result{}, false, loyalty.Refuse(loyalty.CodeIdempotencyInProgress, Field)
+		case loyalty.CodeOf(err) != "":
+			// The first request with the key may have been what this one waited for, and
+			// why it is refused now.
+			first, again := answer(ctx, q, company, *key, now)
+			if first != nil || again != nil {
+				return valueOr(first), first != nil, again
+			}
+			return r, false, err
 		default:
 			return r, false, err
 		}
@@ -117,4 +125,11 @@ func answer(ctx context.Context, q *db.Queries, company uuid.UUID, key ledger.Ke
 		return nil, err
 	}
 	return &Result{ID: row.ResultID, Seq: row.ResultSeq}, nil
+}
+
+func valueOr(r *Result) Result {
+	if r == nil {
+		return Result{}
+	}
+	return *r
 }

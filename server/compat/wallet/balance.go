@@ -33,6 +33,8 @@ var balanceUpdateAnswers = answers{
 		{code: loyalty.CodeStaffNoPermission}:   {code: "balance_update_12", message: "El usuario de la herramienta no tiene permisos sobre el monedero."},
 		{code: loyalty.CodeStaffRightMissing}:   {code: "wallet_balance_update_12", message: "El usuario de la herramienta no tiene permisos sobre el monedero."},
 		{code: loyalty.CodeInsufficientBalance}: {code: "wallet_balance_update_07", message: "Los puntos a remover son mayores a los disponibles."},
+		{code: loyalty.CodeMessageBalanceLow}:   {code: "wallet_balance_update_09", message: "Saldo insuficiente"},
+		{code: loyalty.CodePhoneBlocked}:        {code: "wallet_balance_update_10", message: "Número de teléfono se encuentra en tu blacklist."},
 		// A wallet of whole points, and a balance at the end of what the ledger holds:
 		// numbers out of range, for this wallet.
 		{code: loyalty.CodeAmountTooPrecise}:    {code: "wallet_balance_update_05", message: "Monto de transacción con formato incorrecto."},

@@ -20,21 +20,27 @@ import (
 	"sello/loyalty/auth"
 	"sello/loyalty/company"
 	"sello/loyalty/ledger"
+	"sello/loyalty/phone"
+	"sello/loyalty/plan"
 )
 
 const fixtures = "testdata/fixtures"
 
-// baseline is the state every fixture begins with (fixtures' README). Prepaid
-// message balance, plan quotas, blacklist and landline ranges have no place in the
-// core yet and are not loaded.
+// baseline is the state every fixture begins with (fixtures' README).
 type baseline struct {
 	Now     time.Time
 	Account struct {
-		Name     string
-		TimeZone string `json:"time_zone"`
-		APIKey   string
+		Name                 string
+		TimeZone             string `json:"time_zone"`
+		APIKey               string
+		MessageBalance       json.Number `json:"message_balance"`
+		MessagePrice         json.Number `json:"message_price"`
+		CustomersAvailable   json.Number `json:"customers_available"`
+		RedemptionsAvailable json.Number `json:"redemptions_available"`
+		Blacklist            []string
 	}
-	NextUsertoolID int64 `json:"next_usertool_id"`
+	LandlineRanges [][2]string `json:"landline_ranges"`
+	NextUsertoolID int64       `json:"next_usertool_id"`
 	Staff          members[baselineStaff]
 	Wallets        members[baselineWallet]
 	Contacts       members[members[baselineContact]]
@@ -119,10 +125,18 @@ func readJSON(t *testing.T, path string, into any) {
 	}
 }
 
-// load makes the baseline of operations of the core.
+// mainAccount is the code of the company that the baseline is about.
+const mainAccount = "la-esquina"
+
+// load makes the baseline on a database of the test's own.
 func load(t *testing.T, b baseline) *account {
 	t.Helper()
-	e := newEnv(t, b.Now)
+	return fill(t, newEnv(t, b.Now), b)
+}
+
+// fill makes the baseline of operations of the core.
+func fill(t *testing.T, e *env, b baseline) *account {
+	t.Helper()
 	other := e.open(t, "otra-cuenta", "Otra Cuenta", b.Account.TimeZone, "another-account-s-own-key")
 	for _, key := range b.OtherAccount.Wallets {
 		other.wallet(t, key)
@@ -132,7 +146,7 @@ func load(t *testing.T, b baseline) *account {
 		other.staff(t, company.NewStaff{Name: fmt.Sprint("Otra ", number), Phone: "4770009001", Role: company.Cashier, StoreName: "Otra", Password: "otra-9001"})
 	}
 
-	a := e.open(t, "la-esquina", b.Account.Name, b.Account.TimeZone, b.Account.APIKey)
+	a := e.open(t, mainAccount, b.Account.Name, b.Account.TimeZone, b.Account.APIKey)
 	for _, w := range b.Wallets {
 		a.wallet(t, w.key, func(in *ledger.NewCardType) {
 			in.Name, in.Percentage = w.value.Name, new(decimal.MustParse(w.value.Percentage.String()))
@@ -157,7 +171,78 @@ func load(t *testing.T, b baseline) *account {
 			}
 		}
 	}
+	a.loadPlan(t, b)
 	return a
+}
+
+// loaded is the baseline's company on a copy of the database that it was made in.
+func loaded(t *testing.T, e *env, b baseline) *account {
+	t.Helper()
+	id := scan[uuid.UUID](t, e, `SELECT id FROM company WHERE code = $1`, mainAccount)
+	return &account{env: e, id: id, system: auth.System(id), apikey: b.Account.APIKey}
+}
+
+// loadPlan is what the account has with the platform. It comes last: what was made
+// before costs nothing.
+func (a *account) loadPlan(t *testing.T, b baseline) {
+	t.Helper()
+	contacts, err := a.resolver.Plans.Contacts(t.Context(), a.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.setPlan(t, plan.Change{
+		ContactsLimit:    ledger.Given(whole(t, b.Account.CustomersAvailable) + contacts),
+		RedemptionsLimit: ledger.Given(whole(t, b.Account.RedemptionsAvailable)),
+		MessagePrice:     ledger.Given(decimal.MustParse(b.Account.MessagePrice.String())),
+	})
+	a.topUp(t, b.Account.MessageBalance.String())
+	a.block(t, b.Account.Blacklist...)
+	var ranges []phone.Range
+	for _, r := range b.LandlineRanges {
+		ranges = append(ranges, phone.Range{First: r[0], Last: r[1], Line: phone.Landline})
+	}
+	if _, err := a.resolver.Phones.RangesLoad(t.Context(), a.system, ranges, true); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (a *account) setPlan(t *testing.T, change plan.Change) {
+	t.Helper()
+	if _, err := a.resolver.Plans.Set(t.Context(), a.system, change); err != nil {
+		t.Fatalf("set a plan: %v", err)
+	}
+}
+
+// topUp makes the prepaid balance what is given.
+func (a *account) topUp(t *testing.T, balance string) {
+	t.Helper()
+	now, err := a.resolver.Plans.Get(t.Context(), a.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change, err := decimal.MustParse(balance).Sub(now.MessageBalance)
+	if err != nil || change.IsZero() {
+		return
+	}
+	if _, _, err := a.resolver.Plans.TopUp(t.Context(), a.system, plan.Money{Amount: change, Correction: true}); err != nil {
+		t.Fatalf("top up: %v", err)
+	}
+}
+
+func (a *account) block(t *testing.T, phones ...string) {
+	t.Helper()
+	if _, err := a.resolver.Phones.Block(t.Context(), a.system, phones, ""); err != nil {
+		t.Fatalf("block phones: %v", err)
+	}
+}
+
+func whole(t *testing.T, n json.Number) int {
+	t.Helper()
+	v, err := n.Int64()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(v)
 }
 
 func (a *account) loadStaff(t *testing.T, b baseline, key string, s baselineStaff) {
@@ -210,8 +295,8 @@ func (a *account) loadContact(t *testing.T, key, phone string, c baselineContact
 	}
 }
 
-// state is the database as the fixtures describe it: staff, contacts, and the
-// movements that calls have made.
+// state is the database as the fixtures describe it: staff, contacts, the account,
+// and the movements and messages that calls have made.
 func (a *account) state(t *testing.T) map[string]any {
 	t.Helper()
 	ctx := t.Context()
@@ -260,7 +345,47 @@ func (a *account) state(t *testing.T) map[string]any {
 		}
 		movements = append(movements, row)
 	}
-	return map[string]any{"contacts": contacts, "movements": movements, "staff": a.staffState(ctx, t)}
+	return map[string]any{
+		"contacts": contacts, "movements": movements, "staff": a.staffState(ctx, t), "account": a.accountState(t), "jobs": a.jobs(t),
+	}
+}
+
+func (a *account) accountState(t *testing.T) map[string]any {
+	t.Helper()
+	p, err := a.resolver.Plans.Get(t.Context(), a.id)
+	if err != nil || p == nil {
+		t.Fatalf("plan: %v, %v", p, err)
+	}
+	contacts, err := a.resolver.Plans.Contacts(t.Context(), a.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]any{
+		"message_balance": figure(p.MessageBalance), "customers_available": json.Number(strconv.Itoa(int(*p.ContactsLimit) - contacts)),
+		"redemptions_available": json.Number(strconv.Itoa(*p.Left())),
+	}
+}
+
+// jobs are the messages that calls have queued, each with its one job.
+func (a *account) jobs(t *testing.T) []any {
+	t.Helper()
+	list := []any{}
+	for _, j := range rows[struct {
+		Kind, Wallet, Phone string
+		Jobs                int
+	}](t, a.env, `SELECT n.kind, card_type.wallet_key, card.holder_phone,
+			(SELECT count(*) FROM river_job WHERE kind = 'notify_sms' AND args ->> 'notification_id' = n.id::text)
+		FROM notification n
+		JOIN card ON card.company_id = n.company_id AND card.id = n.card_id
+		JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
+		WHERE n.company_id = $1
+		ORDER BY n.id`, a.id) {
+		if j.Jobs != 1 {
+			t.Errorf("a message of kind %s has %d jobs, want 1", j.Kind, j.Jobs)
+		}
+		list = append(list, map[string]any{"kind": j.Kind, "wallet_key": j.Wallet, "phone": j.Phone})
+	}
+	return list
 }
 
 func (a *account) staffState(ctx context.Context, t *testing.T) map[string]any {

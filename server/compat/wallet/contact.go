@@ -38,6 +38,12 @@ var contactAddAnswers = answers{
 		{code: loyalty.CodeContactRace}:       {code: "wallet_manager_13", message: "El usuario ya se encuentra registrado"},
 		// What a name may hold is the core's to say: it is readable and unusable.
 		{loyalty.CodeInvalid, "name"}: {code: "wallet_manager_05", message: "Nombre indefinido."},
+
+		{code: loyalty.CodeAreaCodeUnsupported}: {code: "wallet_manager_15", message: "Lada no soportada"},
+		{code: loyalty.CodePhoneLandline}:       {code: "wallet_manager_14", message: "Teléfono es de casa o fijo"},
+		{code: loyalty.CodeContactQuotaReached}: {code: "wallet_manager_18", message: "No cuentas con clientes disponibles."},
+		{code: loyalty.CodeMessageBalanceLow}:   {code: "wallet_manager_11", message: "Saldo insuficiente"},
+		{code: loyalty.CodeIdempotencyMismatch}: idempotencyConflict,
 	},
 }
 
@@ -63,6 +69,7 @@ func (h *handler) contactAdd(w http.ResponseWriter, r *http.Request, in form) er
 	if text, what := in.get("customer_birthdate"); what == 0 {
 		input.Birthdate = new(birthdate(text))
 	}
+	input.IdempotencyKey, input.IdempotencyHours = headerKey(r)
 	payload, err := h.graph.Mutation().ContactRegister(r.Context(), input)
 	if err != nil {
 		return &fault{h.contactFault(r.Context(), input.WalletKey, input.Phone), err}
@@ -70,6 +77,7 @@ func (h *handler) contactAdd(w http.ResponseWriter, r *http.Request, in form) er
 	if err := contactAddAnswers.of(payload.UserErrors); err != nil {
 		return err
 	}
+	replayed(w, payload.Replayed)
 	done(w, "contact_add_01", "Contacto creado correctamente.")
 	return nil
 }

@@ -31,6 +31,8 @@ var employeeAddAnswers = answers{
 		{loyalty.CodeTaken, "name"}:       {code: "err_toolusers_03", message: "Ya existe un usuario con el mismo nombre o password"},
 		{code: loyalty.CodePasswordTaken}: {code: "err_toolusers_03", message: "Ya existe un usuario con el mismo nombre o password"},
 		{loyalty.CodeTaken, "phone"}:      {code: "err_toolusers_04", message: "Error al crear el usuario."},
+
+		{code: loyalty.CodeIdempotencyMismatch}: idempotencyConflict,
 	},
 }
 
@@ -57,6 +59,7 @@ func (h *handler) employeeAdd(w http.ResponseWriter, r *http.Request, in form) e
 	if err != nil {
 		return err
 	}
+	input.IdempotencyKey, input.IdempotencyHours = headerKey(r)
 	payload, err := h.graph.Mutation().StaffCreate(r.Context(), input)
 	if err != nil {
 		return &fault{h.employeeFault(r.Context(), employeeAddFault), err}
@@ -64,6 +67,7 @@ func (h *handler) employeeAdd(w http.ResponseWriter, r *http.Request, in form) e
 	if err := employeeAddAnswers.of(payload.UserErrors); err != nil {
 		return err
 	}
+	replayed(w, payload.Replayed)
 	send(w, http.StatusOK, employeeAdded{
 		Success: true, Message: "Usuario creado con éxito.", CollaboratorID: payload.StaffMember.Number,
 		Status: http.StatusOK, Code: "toolusers_01",
@@ -109,6 +113,8 @@ var employeeDisableAnswers = answers{
 	refusals: map[cause]answer{
 		{code: loyalty.CodeStaffNotFound}: {code: "err_toolusers_04", message: "Error al archivar el usuario."},
 		{code: loyalty.CodeStaffArchived}: {code: "err_toolusers_04", message: "Error al archivar el usuario."},
+
+		{code: loyalty.CodeIdempotencyMismatch}: idempotencyConflict,
 	},
 }
 
@@ -122,13 +128,16 @@ func (h *handler) employeeDisable(w http.ResponseWriter, r *http.Request, in for
 	if !ok {
 		return employeeInvalid
 	}
-	payload, err := h.graph.Mutation().StaffArchive(r.Context(), model.StaffArchiveInput{Phone: &phone})
+	input := model.StaffArchiveInput{Phone: &phone}
+	input.IdempotencyKey, input.IdempotencyHours = headerKey(r)
+	payload, err := h.graph.Mutation().StaffArchive(r.Context(), input)
 	if err != nil {
 		return &fault{h.employeeFault(r.Context(), employeeDisableFault), err}
 	}
 	if err := employeeDisableAnswers.of(payload.UserErrors); err != nil {
 		return err
 	}
+	replayed(w, payload.Replayed)
 	done(w, "toolusers_01", "Se archivó correctamente el usuario.")
 	return nil
 }

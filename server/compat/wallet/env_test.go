@@ -19,6 +19,8 @@ import (
 	"github.com/govalues/decimal"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"sello/db"
 	"sello/db/dbtest"
@@ -27,6 +29,11 @@ import (
 	"sello/loyalty/company"
 	"sello/loyalty/customer"
 	"sello/loyalty/ledger"
+	"sello/loyalty/notify"
+	"sello/loyalty/phone"
+	"sello/loyalty/plan"
+	terms "sello/loyalty/wallet"
+	"sello/loyalty/wording"
 	"sello/server/compat/wallet"
 )
 
@@ -45,7 +52,12 @@ type env struct {
 
 func newEnv(t *testing.T, now time.Time) *env {
 	t.Helper()
-	e := &env{pool: dbtest.New(t), now: now}
+	return newEnvOn(t, dbtest.New(t), now)
+}
+
+func newEnvOn(t *testing.T, pool *pgxpool.Pool, now time.Time) *env {
+	t.Helper()
+	e := &env{pool: pool, now: now}
 	clock := func() time.Time { return e.now }
 	store := db.NewStore(e.pool)
 	keys, err := auth.ParseKeys(auth.NewKey())
@@ -55,13 +67,26 @@ func newEnv(t *testing.T, now time.Time) *env {
 	hasher := auth.NewHasher(cheap, 64)
 	signIn := auth.New(auth.Config{DB: store, Keys: keys, Now: clock, Issuer: "https://sello.test", Hasher: hasher})
 	t.Cleanup(signIn.Wait)
+	jobs, err := river.NewClient(riverpgxv5.New(e.pool), &river.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
 	books := ledger.New(store, clock)
+	people := customer.New(store, books, clock)
+	plans := &plan.Service{DB: store, Now: clock}
+	contract := &terms.Service{
+		Plans: plans, Phones: &phone.Service{DB: store, Now: clock}, Messages: &wording.Service{DB: store, Now: clock},
+		Notify: &notify.Service{DB: store, Now: clock, Jobs: jobs, Mailer: notify.Keeper{}, Accounts: plans}, Secret: []byte(fingerprintKey),
+	}
+	books.Terms, people.Terms = contract, contract
 	e.resolver = &graph.Resolver{
 		Auth:      signIn,
 		Companies: &company.Service{DB: store, Now: clock, Hash: hasher.Hash, FingerprintKey: []byte(fingerprintKey)},
-		Customers: customer.New(store, books, clock),
+		Customers: people,
 		Ledger:    books,
 		Feed:      db.NewFeed(store, db.FeedConfig{}),
+		Notify:    contract.Notify,
+		Plans:     plans, Phones: contract.Phones, Messages: contract.Messages, Wallets: contract,
 	}
 	e.server = httptest.NewServer(wallet.New(e.config()))
 	t.Cleanup(e.server.Close)

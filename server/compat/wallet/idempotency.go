@@ -30,13 +30,22 @@ type idempotency struct {
 // bytes of a header will do; one beyond the 255 characters has no documented
 // refusal and protects like any other.
 func postingKey(r *http.Request, natural string) idempotency {
-	if header := strings.TrimSpace(r.Header.Get("Idempotency-Key")); header != "" {
-		return idempotency{key: "header:" + digest(header), hours: repeatableHours}
+	if key, hours := headerKey(r); key != nil {
+		return idempotency{key: *key, hours: *hours}
 	}
 	if natural != "" {
 		return idempotency{key: "ticket:" + natural, hours: repeatableHours, natural: true}
 	}
 	return idempotency{key: "call:" + rand.Text(), hours: ownHours}
+}
+
+// headerKey is the key of the header Idempotency-Key; nil without one.
+func headerKey(r *http.Request) (key *string, hours *int) {
+	header := strings.TrimSpace(r.Header.Get("Idempotency-Key"))
+	if header == "" {
+		return nil, nil
+	}
+	return new("header:" + digest(header)), new(repeatableHours)
 }
 
 // digest is SHA-256 over the parts with their lengths.

@@ -47,6 +47,10 @@ var saleAnswers = answers{
 		{code: loyalty.CodeStaffNoPermission}:   {code: "new_sale_14", message: "El usuario de la herramienta no tiene permisos sobre el monedero."},
 		{code: loyalty.CodeStaffRightMissing}:   {code: "wallet_redeem_16", message: "El usuario de la herramienta no tiene permisos sobre el monedero."},
 		{code: loyalty.CodeInsufficientBalance}: {code: "wallet_redeem_10", message: "Los puntos a utilizar son mayores a los disponibles."},
+
+		{code: loyalty.CodeMessageBalanceLow}:      {code: "wallet_redeem_13", message: "Saldo insuficiente"},
+		{code: loyalty.CodePhoneBlocked}:           {code: "wallet_redeem_14", message: "Número de teléfono se encuentra en tu blacklist."},
+		{code: loyalty.CodeRedemptionQuotaReached}: {code: "wallet_redeem_18", message: "No cuentas con canjes disponibles."},
 		// A wallet of whole points, and a balance at the end of what the ledger holds:
 		// numbers out of range, for this wallet.
 		{code: loyalty.CodeAmountTooPrecise}:    {code: "wallet_redeem_07", message: "Puntos a utilizar con formato incorrecto."},

@@ -1,0 +1,19 @@
+require 'net/http'
+require 'uri'
+
+uri = URI.parse("/employee/disable")
+headers = {
+  "apikey": your_apikey
+}
+request = Net::HTTP::Post.new(uri, headers)
+request.set_form_data(
+    "number" => employee_number,
+)
+req_options = {
+  use_ssl: uri.scheme == "https",
+}
+response = Net::HTTP.start(uri.hostname, uri.port, req_options) do |http|
+  http.request(request)
+end
+
+puts response.body

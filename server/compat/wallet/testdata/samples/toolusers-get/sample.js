@@ -1,0 +1,18 @@
+var request = require('request');
+
+var targetURL = '/toolusers/get'
+var response = request.post(
+  {
+    url: targetURL,
+    headers: {
+      "apikey": your_apikey
+    },
+    form: {
+
+    }
+  }, (err, res, body) => {
+    if(err == null){
+      console.log(body);
+    }
+  }
+);

@@ -1,0 +1,17 @@
+require 'net/http'
+require 'uri'
+
+uri = URI.parse("/toolusers/get")
+headers = {
+  "apikey": your_apikey
+}
+request = Net::HTTP::Post.new(uri, headers)
+request.set_form_data({})
+req_options = {
+  use_ssl: uri.scheme == "https",
+}
+response = Net::HTTP.start(uri.hostname, uri.port, req_options) do |http|
+  http.request(request)
+end
+
+puts response.body

@@ -1,0 +1,1 @@
+curl -X POST "/toolusers/get" -H "apikey: your_apikey" -d ""

@@ -1,0 +1,22 @@
+require 'net/http'
+require 'uri'
+
+uri = URI.parse("/wallet/contact/add")
+headers = {
+  "apikey": your_apikey
+}
+request = Net::HTTP::Post.new(uri, headers)
+request.set_form_data(
+  "wallet_key" => your_wallet_key,
+  "phone" => client_phone_number,
+  "customer_name" => client_name,
+  "usertool_id" => cashier_id
+)
+req_options = {
+  use_ssl: uri.scheme == "https",
+}
+response = Net::HTTP.start(uri.hostname, uri.port, req_options) do |http|
+  http.request(request)
+end
+
+puts response.body

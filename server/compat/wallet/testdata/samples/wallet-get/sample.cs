@@ -1,0 +1,16 @@
+var request = (HttpWebRequest)WebRequest.Create("/wallet/get");
+var postData = "";
+var data = Encoding.ASCII.GetBytes(postData);
+Console.WriteLine(postData.ToString());
+request.Method = "POST";
+request.Headers["apikey"] = your_apikey;
+request.ContentType = "application/x-www-form-urlencoded";
+request.ContentLength = data.Length;
+using (var stream = request.GetRequestStream())
+{
+  stream.Write(data, 0, data.Length);
+}
+var response = (HttpWebResponse)request.GetResponse();
+var responseString = new StreamReader(response.GetResponseStream()).ReadToEnd();
+
+Console.WriteLine(responseString);

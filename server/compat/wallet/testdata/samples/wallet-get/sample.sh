@@ -1,0 +1,1 @@
+curl -X POST "/wallet/get" -H "apikey: your_apikey" -d ""
