@@ -23,6 +23,7 @@ import (
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/points"
 	"sello/loyalty/pos"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
@@ -126,7 +127,7 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 	}
 	a.graph = &graph.Resolver{
 		Auth:      a.auth,
-		Companies: &company.Service{DB: a.store, Now: time.Now, Hash: hasher.Hash, FingerprintKey: []byte(config.Secret)},
+		Companies: &company.Service{DB: a.store, Now: time.Now, Hash: hasher.Hash, FingerprintKey: []byte(config.Secret), APIDomain: config.APIDomain},
 		Customers: people,
 		Ledger:    books,
 		Imports:   importing,
@@ -148,6 +149,8 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 	books.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
 	books.Refused = metrics.Refused
 	a.graph.Contacts = contact.New(people, books, a.graph.Catalog, a.graph.Rewards, time.Now)
+	a.graph.Points = points.New(people, a.graph.Companies, books, time.Now)
+	keeping.Customers = people
 	metrics.WatchPool(pool)
 	metrics.WatchWebhooks(a.webhooks.Oldest)
 	metrics.WatchQueues(time.Now, func(ctx context.Context) ([]ops.QueueFigures, error) {

@@ -161,6 +161,12 @@ type CompanyCounter struct {
 	Value     int64
 }
 
+type CompanyHost struct {
+	CompanyID uuid.UUID
+	Host      string
+	CreatedAt time.Time
+}
+
 type CompanySetting struct {
 	CompanyID uuid.UUID
 	Name      string
@@ -277,6 +283,7 @@ type Customer struct {
 	HiddenAt     *time.Time
 	MergedIntoID *uuid.UUID
 	Number       *int64
+	FirstKey     *string
 }
 
 type CustomerAttribute struct {

@@ -13,6 +13,7 @@ import (
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/points"
 	"sello/loyalty/pos"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
@@ -32,6 +33,7 @@ type Resolver struct {
 	POS       *pos.Service
 	Rewards   *reward.Service
 	Contacts  *contact.Service
+	Points    *points.Service
 	Notify    *notify.Service
 	Queue     *queue.Service
 	Reports   *report.Service

@@ -118,6 +118,8 @@ var short = map[string]string{
 	"CardType.numberRanges":         "maxRanges at most",
 	"Customer.contactPoints":        "50 beside the customer's own",
 	"RewardHistory.attempts":        "a page of 20",
+	"Company.hosts":                 "MaxHosts at most",
+	"CustomerSearchPage.customers":  "a page of 100 at most",
 }
 
 // TestListsAreConnections: what can grow is read by pages, whose sizes have a
