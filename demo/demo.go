@@ -24,6 +24,7 @@ import (
 	"sello/loyalty/company"
 	"sello/loyalty/customer"
 	"sello/loyalty/ledger"
+	"sello/loyalty/points"
 	"sello/loyalty/reward"
 )
 
@@ -51,6 +52,7 @@ type Services struct {
 	Ledger    *ledger.Service
 	Catalog   *catalog.Service
 	Rewards   *reward.Service
+	Points    *points.Service
 	Now       func() time.Time
 }
 
@@ -63,6 +65,7 @@ type Credentials struct {
 	AntCRMAPIKey                             string
 	AntCRM                                   AntCRM
 	PretiiToken                              string
+	Pretii                                   Pretii
 	ServerAPIKey                             string
 	SecondCompanyAPIKey                      string
 }
@@ -100,6 +103,9 @@ func Seed(ctx context.Context, s Services, known *Credentials) (*Credentials, er
 	}
 	if c.AntCRM, err = s.antCRM(ctx, auth.System(main.ID)); err != nil {
 		return nil, fmt.Errorf("make codes and gifts of the demo: %w", err)
+	}
+	if c.Pretii, err = s.pretii(ctx, auth.System(main.ID)); err != nil {
+		return nil, fmt.Errorf("make a customer of the demo: %w", err)
 	}
 	return c, nil
 }
