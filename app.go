@@ -25,6 +25,7 @@ import (
 	"sello/loyalty/notify"
 	"sello/loyalty/phone"
 	"sello/loyalty/plan"
+	"sello/loyalty/points"
 	"sello/loyalty/pos"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
@@ -143,7 +144,7 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 	}
 	a.graph = &graph.Resolver{
 		Auth:      a.auth,
-		Companies: &company.Service{DB: a.store, Now: time.Now, Hash: hasher.Hash, FingerprintKey: []byte(config.Secret)},
+		Companies: &company.Service{DB: a.store, Now: time.Now, Hash: hasher.Hash, FingerprintKey: []byte(config.Secret), APIDomain: config.APIDomain},
 		Customers: people,
 		Ledger:    books,
 		Imports:   importing,
@@ -166,6 +167,8 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 	books.Posted = func(action ledger.Action) { metrics.Posted(string(action)) }
 	books.Refused = metrics.Refused
 	a.graph.Contacts = contact.New(people, books, a.graph.Catalog, a.graph.Rewards, time.Now)
+	a.graph.Points = points.New(people, a.graph.Companies, books, time.Now)
+	keeping.Customers = people
 	metrics.WatchPool(pool)
 	metrics.WatchWebhooks(a.webhooks.Oldest)
 	metrics.WatchQueues(time.Now, func(ctx context.Context) ([]ops.QueueFigures, error) {

@@ -132,7 +132,7 @@ func TestImportsRunOneWay(t *testing.T) {
 // the vocabulary; imports and what comes later put the others together.
 func TestAggregatesStayApart(t *testing.T) {
 	t.Parallel()
-	together := []string{"loyalty/imports", "loyalty/pos", "loyalty/upkeep", "loyalty/report", "loyalty/contact", "loyalty/wallet"}
+	together := []string{"loyalty/imports", "loyalty/pos", "loyalty/upkeep", "loyalty/report", "loyalty/contact", "loyalty/points", "loyalty/wallet"}
 	below := []string{"loyalty", "loyalty/auth", "loyalty/ledger", "loyalty/once"}
 	for _, p := range packages(t) {
 		path, _ := folder(p.ImportPath)

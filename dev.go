@@ -151,7 +151,8 @@ func (c devCommand) serve(ctx context.Context, config Config, log *slog.Logger, 
 	defer a.close()
 	if kept.Credentials, err = demo.Seed(ctx, demo.Services{
 		DB: a.store, Auth: a.auth, Company: a.graph.Companies, Customers: a.graph.Customers, Ledger: a.graph.Ledger,
-		Catalog: a.graph.Catalog, Rewards: a.graph.Rewards, Plans: a.graph.Plans, Phones: a.graph.Phones, Now: time.Now,
+		Catalog: a.graph.Catalog, Rewards: a.graph.Rewards, Plans: a.graph.Plans, Phones: a.graph.Phones, Points: a.graph.Points,
+		Now: time.Now,
 	}, kept.Credentials); err != nil {
 		return fmt.Errorf("make the demo data: %w", err)
 	}
@@ -212,6 +213,9 @@ func environment(config Config, c *demo.Credentials) []variable {
 		{"ANTCRM_GIFT_SCORE", c.AntCRM.GiftScore.String()},
 		{"PRETII_TOKEN", c.PretiiToken},
 		{"PRETII_HOST", c.Company + "." + config.APIDomain},
+		{"PRETII_CUSTOMER_EMAIL", c.Pretii.CustomerEmail},
+		{"PRETII_CUSTOMER_QR", c.Pretii.CustomerQR},
+		{"PRETII_STORE", c.Pretii.Store},
 		{"PROMO_USER", ""},
 		{"PROMO_PASSWORD", ""},
 		{"SECOND_COMPANY_APIKEY", c.SecondCompanyAPIKey},

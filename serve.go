@@ -8,8 +8,6 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/sync/errgroup"
 
@@ -149,7 +147,7 @@ func (a *app) server(health *ops.Health) (*server.Server, error) {
 		return a.auth.KeyAuthenticate(ctx, key, auth.KeyWallet)
 	}}
 	integration := pretii.Config{
-		Imports: a.graph, Auth: a.auth, APIDomain: a.config.APIDomain, Company: a.companyByCode, Failures: server.NewLimiter(wrongKeysAMinute),
+		Graph: a.graph, Auth: a.auth, Company: a.graph.Companies.ByHost, Log: a.log, Failures: server.NewLimiter(wrongKeysAMinute),
 	}
 	crm := antcrm.Config{Graph: a.graph, Log: a.log, Failures: server.NewLimiter(wrongKeysAMinute), Authenticate: func(ctx context.Context, key string) (auth.Principal, error) {
 		return a.auth.KeyAuthenticate(ctx, key, auth.KeyAntCRM)
@@ -168,18 +166,9 @@ func (a *app) server(health *ops.Health) (*server.Server, error) {
 	return server.New(server.Config{
 		BaseURL: a.config.BaseURL, Schema: graph.NewSchema(a.graph), Auth: a.auth, River: a.jobs, Metrics: a.metrics,
 		Health: health, OpsElsewhere: a.config.OpsAddr != "", TrustedProxies: proxies, Origins: a.config.Origins,
-		Rates: server.Rates{Principal: a.config.RateLimit}, GraphiQL: a.config.GraphiQL, Customers: a.graph, Mounts: mounts, Log: a.log,
+		Rates: server.Rates{Principal: a.config.RateLimit}, GraphiQL: a.config.GraphiQL, Customers: a.graph, QRImages: a.graph, Mounts: mounts, Log: a.log,
 		BatchCodes: a.graph.CouponBatchCodes,
 	})
-}
-
-// companyByCode names the company of a host's first label.
-func (a *app) companyByCode(ctx context.Context, code string) (uuid.UUID, bool, error) {
-	row, err := a.store.CompanyByCode(ctx, code)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return uuid.UUID{}, false, nil
-	}
-	return row.ID, err == nil, err
 }
 
 type migrateCommand struct{}

@@ -1209,6 +1209,66 @@ func (q *Queries) CardsOfCustomerPage(ctx context.Context, arg CardsOfCustomerPa
 	return items, nil
 }
 
+const cardsOfProgramme = `-- name: CardsOfProgramme :many
+SELECT DISTINCT ON (card.customer_id) card.company_id, card.id, card.card_type_id, card.customer_id, card.code, card.status, card.balance, card.held, card.floor, card.seq, card.holder_name, card.holder_phone, card.holder_birthdate, card.registered_at, card.created_at, card.updated_at, card.valid_from, card.valid_to, card.cvv_hash, card.expiry_version, card.status_reason, card.status_at, card.replaced_by_id, card.hidden_at, card.debt, card.cvv_failures, card.cvv_locked_until
+FROM company_setting AS setting
+JOIN card_type ON card_type.company_id = $1 AND card_type.code = setting.value #>> '{}'
+JOIN card ON card.company_id = $1 AND card.customer_id = ANY($2::uuid[]) AND card.card_type_id = card_type.id
+WHERE setting.company_id = $1 AND setting.name = 'points_card_type'
+  AND card.status IN ('enabled', 'disabled') AND card.hidden_at IS NULL
+ORDER BY card.customer_id, card.status = 'disabled', card.balance - card.held - card.floor DESC, card.created_at, card.id
+`
+
+// CardsOfProgramme are the accounts of customers in the programme that the company keeps
+// points in (its setting points_card_type), each as CardOfCustomer picks it.
+func (q *Queries) CardsOfProgramme(ctx context.Context, companyID uuid.UUID, customerIds []uuid.UUID) ([]Card, error) {
+	rows, err := q.db.Query(ctx, cardsOfProgramme, companyID, customerIds)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Card
+	for rows.Next() {
+		var i Card
+		if err := rows.Scan(
+			&i.CompanyID,
+			&i.ID,
+			&i.CardTypeID,
+			&i.CustomerID,
+			&i.Code,
+			&i.Status,
+			&i.Balance,
+			&i.Held,
+			&i.Floor,
+			&i.Seq,
+			&i.HolderName,
+			&i.HolderPhone,
+			&i.HolderBirthdate,
+			&i.RegisteredAt,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.ValidFrom,
+			&i.ValidTo,
+			&i.CvvHash,
+			&i.ExpiryVersion,
+			&i.StatusReason,
+			&i.StatusAt,
+			&i.ReplacedByID,
+			&i.HiddenAt,
+			&i.Debt,
+			&i.CvvFailures,
+			&i.CvvLockedUntil,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const cardsOnlyActive = `-- name: CardsOnlyActive :many
 SELECT card.id, card.card_type_id, card.code
 FROM card

@@ -73,6 +73,26 @@ func (q *Queries) CompanyByCode(ctx context.Context, code string) (Company, erro
 	return i, err
 }
 
+const companyByHost = `-- name: CompanyByHost :one
+SELECT named.id
+FROM (SELECT company.id, 0 AS place FROM company WHERE company.code = $1::text
+      UNION ALL
+      SELECT company_host.company_id, 1 FROM company_host WHERE company_host.host = $2::text) AS named
+ORDER BY named.place
+LIMIT 1
+`
+
+// CompanyByHost is the company that a host name stands for: by its code where the name
+// has one, else by a name of its own.
+// @sqlc-vet-disable company-first
+// A host arrives without a company; its id is what this tells.
+func (q *Queries) CompanyByHost(ctx context.Context, code *string, host string) (uuid.UUID, error) {
+	row := q.db.QueryRow(ctx, companyByHost, code, host)
+	var id uuid.UUID
+	err := row.Scan(&id)
+	return id, err
+}
+
 const companyByID = `-- name: CompanyByID :one
 SELECT id, code, name, time_zone, language, currency, phone_prefix, created_at, updated_at FROM company WHERE id = $1
 `
@@ -139,6 +159,75 @@ func (q *Queries) CompanyCreate(ctx context.Context, arg CompanyCreateParams) (C
 		&i.UpdatedAt,
 	)
 	return i, err
+}
+
+const companyHostDelete = `-- name: CompanyHostDelete :one
+DELETE FROM company_host WHERE company_id = $1 AND host = $2 RETURNING company_id, host, created_at
+`
+
+func (q *Queries) CompanyHostDelete(ctx context.Context, companyID uuid.UUID, host string) (CompanyHost, error) {
+	row := q.db.QueryRow(ctx, companyHostDelete, companyID, host)
+	var i CompanyHost
+	err := row.Scan(&i.CompanyID, &i.Host, &i.CreatedAt)
+	return i, err
+}
+
+const companyHostLock = `-- name: CompanyHostLock :exec
+SELECT pg_advisory_xact_lock(hashtextextended(concat('host ', $1::text), 0))
+`
+
+// CompanyHostLock makes those who give a host name away follow each other until the
+// transaction ends: it has one owner, whichever company that is.
+// @sqlc-vet-disable company-first
+// It touches no table; the name is what is locked, over all companies.
+func (q *Queries) CompanyHostLock(ctx context.Context, host string) error {
+	_, err := q.db.Exec(ctx, companyHostLock, host)
+	return err
+}
+
+const companyHostPut = `-- name: CompanyHostPut :one
+INSERT INTO company_host (company_id, host, created_at)
+VALUES ($1, $2, $3)
+ON CONFLICT (company_id, host) DO UPDATE SET created_at = company_host.created_at
+RETURNING company_id, host, created_at
+`
+
+type CompanyHostPutParams struct {
+	CompanyID uuid.UUID
+	Host      string
+	Now       time.Time
+}
+
+// CompanyHostPut gives a company a host name; one that it has stays as it is.
+func (q *Queries) CompanyHostPut(ctx context.Context, arg CompanyHostPutParams) (CompanyHost, error) {
+	row := q.db.QueryRow(ctx, companyHostPut, arg.CompanyID, arg.Host, arg.Now)
+	var i CompanyHost
+	err := row.Scan(&i.CompanyID, &i.Host, &i.CreatedAt)
+	return i, err
+}
+
+const companyHosts = `-- name: CompanyHosts :many
+SELECT company_id, host, created_at FROM company_host WHERE company_id = $1 ORDER BY host
+`
+
+func (q *Queries) CompanyHosts(ctx context.Context, companyID uuid.UUID) ([]CompanyHost, error) {
+	rows, err := q.db.Query(ctx, companyHosts, companyID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []CompanyHost
+	for rows.Next() {
+		var i CompanyHost
+		if err := rows.Scan(&i.CompanyID, &i.Host, &i.CreatedAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const companyUpdate = `-- name: CompanyUpdate :one

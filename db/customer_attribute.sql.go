@@ -496,7 +496,7 @@ func (q *Queries) CustomerAttributesPage(ctx context.Context, arg CustomerAttrib
 }
 
 const customersByAttribute = `-- name: CustomersByAttribute :many
-SELECT customer.company_id, customer.id, customer.first_name, customer.last_name, customer.email, customer.phone, customer.document, customer.document_key, customer.qr_code, customer.birthdate, customer.attributes, customer.name_key, customer.created_at, customer.updated_at, customer.code, customer.active, customer.erased_at, customer.hidden_at, customer.merged_into_id, customer.number
+SELECT customer.company_id, customer.id, customer.first_name, customer.last_name, customer.email, customer.phone, customer.document, customer.document_key, customer.qr_code, customer.birthdate, customer.attributes, customer.name_key, customer.created_at, customer.updated_at, customer.code, customer.active, customer.erased_at, customer.hidden_at, customer.merged_into_id, customer.number, customer.first_key
 FROM customer_attribute_value AS v
 JOIN customer ON customer.company_id = v.company_id AND customer.id = v.customer_id
 WHERE v.company_id = $1 AND v.attribute_id = $2 AND v.value = $3
@@ -551,6 +551,7 @@ func (q *Queries) CustomersByAttribute(ctx context.Context, arg CustomersByAttri
 			&i.HiddenAt,
 			&i.MergedIntoID,
 			&i.Number,
+			&i.FirstKey,
 		); err != nil {
 			return nil, err
 		}

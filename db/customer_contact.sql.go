@@ -96,13 +96,14 @@ func (q *Queries) CustomerContactsOf(ctx context.Context, companyID uuid.UUID, i
 }
 
 const customerNameSet = `-- name: CustomerNameSet :exec
-UPDATE customer SET first_name = $1, name_key = $2, updated_at = $3
-WHERE company_id = $4 AND id = $5 AND first_name = ''
+UPDATE customer SET first_name = $1, name_key = $2, first_key = $3, updated_at = $4
+WHERE company_id = $5 AND id = $6 AND first_name = ''
 `
 
 type CustomerNameSetParams struct {
 	FirstName string
 	NameKey   string
+	FirstKey  *string
 	Now       time.Time
 	CompanyID uuid.UUID
 	ID        uuid.UUID
@@ -113,6 +114,7 @@ func (q *Queries) CustomerNameSet(ctx context.Context, arg CustomerNameSetParams
 	_, err := q.db.Exec(ctx, customerNameSet,
 		arg.FirstName,
 		arg.NameKey,
+		arg.FirstKey,
 		arg.Now,
 		arg.CompanyID,
 		arg.ID,

@@ -203,7 +203,7 @@ WITH gone AS (
 )
 UPDATE customer
 SET first_name = '-', last_name = '-', email = NULL, phone = NULL, document = NULL, document_key = NULL, birthdate = NULL,
-    attributes = '{}', name_key = '', active = false, erased_at = $1::timestamptz, updated_at = $1::timestamptz,
+    attributes = '{}', name_key = '', first_key = '', active = false, erased_at = $1::timestamptz, updated_at = $1::timestamptz,
     code = CASE WHEN customer.id = $2 AND NOT $3::boolean THEN customer.code END,
     qr_code = CASE WHEN customer.id = $2 AND NOT $3::boolean THEN $4::text ELSE 'erased-' || customer.id::text END,
     hidden_at = CASE WHEN customer.id = $2 AND NOT $3::boolean THEN customer.hidden_at ELSE $1::timestamptz END,

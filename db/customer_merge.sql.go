@@ -49,7 +49,7 @@ func (q *Queries) CustomerMergedAway(ctx context.Context, arg CustomerMergedAway
 }
 
 const customersMergedInto = `-- name: CustomersMergedInto :many
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id, number FROM customer WHERE company_id = $1 AND merged_into_id = $2::uuid ORDER BY id
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id, number, first_key FROM customer WHERE company_id = $1 AND merged_into_id = $2::uuid ORDER BY id
 `
 
 // CustomersMergedInto are those who were merged into a customer.
@@ -83,6 +83,7 @@ func (q *Queries) CustomersMergedInto(ctx context.Context, companyID uuid.UUID, 
 			&i.HiddenAt,
 			&i.MergedIntoID,
 			&i.Number,
+			&i.FirstKey,
 		); err != nil {
 			return nil, err
 		}

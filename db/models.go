@@ -176,6 +176,12 @@ type CompanyCounter struct {
 	Value     int64
 }
 
+type CompanyHost struct {
+	CompanyID uuid.UUID
+	Host      string
+	CreatedAt time.Time
+}
+
 type CompanySetting struct {
 	CompanyID uuid.UUID
 	Name      string
@@ -292,6 +298,7 @@ type Customer struct {
 	HiddenAt     *time.Time
 	MergedIntoID *uuid.UUID
 	Number       *int64
+	FirstKey     *string
 }
 
 type CustomerAttribute struct {

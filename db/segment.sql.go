@@ -13,7 +13,7 @@ import (
 )
 
 const customersOfRefs = `-- name: CustomersOfRefs :many
-SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id, number FROM customer
+SELECT company_id, id, first_name, last_name, email, phone, document, document_key, qr_code, birthdate, attributes, name_key, created_at, updated_at, code, active, erased_at, hidden_at, merged_into_id, number, first_key FROM customer
 WHERE company_id = $1 AND hidden_at IS NULL AND (id = ANY($2::uuid[]) OR code = ANY($3::text[]))
 ORDER BY id
 FOR KEY SHARE
@@ -57,6 +57,7 @@ func (q *Queries) CustomersOfRefs(ctx context.Context, arg CustomersOfRefsParams
 			&i.HiddenAt,
 			&i.MergedIntoID,
 			&i.Number,
+			&i.FirstKey,
 		); err != nil {
 			return nil, err
 		}
@@ -198,7 +199,7 @@ func (q *Queries) SegmentLock(ctx context.Context, companyID uuid.UUID, code str
 }
 
 const segmentMembersBySegments = `-- name: SegmentMembersBySegments :many
-SELECT customer.company_id, customer.id, customer.first_name, customer.last_name, customer.email, customer.phone, customer.document, customer.document_key, customer.qr_code, customer.birthdate, customer.attributes, customer.name_key, customer.created_at, customer.updated_at, customer.code, customer.active, customer.erased_at, customer.hidden_at, customer.merged_into_id, customer.number, m.segment_id, m.added_at, m.updated_at
+SELECT customer.company_id, customer.id, customer.first_name, customer.last_name, customer.email, customer.phone, customer.document, customer.document_key, customer.qr_code, customer.birthdate, customer.attributes, customer.name_key, customer.created_at, customer.updated_at, customer.code, customer.active, customer.erased_at, customer.hidden_at, customer.merged_into_id, customer.number, customer.first_key, m.segment_id, m.added_at, m.updated_at
 FROM unnest($1::uuid[]) AS wanted (id)
 CROSS JOIN LATERAL (
     SELECT company_id, segment_id, customer_id, added_at, updated_at FROM customer_segment
@@ -262,6 +263,7 @@ func (q *Queries) SegmentMembersBySegments(ctx context.Context, arg SegmentMembe
 			&i.Customer.HiddenAt,
 			&i.Customer.MergedIntoID,
 			&i.Customer.Number,
+			&i.Customer.FirstKey,
 			&i.SegmentID,
 			&i.AddedAt,
 			&i.UpdatedAt,

@@ -26,6 +26,7 @@ import (
 	"sello/loyalty/ledger"
 	"sello/loyalty/phone"
 	"sello/loyalty/plan"
+	"sello/loyalty/points"
 	"sello/loyalty/reward"
 )
 
@@ -55,6 +56,7 @@ type Services struct {
 	Rewards   *reward.Service
 	Plans     *plan.Service
 	Phones    *phone.Service
+	Points    *points.Service
 	Now       func() time.Time
 }
 
@@ -67,6 +69,7 @@ type Credentials struct {
 	AntCRMAPIKey                             string
 	AntCRM                                   AntCRM
 	PretiiToken                              string
+	Pretii                                   Pretii
 	ServerAPIKey                             string
 	SecondCompanyAPIKey                      string
 }
@@ -107,6 +110,9 @@ func Seed(ctx context.Context, s Services, known *Credentials) (*Credentials, er
 	}
 	if c.AntCRM, err = s.antCRM(ctx, auth.System(main.ID)); err != nil {
 		return nil, fmt.Errorf("make codes and gifts of the demo: %w", err)
+	}
+	if c.Pretii, err = s.pretii(ctx, auth.System(main.ID)); err != nil {
+		return nil, fmt.Errorf("make a customer of the demo: %w", err)
 	}
 	return c, nil
 }

@@ -147,7 +147,7 @@ func (r *Resolver) searchCustomers(ctx context.Context, company uuid.UUID, text 
 	conn := &model.CustomerConnection{Edges: make([]*model.CustomerEdge, len(matches))}
 	last := ""
 	for i, m := range matches {
-		last = cursor("customerSearch", strconv.Itoa(int(m.Place.Rank)), m.Place.NameKey, m.Place.ID.String())
+		last = cursor("customerSearch", strconv.Itoa(int(m.Place.Rank)), m.Place.SortKey, m.Place.ID.String())
 		conn.Edges[i] = &model.CustomerEdge{Cursor: last, Node: m.Customer}
 	}
 	conn.PageInfo = pageInfo(more, last)
@@ -168,5 +168,5 @@ func afterPlace(after *string) (customer.Place, error) {
 	if err != nil {
 		return customer.Place{}, badInput("after is not a cursor of this list")
 	}
-	return customer.Place{Rank: int32(rank), NameKey: key[1], ID: id}, nil
+	return customer.Place{Rank: int32(rank), SortKey: key[1], ID: id}, nil
 }

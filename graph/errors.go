@@ -66,21 +66,25 @@ func userErrors(ctx context.Context, err error) ([]*model.UserError, error) {
 	if err == nil {
 		return []*model.UserError{}, nil
 	}
-	refused, ok := errors.AsType[*loyalty.Error](err)
-	if !ok {
+	refusals := loyalty.All(err)
+	if len(refusals) == 0 {
 		return nil, err
 	}
 	language, _ := ctx.Value(languageKey).(string)
-	e := &model.UserError{
-		Code: refused.Code, Message: message(language, refused.Code, refused.Params), Params: []*model.UserErrorParam{},
+	all := make([]*model.UserError, len(refusals))
+	for i, refused := range refusals {
+		e := &model.UserError{
+			Code: refused.Code, Message: message(language, refused.Code, refused.Params), Params: []*model.UserErrorParam{},
+		}
+		if refused.Field != "" {
+			e.Field = []string{"input", refused.Field}
+		}
+		for _, name := range slices.Sorted(maps.Keys(refused.Params)) {
+			e.Params = append(e.Params, &model.UserErrorParam{Name: name, Value: refused.Params[name]})
+		}
+		all[i] = e
 	}
-	if refused.Field != "" {
-		e.Field = []string{"input", refused.Field}
-	}
-	for _, name := range slices.Sorted(maps.Keys(refused.Params)) {
-		e.Params = append(e.Params, &model.UserErrorParam{Name: name, Value: refused.Params[name]})
-	}
-	return []*model.UserError{e}, nil
+	return all, nil
 }
 
 // badInput is a mistake in an argument of a query, which has no payload.

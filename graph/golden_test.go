@@ -123,6 +123,7 @@ var stories = map[string]func(*story){
 	"persons":    func(s *story) { s.Fill(s.t, 2) },
 	"coupons":    prepareCoupons,
 	"named":      func(s *story) { s.Fill(s.t, 1) },
+	"points":     func(s *story) { s.Fill(s.t, 1) },
 	"rewards":    func(s *story) { s.Fill(s.t, 1) },
 	"holds":      prepareLots,
 	"lots":       prepareLots,

@@ -503,6 +503,28 @@ var operations = map[string]operation{
 	"Subscription.couponBatchProgressed": {scope: auth.CouponsRead, documents: one(
 		`subscription { couponBatchProgressed(id: %q) { id } }`, func(n names) []any { return []any{n.CouponBatch} })},
 	"Subscription.queuesChanged": {scope: auth.JobsRead, documents: fixed(`subscription { queuesChanged { name available } }`)},
+
+	// People's points, and hosts.
+	"Query.customerSearch": {scope: auth.CustomersRead, documents: func(n names) []string {
+		var all []string
+		for _, text := range []string{n.Email, n.Document, n.QR, n.CustomerCode} {
+			all = append(all, fmt.Sprintf(`query { customerSearch(search: %q, page: 1, pageSize: 10) { total customers { id email } } }`, text))
+		}
+		return all
+	}},
+	"Mutation.customerEnrol": {scope: auth.CustomersWrite, creates: true, documents: one(
+		`mutation { customerEnrol(input: { firstName: "x", lastName: "y", email: "new.%s", phone: "5512345678", document: "n-%s" }) { customer { id } account { id } userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Email, n.Document} })},
+	"Mutation.pointsAssign": {scope: auth.CardsWrite, documents: one(
+		`mutation { pointsAssign(input: { customerId: %q, points: "1", storeCode: %q, reference: "tenancy" }) { movement { id } account { id } storeCode replayed userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Customer, n.Store} })},
+	"Mutation.pointsDeduct": {scope: auth.CardsWrite, documents: one(
+		`mutation { pointsDeduct(input: { customerId: %q, points: "1", storeCode: %q, idempotencyKey: "tenancy" }) { movement { id } account { id } storeCode replayed userErrors { code field message } } }`,
+		func(n names) []any { return []any{n.Customer, n.Store} })},
+	"Mutation.hostAdd": {scope: auth.CompanyWrite, documents: fixed(
+		`mutation { hostAdd(input: { host: "tenancy.api.sello.test" }) { host { name } userErrors { code field message } } }`)},
+	"Mutation.hostRemove": {scope: auth.CompanyWrite, documents: fixed(
+		`mutation { hostRemove(input: { host: "nobody.api.sello.test" }) { host { name } userErrors { code field message } } }`)},
 }
 
 // onHook is a mutation of one webhook.

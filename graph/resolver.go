@@ -15,6 +15,7 @@ import (
 	"sello/loyalty/notify"
 	"sello/loyalty/phone"
 	"sello/loyalty/plan"
+	"sello/loyalty/points"
 	"sello/loyalty/pos"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
@@ -36,6 +37,7 @@ type Resolver struct {
 	POS       *pos.Service
 	Rewards   *reward.Service
 	Contacts  *contact.Service
+	Points    *points.Service
 	Notify    *notify.Service
 	Queue     *queue.Service
 	Reports   *report.Service

@@ -119,6 +119,8 @@ var short = map[string]string{
 	"Customer.contactPoints":        "50 beside the customer's own",
 	"RewardHistory.attempts":        "a page of 20",
 	"Query.messageTemplates":        "three kinds in four languages",
+	"Company.hosts":                 "MaxHosts at most",
+	"CustomerSearchPage.customers":  "a page of 100 at most",
 }
 
 // TestListsAreConnections: what can grow is read by pages, whose sizes have a

@@ -301,6 +301,8 @@ func TestScopesBelow(t *testing.T) {
 		{"Movement.staffMember", `query { card(code: "beta-card-0") { movements { edges { node { staffMember { id } } } } } }`, auth.StaffRead},
 		{"StaffRight.cardType", `query { staffMember(number: 8101) { rights { cardType { id } } } }`, auth.CardsRead},
 		{"Customer.cards", `query { customer(email: "maria0@beta.example") { cards { edges { node { id } } } } }`, auth.CardsRead},
+		{"Customer.pointsAccount", `query { customer(email: "maria0@beta.example") { pointsAccount { id } } }`, auth.CardsRead},
+		{"Company.hosts of a mutation", `mutation { companyUpdate(input: {}) { company { hosts { name } } userErrors { code } } }`, auth.CompanyRead},
 		{"Staff.rights of a mutation", `mutation { staffRightSet(input: { staffNumber: 8101, cardTypeCode: "beta-points", accrue: true, redeem: true, adjust: true }) { staffMember { rights { accrue } } userErrors { code } } }`, auth.StaffRead},
 		{"Card.movements of a mutation", `mutation { cardStatusSet(input: { code: "beta-card-0", status: ENABLED }) { card { movements { edges { node { seq } } } } userErrors { code } } }`, auth.CardsRead},
 		{"Card.balanceAsOf of a mutation", `mutation { cardStatusSet(input: { code: "beta-card-0", status: ENABLED }) { card { balanceAsOf(at: "2026-03-02T18:00:00Z") } userErrors { code } } }`, auth.CardsRead},

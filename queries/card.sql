@@ -263,3 +263,14 @@ WHERE company_id = @company_id AND customer_id = @customer_id::uuid AND card_typ
   AND hidden_at IS NULL
 ORDER BY status = 'disabled', balance - held - floor DESC, created_at, id
 LIMIT 1;
+
+-- name: CardsOfProgramme :many
+-- CardsOfProgramme are the accounts of customers in the programme that the company keeps
+-- points in (its setting points_card_type), each as CardOfCustomer picks it.
+SELECT DISTINCT ON (card.customer_id) card.*
+FROM company_setting AS setting
+JOIN card_type ON card_type.company_id = @company_id AND card_type.code = setting.value #>> '{}'
+JOIN card ON card.company_id = @company_id AND card.customer_id = ANY(@customer_ids::uuid[]) AND card.card_type_id = card_type.id
+WHERE setting.company_id = @company_id AND setting.name = 'points_card_type'
+  AND card.status IN ('enabled', 'disabled') AND card.hidden_at IS NULL
+ORDER BY card.customer_id, card.status = 'disabled', card.balance - card.held - card.floor DESC, card.created_at, card.id;

@@ -48,3 +48,35 @@ INSERT INTO company_counter (company_id, name, value)
 VALUES (@company_id, @name, @first::bigint)
 ON CONFLICT (company_id, name) DO UPDATE SET value = company_counter.value + 1
 RETURNING value;
+
+-- name: CompanyByHost :one
+-- CompanyByHost is the company that a host name stands for: by its code where the name
+-- has one, else by a name of its own.
+-- @sqlc-vet-disable company-first
+-- A host arrives without a company; its id is what this tells.
+SELECT named.id
+FROM (SELECT company.id, 0 AS place FROM company WHERE company.code = sqlc.narg('code')::text
+      UNION ALL
+      SELECT company_host.company_id, 1 FROM company_host WHERE company_host.host = @host::text) AS named
+ORDER BY named.place
+LIMIT 1;
+
+-- name: CompanyHosts :many
+SELECT * FROM company_host WHERE company_id = @company_id ORDER BY host;
+
+-- name: CompanyHostLock :exec
+-- CompanyHostLock makes those who give a host name away follow each other until the
+-- transaction ends: it has one owner, whichever company that is.
+-- @sqlc-vet-disable company-first
+-- It touches no table; the name is what is locked, over all companies.
+SELECT pg_advisory_xact_lock(hashtextextended(concat('host ', @host::text), 0));
+
+-- name: CompanyHostPut :one
+-- CompanyHostPut gives a company a host name; one that it has stays as it is.
+INSERT INTO company_host (company_id, host, created_at)
+VALUES (@company_id, @host, @now)
+ON CONFLICT (company_id, host) DO UPDATE SET created_at = company_host.created_at
+RETURNING *;
+
+-- name: CompanyHostDelete :one
+DELETE FROM company_host WHERE company_id = @company_id AND host = @host RETURNING *;

@@ -56,5 +56,5 @@ RETURNING customer.number;
 
 -- name: CustomerNameSet :exec
 -- CustomerNameSet names a customer who has no name yet.
-UPDATE customer SET first_name = @first_name, name_key = @name_key, updated_at = @now
+UPDATE customer SET first_name = @first_name, name_key = @name_key, first_key = @first_key, updated_at = @now
 WHERE company_id = @company_id AND id = @id AND first_name = '';

@@ -11,7 +11,7 @@ WITH gone AS (
 )
 UPDATE customer
 SET first_name = '-', last_name = '-', email = NULL, phone = NULL, document = NULL, document_key = NULL, birthdate = NULL,
-    attributes = '{}', name_key = '', active = false, erased_at = @now::timestamptz, updated_at = @now::timestamptz,
+    attributes = '{}', name_key = '', first_key = '', active = false, erased_at = @now::timestamptz, updated_at = @now::timestamptz,
     code = CASE WHEN customer.id = @id AND NOT @total::boolean THEN customer.code END,
     qr_code = CASE WHEN customer.id = @id AND NOT @total::boolean THEN @qr_code::text ELSE 'erased-' || customer.id::text END,
     hidden_at = CASE WHEN customer.id = @id AND NOT @total::boolean THEN customer.hidden_at ELSE @now::timestamptz END,

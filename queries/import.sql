@@ -174,7 +174,7 @@ WITH chunk AS MATERIALIZED (
     SELECT judged.company_id, judged.line, judged.row_id, judged.first_name, judged.last_name, judged.email, judged.document, judged.document_key,
            judged.points, judged.customer_id, judged.fills_name, judged.takes_document, judged.card_id,
            btrim(judged.first_key || ' ' || judged.last_key) AS name_key,
-           judged.last_key,
+           judged.first_key, judged.last_key,
            CASE WHEN judged.card_id IS NOT NULL THEN NULL
                 WHEN judged.customer_id IS NULL
                      OR EXISTS (SELECT 1 FROM card AS other
@@ -185,10 +185,10 @@ WITH chunk AS MATERIALIZED (
     FROM judged
     WHERE judged.fault IS NULL
 ), created AS (
-    INSERT INTO customer (company_id, id, first_name, last_name, email, document, document_key, qr_code, name_key,
+    INSERT INTO customer (company_id, id, first_name, last_name, email, document, document_key, qr_code, name_key, first_key,
                           created_at, updated_at)
     SELECT @company_id, accepted.row_id, accepted.first_name, accepted.last_name, accepted.email, accepted.document,
-           accepted.document_key, accepted.code, accepted.name_key,
+           accepted.document_key, accepted.code, accepted.name_key, accepted.first_key,
            @now, @now
     FROM accepted
     WHERE accepted.customer_id IS NULL

@@ -60,6 +60,8 @@ type Config struct {
 	GraphiQL bool
 	// Customers gives people's data out, as downloads; nil for none.
 	Customers Exporter
+	// QRImages draws customers' QR codes; nil for none.
+	QRImages QRDrawer
 	// Mounts are the legacy shims and whatever else signs in by itself.
 	Mounts []Mount
 	// Home is where "/" leads and a sign-in without a destination ends:

@@ -64,6 +64,9 @@ func (s *Server) routes() http.Handler {
 		if s.cfg.Customers != nil {
 			r.Get(exportPath, s.exportEndpoint)
 		}
+		if s.cfg.QRImages != nil {
+			r.Get(qrPath, s.qrEndpoint)
+		}
 	})
 	r.Group(func(r chi.Router) {
 		r.Use(s.signIn(textErrors{}), s.limitRate(textErrors{}))

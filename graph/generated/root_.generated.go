@@ -10,6 +10,7 @@ import (
 	"sello/loyalty/catalog"
 	"sello/loyalty/coupon"
 	"sello/loyalty/ledger"
+	"sello/loyalty/qr"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
 	"sello/loyalty/reward"
@@ -277,6 +278,7 @@ type ComplexityRoot struct {
 		CreatedAt      func(childComplexity int) int
 		Currency       func(childComplexity int) int
 		GlobalID       func(childComplexity int) int
+		Hosts          func(childComplexity int) int
 		Language       func(childComplexity int) int
 		Name           func(childComplexity int) int
 		PhonePrefix    func(childComplexity int) int
@@ -467,6 +469,8 @@ type ComplexityRoot struct {
 		MergedInto     func(childComplexity int) int
 		Number         func(childComplexity int) int
 		Phone          func(childComplexity int) int
+		PointsAccount  func(childComplexity int) int
+		QRImage        func(childComplexity int, format qr.Format, size int) int
 		QrCode         func(childComplexity int) int
 		Segments       func(childComplexity int, first *int, after *string) int
 		UpdatedAt      func(childComplexity int) int
@@ -511,6 +515,12 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	CustomerEnrolPayload struct {
+		Account    func(childComplexity int) int
+		Customer   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	CustomerErasePayload struct {
 		Customer   func(childComplexity int) int
 		Erased     func(childComplexity int) int
@@ -526,6 +536,11 @@ type ComplexityRoot struct {
 	CustomerPayload struct {
 		Customer   func(childComplexity int) int
 		UserErrors func(childComplexity int) int
+	}
+
+	CustomerSearchPage struct {
+		Customers func(childComplexity int) int
+		Total     func(childComplexity int) int
 	}
 
 	CustomerSegmentConnection struct {
@@ -597,6 +612,16 @@ type ComplexityRoot struct {
 		Hold       func(childComplexity int) int
 		Movement   func(childComplexity int) int
 		Replayed   func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
+	Host struct {
+		CreatedAt func(childComplexity int) int
+		Name      func(childComplexity int) int
+	}
+
+	HostPayload struct {
+		Host       func(childComplexity int) int
 		UserErrors func(childComplexity int) int
 	}
 
@@ -949,6 +974,7 @@ type ComplexityRoot struct {
 		CustomerAttributeCreate  func(childComplexity int, input model.CustomerAttributeCreateInput) int
 		CustomerAttributeUpdate  func(childComplexity int, input model.CustomerAttributeUpdateInput) int
 		CustomerCreate           func(childComplexity int, input model.CustomerCreateInput) int
+		CustomerEnrol            func(childComplexity int, input model.CustomerEnrolInput) int
 		CustomerErase            func(childComplexity int, input model.CustomerEraseInput) int
 		CustomerMerge            func(childComplexity int, input model.CustomerMergeInput) int
 		CustomerNumberGive       func(childComplexity int, input model.CustomerNumberGiveInput) int
@@ -956,6 +982,8 @@ type ComplexityRoot struct {
 		HoldCapture              func(childComplexity int, input model.HoldCaptureInput) int
 		HoldCreate               func(childComplexity int, input model.HoldCreateInput) int
 		HoldRelease              func(childComplexity int, input model.HoldReleaseInput) int
+		HostAdd                  func(childComplexity int, input model.HostInput) int
+		HostRemove               func(childComplexity int, input model.HostInput) int
 		ImportCancel             func(childComplexity int, input model.ImportCancelInput) int
 		ImportReprocess          func(childComplexity int, input model.ImportReprocessInput) int
 		JobCancel                func(childComplexity int, input model.JobCancelInput) int
@@ -977,6 +1005,8 @@ type ComplexityRoot struct {
 		PhonesBlock              func(childComplexity int, input model.PhonesBlockInput) int
 		PhonesUnblock            func(childComplexity int, input model.PhonesUnblockInput) int
 		PlanSet                  func(childComplexity int, input model.PlanSetInput) int
+		PointsAssign             func(childComplexity int, input model.PointsAssignInput) int
+		PointsDeduct             func(childComplexity int, input model.PointsDeductInput) int
 		ProductCodeBlock         func(childComplexity int, input model.ProductCodeBlockInput) int
 		ProductCodeConsume       func(childComplexity int, input model.ProductCodeConsumeInput) int
 		ProductCodeExpire        func(childComplexity int, input model.ProductCodeExpireInput) int
@@ -1118,6 +1148,14 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	PointsPayload struct {
+		Account    func(childComplexity int) int
+		Movement   func(childComplexity int) int
+		Replayed   func(childComplexity int) int
+		StoreCode  func(childComplexity int) int
+		UserErrors func(childComplexity int) int
+	}
+
 	Product struct {
 		Code         func(childComplexity int) int
 		CreatedAt    func(childComplexity int) int
@@ -1212,6 +1250,7 @@ type ComplexityRoot struct {
 		Coupons             func(childComplexity int, status *coupon.Status, typeCode *string, customerID *string, batchID *string, first *int, after *string) int
 		Customer            func(childComplexity int, code *string, email *string, document *string, qrCode *string, phone *string) int
 		CustomerAttributes  func(childComplexity int, withArchived *bool, first *int, after *string) int
+		CustomerSearch      func(childComplexity int, search string, page *int, pageSize *int) int
 		Customers           func(childComplexity int, search *string, attribute *model.CustomerAttributeFilter, first *int, after *string) int
 		ExpiryPolicyPreview func(childComplexity int, input model.CardTypeExpirySetInput) int
 		Hold                func(childComplexity int, id string) int
@@ -2525,6 +2564,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Company.GlobalID(childComplexity), true
+	case "Company.hosts":
+		if e.ComplexityRoot.Company.Hosts == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.Hosts(childComplexity), true
 	case "Company.language":
 		if e.ComplexityRoot.Company.Language == nil {
 			break
@@ -3323,6 +3368,23 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Customer.Phone(childComplexity), true
+	case "Customer.pointsAccount":
+		if e.ComplexityRoot.Customer.PointsAccount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Customer.PointsAccount(childComplexity), true
+	case "Customer.qrImage":
+		if e.ComplexityRoot.Customer.QRImage == nil {
+			break
+		}
+
+		args, err := ec.field_Customer_qrImage_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Customer.QRImage(childComplexity, args["format"].(qr.Format), args["size"].(int)), true
 	case "Customer.qrCode":
 		if e.ComplexityRoot.Customer.QrCode == nil {
 			break
@@ -3479,6 +3541,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.CustomerEdge.Node(childComplexity), true
 
+	case "CustomerEnrolPayload.account":
+		if e.ComplexityRoot.CustomerEnrolPayload.Account == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerEnrolPayload.Account(childComplexity), true
+	case "CustomerEnrolPayload.customer":
+		if e.ComplexityRoot.CustomerEnrolPayload.Customer == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerEnrolPayload.Customer(childComplexity), true
+	case "CustomerEnrolPayload.userErrors":
+		if e.ComplexityRoot.CustomerEnrolPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerEnrolPayload.UserErrors(childComplexity), true
+
 	case "CustomerErasePayload.customer":
 		if e.ComplexityRoot.CustomerErasePayload.Customer == nil {
 			break
@@ -3529,6 +3610,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.CustomerPayload.UserErrors(childComplexity), true
+
+	case "CustomerSearchPage.customers":
+		if e.ComplexityRoot.CustomerSearchPage.Customers == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerSearchPage.Customers(childComplexity), true
+	case "CustomerSearchPage.total":
+		if e.ComplexityRoot.CustomerSearchPage.Total == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CustomerSearchPage.Total(childComplexity), true
 
 	case "CustomerSegmentConnection.edges":
 		if e.ComplexityRoot.CustomerSegmentConnection.Edges == nil {
@@ -3774,6 +3868,32 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.HoldPayload.UserErrors(childComplexity), true
+
+	case "Host.createdAt":
+		if e.ComplexityRoot.Host.CreatedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Host.CreatedAt(childComplexity), true
+	case "Host.name":
+		if e.ComplexityRoot.Host.Name == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Host.Name(childComplexity), true
+
+	case "HostPayload.host":
+		if e.ComplexityRoot.HostPayload.Host == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HostPayload.Host(childComplexity), true
+	case "HostPayload.userErrors":
+		if e.ComplexityRoot.HostPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HostPayload.UserErrors(childComplexity), true
 
 	case "Import.bytes":
 		if e.ComplexityRoot.Import.Bytes == nil {
@@ -5351,6 +5471,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.CustomerCreate(childComplexity, args["input"].(model.CustomerCreateInput)), true
+	case "Mutation.customerEnrol":
+		if e.ComplexityRoot.Mutation.CustomerEnrol == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_customerEnrol_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.CustomerEnrol(childComplexity, args["input"].(model.CustomerEnrolInput)), true
 	case "Mutation.customerErase":
 		if e.ComplexityRoot.Mutation.CustomerErase == nil {
 			break
@@ -5428,6 +5559,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.HoldRelease(childComplexity, args["input"].(model.HoldReleaseInput)), true
+	case "Mutation.hostAdd":
+		if e.ComplexityRoot.Mutation.HostAdd == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_hostAdd_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.HostAdd(childComplexity, args["input"].(model.HostInput)), true
+	case "Mutation.hostRemove":
+		if e.ComplexityRoot.Mutation.HostRemove == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_hostRemove_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.HostRemove(childComplexity, args["input"].(model.HostInput)), true
 	case "Mutation.importCancel":
 		if e.ComplexityRoot.Mutation.ImportCancel == nil {
 			break
@@ -5659,6 +5812,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.PlanSet(childComplexity, args["input"].(model.PlanSetInput)), true
+	case "Mutation.pointsAssign":
+		if e.ComplexityRoot.Mutation.PointsAssign == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_pointsAssign_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.PointsAssign(childComplexity, args["input"].(model.PointsAssignInput)), true
+	case "Mutation.pointsDeduct":
+		if e.ComplexityRoot.Mutation.PointsDeduct == nil {
+			break
+		}
+
+		args, err := ec.field_Mutation_pointsDeduct_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.PointsDeduct(childComplexity, args["input"].(model.PointsDeductInput)), true
 	case "Mutation.productCodeBlock":
 		if e.ComplexityRoot.Mutation.ProductCodeBlock == nil {
 			break
@@ -6439,6 +6614,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.PlanPeriodEdge.Node(childComplexity), true
 
+	case "PointsPayload.account":
+		if e.ComplexityRoot.PointsPayload.Account == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsPayload.Account(childComplexity), true
+	case "PointsPayload.movement":
+		if e.ComplexityRoot.PointsPayload.Movement == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsPayload.Movement(childComplexity), true
+	case "PointsPayload.replayed":
+		if e.ComplexityRoot.PointsPayload.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsPayload.Replayed(childComplexity), true
+	case "PointsPayload.storeCode":
+		if e.ComplexityRoot.PointsPayload.StoreCode == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsPayload.StoreCode(childComplexity), true
+	case "PointsPayload.userErrors":
+		if e.ComplexityRoot.PointsPayload.UserErrors == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PointsPayload.UserErrors(childComplexity), true
+
 	case "Product.code":
 		if e.ComplexityRoot.Product.Code == nil {
 			break
@@ -6885,6 +7091,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.CustomerAttributes(childComplexity, args["withArchived"].(*bool), args["first"].(*int), args["after"].(*string)), true
+	case "Query.customerSearch":
+		if e.ComplexityRoot.Query.CustomerSearch == nil {
+			break
+		}
+
+		args, err := ec.field_Query_customerSearch_args(ctx, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.CustomerSearch(childComplexity, args["search"].(string), args["page"].(*int), args["pageSize"].(*int)), true
 	case "Query.customers":
 		if e.ComplexityRoot.Query.Customers == nil {
 			break
@@ -8700,6 +8917,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputCustomerAttributeFilter,
 		ec.unmarshalInputCustomerAttributeUpdateInput,
 		ec.unmarshalInputCustomerCreateInput,
+		ec.unmarshalInputCustomerEnrolInput,
 		ec.unmarshalInputCustomerEraseInput,
 		ec.unmarshalInputCustomerMergeInput,
 		ec.unmarshalInputCustomerNumberGiveInput,
@@ -8708,6 +8926,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputHoldCaptureInput,
 		ec.unmarshalInputHoldCreateInput,
 		ec.unmarshalInputHoldReleaseInput,
+		ec.unmarshalInputHostInput,
 		ec.unmarshalInputImportCancelInput,
 		ec.unmarshalInputImportReprocessInput,
 		ec.unmarshalInputJobCancelInput,
@@ -8733,6 +8952,8 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		ec.unmarshalInputPhonesBlockInput,
 		ec.unmarshalInputPhonesUnblockInput,
 		ec.unmarshalInputPlanSetInput,
+		ec.unmarshalInputPointsAssignInput,
+		ec.unmarshalInputPointsDeductInput,
 		ec.unmarshalInputProductCodeBlockInput,
 		ec.unmarshalInputProductCodeConsumeInput,
 		ec.unmarshalInputProductCodeExpireInput,
@@ -11470,6 +11691,40 @@ type HoldPayload {
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
+	{Name: "../schema/host.graphql", Input: `extend type Mutation {
+  "Gives the company a host name below the API's domain, beside its code: tokens of other companies are refused there. Any other host name takes the scope platform, and stays whose it is."
+  hostAdd("What to do." input: HostInput!): HostPayload!
+  "Takes a host name from the company."
+  hostRemove("What to do." input: HostInput!): HostPayload!
+}
+
+extend type Company {
+  "Host names that stand for the company beside its code below the API's domain, in their order."
+  hosts: [Host!]!
+}
+
+"A host name that stands for a company."
+type Host {
+  "The whole name, in lower case."
+  name: String!
+  "When the company got it."
+  createdAt: DateTime!
+}
+
+"A host name."
+input HostInput {
+  "The whole name; a port is left out of it."
+  host: String!
+}
+
+"The host name after the change."
+type HostPayload {
+  "The host name; null when refused."
+  host: Host
+  "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
 	{Name: "../schema/import.graphql", Input: `extend type Query {
   "The company's imports, newest first."
   imports("How many, 1 to 100." first: Int = 25, "Read on behind this cursor." after: String): ImportConnection
@@ -12679,6 +12934,131 @@ type MessageTopUpPayload {
   "It was done before, and this is the first answer."
   replayed: Boolean!
   "Why it was refused; empty when done."
+  userErrors: [UserError!]!
+}
+`, BuiltIn: false},
+	{Name: "../schema/points.graphql", Input: `extend type Query {
+  "Customers who match, a numbered page of them and how many there are, for systems that count pages; customers(search:) reads on from cursors and finds the same in the same order."
+  customerSearch(
+    "2 to 100 characters to look for."
+    search: String!
+    "Which page, from 1; behind the last one there is nothing."
+    page: Int = 1
+    "How many on a page, 1 to 100."
+    pageSize: Int = 20
+  ): CustomerSearchPage
+}
+
+extend type Mutation {
+  "Signs a person up: registers the customer and opens their account in the company's points programme, named by the text of the QR code. Both or neither."
+  customerEnrol("What to do." input: CustomerEnrolInput!): CustomerEnrolPayload!
+  "Gives a person points: a number of them, or those of an amount spent by the rule of the company's points programme. An account is opened on first use."
+  pointsAssign("What to do." input: PointsAssignInput!): PointsPayload!
+  "Takes points from a person, never more than there are."
+  pointsDeduct("What to do." input: PointsDeductInput!): PointsPayload!
+}
+
+extend type Customer {
+  "The customer's account in the company's points programme; null until first used."
+  pointsAccount: Card
+  "A picture of the customer's QR code, as a data URL."
+  qrImage(
+    "What it is made of."
+    format: QRImageFormat! = SVG
+    "Its side in pixels, 64 to 2048; a PNG may be a little smaller."
+    size: Int! = 256
+  ): String!
+}
+
+"What a picture is made of."
+enum QRImageFormat {
+  "Pixels."
+  PNG
+  "Lines, sharp at any size."
+  SVG
+}
+
+"A numbered page of customers who were looked for."
+type CustomerSearchPage {
+  "The customers, best match first."
+  customers: [Customer!]!
+  "How many match, on all pages."
+  total: Int!
+}
+
+"Who signs up."
+input CustomerEnrolInput {
+  "First names, 1 to 120 characters."
+  firstName: String!
+  "Last names, up to 120 characters."
+  lastName: String
+  "E-mail address."
+  email: String!
+  "Phone number: E.164, or national, to which the company's prefix is added."
+  phone: String
+  "Identity document: 3 to 30 letters, digits, - or ."
+  document: String
+}
+
+"Who has signed up."
+type CustomerEnrolPayload {
+  "The customer; null when refused."
+  customer: Customer
+  "Their account; null when refused."
+  account: Card
+  "All that is wrong with the fields at once; else why it was refused, where TAKEN says who has it (customerId). Empty when done."
+  userErrors: [UserError!]!
+}
+
+"Whom to give points, and how many: points or amount."
+input PointsAssignInput {
+  "The customer's opaque id."
+  customerId: ID!
+  "Points, a whole number from 1 to 1,000,000."
+  points: Decimal
+  "What the customer spent, up to 99,999,999.99 with at most two decimals: it becomes whole points, the rest is dropped."
+  amount: Decimal
+  "Your name for it, such as the ticket, up to 100 characters: it stands for this gift in the company for ever, and repeated it gets the first answer."
+  reference: String
+  "Text for people, up to 255 characters."
+  description: String
+  "Code of the store where it happens."
+  storeCode: String
+  "Names this request where it has no reference: repeated, it gets the first answer. The header Idempotency-Key will do."
+  idempotencyKey: String
+  "How long the key stands for this request, 1 to 2160 hours."
+  idempotencyHours: Int
+}
+
+"From whom to take points, and how many."
+input PointsDeductInput {
+  "The customer's opaque id."
+  customerId: ID!
+  "Points, a whole number from 1 to 1,000,000."
+  points: Decimal
+  "Your name for it, such as the ticket, up to 100 characters: it stands for this use in the company for ever, and repeated it gets the first answer."
+  reference: String
+  "Text for people, up to 255 characters."
+  description: String
+  "Code of the store where it happens."
+  storeCode: String
+  "Names this request where it has no reference: repeated, it gets the first answer. The header Idempotency-Key will do."
+  idempotencyKey: String
+  "How long the key stands for this request, 1 to 2160 hours."
+  idempotencyHours: Int
+}
+
+"What came of it."
+type PointsPayload {
+  "The new line of the account's ledger; null when refused."
+  movement: Movement
+  "The account now; null when refused."
+  account: Card
+  "Code of the store where it happened; null where nobody said."
+  storeCode: String
+  "It was done before, and this is the first answer."
+  replayed: Boolean!
+  "All that is wrong with the fields at once, else why it was refused; empty when done."
   userErrors: [UserError!]!
 }
 `, BuiltIn: false},
@@ -14526,6 +14906,8 @@ func (ec *executionContext) childFields_Company(ctx context.Context, field graph
 		return ec.fieldContext_Company_pointsCardType(ctx, field)
 	case "createdAt":
 		return ec.fieldContext_Company_createdAt(ctx, field)
+	case "hosts":
+		return ec.fieldContext_Company_hosts(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Company", field.Name)
 }
@@ -14902,6 +15284,10 @@ func (ec *executionContext) childFields_Customer(ctx context.Context, field grap
 		return ec.fieldContext_Customer_contactPoints(ctx, field)
 	case "coupons":
 		return ec.fieldContext_Customer_coupons(ctx, field)
+	case "pointsAccount":
+		return ec.fieldContext_Customer_pointsAccount(ctx, field)
+	case "qrImage":
+		return ec.fieldContext_Customer_qrImage(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Customer", field.Name)
 }
@@ -14984,6 +15370,18 @@ func (ec *executionContext) childFields_CustomerEdge(ctx context.Context, field 
 	return nil, fmt.Errorf("no field named %q was found under type CustomerEdge", field.Name)
 }
 
+func (ec *executionContext) childFields_CustomerEnrolPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "customer":
+		return ec.fieldContext_CustomerEnrolPayload_customer(ctx, field)
+	case "account":
+		return ec.fieldContext_CustomerEnrolPayload_account(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_CustomerEnrolPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerEnrolPayload", field.Name)
+}
+
 func (ec *executionContext) childFields_CustomerErasePayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "customer":
@@ -15016,6 +15414,16 @@ func (ec *executionContext) childFields_CustomerPayload(ctx context.Context, fie
 		return ec.fieldContext_CustomerPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type CustomerPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_CustomerSearchPage(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "customers":
+		return ec.fieldContext_CustomerSearchPage_customers(ctx, field)
+	case "total":
+		return ec.fieldContext_CustomerSearchPage_total(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CustomerSearchPage", field.Name)
 }
 
 func (ec *executionContext) childFields_CustomerSegmentConnection(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -15160,6 +15568,26 @@ func (ec *executionContext) childFields_HoldPayload(ctx context.Context, field g
 		return ec.fieldContext_HoldPayload_userErrors(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type HoldPayload", field.Name)
+}
+
+func (ec *executionContext) childFields_Host(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "name":
+		return ec.fieldContext_Host_name(ctx, field)
+	case "createdAt":
+		return ec.fieldContext_Host_createdAt(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Host", field.Name)
+}
+
+func (ec *executionContext) childFields_HostPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "host":
+		return ec.fieldContext_HostPayload_host(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_HostPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HostPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Import(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -15982,6 +16410,22 @@ func (ec *executionContext) childFields_PlanPeriodEdge(ctx context.Context, fiel
 		return ec.fieldContext_PlanPeriodEdge_node(ctx, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type PlanPeriodEdge", field.Name)
+}
+
+func (ec *executionContext) childFields_PointsPayload(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "movement":
+		return ec.fieldContext_PointsPayload_movement(ctx, field)
+	case "account":
+		return ec.fieldContext_PointsPayload_account(ctx, field)
+	case "storeCode":
+		return ec.fieldContext_PointsPayload_storeCode(ctx, field)
+	case "replayed":
+		return ec.fieldContext_PointsPayload_replayed(ctx, field)
+	case "userErrors":
+		return ec.fieldContext_PointsPayload_userErrors(ctx, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PointsPayload", field.Name)
 }
 
 func (ec *executionContext) childFields_Product(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {

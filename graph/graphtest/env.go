@@ -40,6 +40,7 @@ import (
 	"sello/loyalty/notify"
 	"sello/loyalty/phone"
 	"sello/loyalty/plan"
+	"sello/loyalty/points"
 	"sello/loyalty/pos"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
@@ -159,6 +160,7 @@ func New(tb testing.TB, options ...Options) *Env {
 		Auth: e.Auth,
 		Companies: &company.Service{
 			DB: e.Store, Now: e.Clock.Now, Hash: hasher.Hash, FingerprintKey: []byte("a secret of this test only"),
+			APIDomain: "api.sello.test",
 		},
 		Customers: people,
 		Ledger:    books,
@@ -175,6 +177,7 @@ func New(tb testing.TB, options ...Options) *Env {
 		Plans:     plans, Phones: wallets.Phones, Messages: wallets.Messages, Wallets: wallets,
 	}
 	e.Resolver.Contacts = contact.New(people, books, e.Resolver.Catalog, e.Resolver.Rewards, e.Clock.Now)
+	e.Resolver.Points = points.New(people, e.Resolver.Companies, books, e.Clock.Now)
 	e.follow(tb)
 	e.serve(tb, o, log)
 	return e
@@ -218,7 +221,7 @@ func (e *Env) serve(tb testing.TB, o Options, log *slog.Logger) {
 	config := server.Config{
 		BaseURL: "https://sello.test", Schema: graph.NewSchema(e.Resolver), Auth: e.Auth, River: e.Jobs,
 		Metrics: ops.NewMetrics(), Health: ops.NewHealth(), Rates: server.Rates{Principal: -1, Address: -1, Failures: -1},
-		GraphQL: o.Limits, Customers: e.Resolver, Log: log, Now: e.Clock.Now, BatchCodes: e.Resolver.CouponBatchCodes,
+		GraphQL: o.Limits, Customers: e.Resolver, QRImages: e.Resolver, Log: log, Now: e.Clock.Now, BatchCodes: e.Resolver.CouponBatchCodes,
 	}
 	if o.Server != nil {
 		o.Server(&config)

@@ -981,6 +981,30 @@ type CustomerEdge struct {
 	Node *customer.Customer `json:"node"`
 }
 
+// Who signs up.
+type CustomerEnrolInput struct {
+	// First names, 1 to 120 characters.
+	FirstName string `json:"firstName"`
+	// Last names, up to 120 characters.
+	LastName *string `json:"lastName,omitempty"`
+	// E-mail address.
+	Email string `json:"email"`
+	// Phone number: E.164, or national, to which the company's prefix is added.
+	Phone *string `json:"phone,omitempty"`
+	// Identity document: 3 to 30 letters, digits, - or .
+	Document *string `json:"document,omitempty"`
+}
+
+// Who has signed up.
+type CustomerEnrolPayload struct {
+	// The customer; null when refused.
+	Customer *customer.Customer `json:"customer,omitempty"`
+	// Their account; null when refused.
+	Account *ledger.Card `json:"account,omitempty"`
+	// All that is wrong with the fields at once; else why it was refused, where TAKEN says who has it (customerId). Empty when done.
+	UserErrors []*UserError `json:"userErrors"`
+}
+
 // Who is erased, and how much of them.
 type CustomerEraseInput struct {
 	// Which customer.
@@ -1037,6 +1061,14 @@ type CustomerRefInput struct {
 	ID *string `json:"id,omitempty"`
 	// The company's own name for the customer.
 	Code *string `json:"code,omitempty"`
+}
+
+// A numbered page of customers who were looked for.
+type CustomerSearchPage struct {
+	// The customers, best match first.
+	Customers []*customer.Customer `json:"customers"`
+	// How many match, on all pages.
+	Total int `json:"total"`
 }
 
 // A customer in a segment, seen from the customer.
@@ -1173,6 +1205,20 @@ type HoldReleaseInput struct {
 	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
 	// How many hours the key stands for this request, 1 to 2160; left out, 2160 (90 days).
 	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// A host name.
+type HostInput struct {
+	// The whole name; a port is left out of it.
+	Host string `json:"host"`
+}
+
+// The host name after the change.
+type HostPayload struct {
+	// The host name; null when refused.
+	Host *company.Host `json:"host,omitempty"`
+	// Why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // Which import to stop.
@@ -1764,6 +1810,58 @@ type PlanSetInput struct {
 	PeriodUnit *plan.Unit `json:"periodUnit,omitempty"`
 	// A day on which a period begins; the first of the month at first. What is used stays used.
 	PeriodAnchor *time.Time `json:"periodAnchor,omitempty"`
+}
+
+// Whom to give points, and how many: points or amount.
+type PointsAssignInput struct {
+	// The customer's opaque id.
+	CustomerID string `json:"customerId"`
+	// Points, a whole number from 1 to 1,000,000.
+	Points *decimal.Decimal `json:"points,omitempty"`
+	// What the customer spent, up to 99,999,999.99 with at most two decimals: it becomes whole points, the rest is dropped.
+	Amount *decimal.Decimal `json:"amount,omitempty"`
+	// Your name for it, such as the ticket, up to 100 characters: it stands for this gift in the company for ever, and repeated it gets the first answer.
+	Reference *string `json:"reference,omitempty"`
+	// Text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Code of the store where it happens.
+	StoreCode *string `json:"storeCode,omitempty"`
+	// Names this request where it has no reference: repeated, it gets the first answer. The header Idempotency-Key will do.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How long the key stands for this request, 1 to 2160 hours.
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// From whom to take points, and how many.
+type PointsDeductInput struct {
+	// The customer's opaque id.
+	CustomerID string `json:"customerId"`
+	// Points, a whole number from 1 to 1,000,000.
+	Points *decimal.Decimal `json:"points,omitempty"`
+	// Your name for it, such as the ticket, up to 100 characters: it stands for this use in the company for ever, and repeated it gets the first answer.
+	Reference *string `json:"reference,omitempty"`
+	// Text for people, up to 255 characters.
+	Description *string `json:"description,omitempty"`
+	// Code of the store where it happens.
+	StoreCode *string `json:"storeCode,omitempty"`
+	// Names this request where it has no reference: repeated, it gets the first answer. The header Idempotency-Key will do.
+	IdempotencyKey *string `json:"idempotencyKey,omitempty"`
+	// How long the key stands for this request, 1 to 2160 hours.
+	IdempotencyHours *int `json:"idempotencyHours,omitempty"`
+}
+
+// What came of it.
+type PointsPayload struct {
+	// The new line of the account's ledger; null when refused.
+	Movement *ledger.Movement `json:"movement,omitempty"`
+	// The account now; null when refused.
+	Account *ledger.Card `json:"account,omitempty"`
+	// Code of the store where it happened; null where nobody said.
+	StoreCode *string `json:"storeCode,omitempty"`
+	// It was done before, and this is the first answer.
+	Replayed bool `json:"replayed"`
+	// All that is wrong with the fields at once, else why it was refused; empty when done.
+	UserErrors []*UserError `json:"userErrors"`
 }
 
 // Which serial code to block.

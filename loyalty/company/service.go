@@ -30,6 +30,9 @@ type Service struct {
 	// FingerprintKey is the server's secret under which equal passwords of one
 	// company are found (spec/wallet.md 3.9).
 	FingerprintKey []byte
+	// APIDomain is the domain below which the first label of a host is a company's code
+	// (spec/pretii.md 2); "" for none.
+	APIDomain string
 }
 
 // Company is a business whose customers collect points.

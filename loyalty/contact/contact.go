@@ -6,13 +6,11 @@ package contact
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 
 	"sello/db"
 	"sello/loyalty"
@@ -38,10 +36,6 @@ type Service struct {
 func New(people *customer.Service, books *ledger.Service, products *catalog.Service, rewards *reward.Service, now func() time.Time) *Service {
 	return &Service{DB: people.DB, Customers: people, Ledger: books, Catalog: products, Rewards: rewards, Now: now}
 }
-
-// pointsCardType is the company's setting with the code of the card type that points
-// without another home are kept on.
-const pointsCardType = "points_card_type"
 
 // attempts is how often a transaction begins again when the same person, or a card
 // with the next number, came into being meanwhile.
@@ -80,7 +74,7 @@ func (s *Service) Accrue(ctx context.Context, who auth.Principal, in Accrual) (c
 }
 
 func (s *Service) accrue(ctx context.Context, who auth.Principal, in Accrual) (r once.Result, err error) {
-	programme, err := s.programme(ctx, who.CompanyID)
+	programme, err := s.Ledger.Programme(ctx, who.CompanyID)
 	if err != nil {
 		return r, err
 	}
@@ -221,33 +215,6 @@ func (s *Service) again(ctx context.Context, fn func(tx db.Tx) error) (err error
 		}
 	}
 	return err
-}
-
-// programme is the card type that the company keeps points on. It refuses with
-// CARD_TYPE_NOT_FOUND and CARD_TYPE_ARCHIVED.
-func (s *Service) programme(ctx context.Context, company uuid.UUID) (db.CardType, error) {
-	missing := loyalty.Refuse(loyalty.CodeCardTypeNotFound, "")
-	value, err := s.DB.SettingByName(ctx, company, pointsCardType)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return db.CardType{}, missing
-	}
-	if err != nil {
-		return db.CardType{}, fmt.Errorf("read the setting of points: %w", err)
-	}
-	var code string
-	if err := json.Unmarshal(value, &code); err != nil {
-		return db.CardType{}, fmt.Errorf("read the setting of points: %w", err)
-	}
-	row, err := s.DB.CardTypeByCode(ctx, company, code)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return row, missing
-	case err != nil:
-		return row, fmt.Errorf("read a card type: %w", err)
-	case row.ArchivedAt != nil:
-		return row, loyalty.Refuse(loyalty.CodeCardTypeArchived, "")
-	}
-	return row, nil
 }
 
 // audited are refusals that are noted in the audit log and nowhere else, as nothing

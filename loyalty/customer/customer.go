@@ -111,7 +111,8 @@ func create(ctx context.Context, q *db.Queries, company uuid.UUID, in Fields, no
 		CompanyID: company, ID: id, Code: optional(in.Code), Active: !in.Inactive, FirstName: in.FirstName, LastName: optional(in.LastName),
 		Email: optional(in.Email), Phone: optional(in.Phone), Document: optional(in.Document),
 		DocumentKey: optional(strings.ToLower(in.Document)), QrCode: NewQRCode(), Birthdate: in.Birthdate,
-		Attributes: in.Attributes, NameKey: loyalty.SearchKey(in.FirstName + " " + in.LastName), Now: now,
+		Attributes: in.Attributes, NameKey: loyalty.SearchKey(in.FirstName + " " + in.LastName),
+		FirstKey: new(loyalty.SearchKey(in.FirstName)), Now: now,
 	})
 	if err != nil {
 		return row, err
@@ -169,7 +170,8 @@ func (s *Service) Update(ctx context.Context, who auth.Principal, id uuid.UUID, 
 			CompanyID: who.CompanyID, ID: id, Code: optional(fields.Code), Active: !fields.Inactive, FirstName: fields.FirstName, LastName: optional(fields.LastName),
 			Email: optional(fields.Email), Phone: optional(fields.Phone), Document: optional(fields.Document),
 			DocumentKey: optional(strings.ToLower(fields.Document)), Birthdate: fields.Birthdate,
-			Attributes: fields.Attributes, NameKey: loyalty.SearchKey(fields.FirstName + " " + fields.LastName), Now: s.Now(),
+			Attributes: fields.Attributes, NameKey: loyalty.SearchKey(fields.FirstName + " " + fields.LastName),
+			FirstKey: new(loyalty.SearchKey(fields.FirstName)), Now: s.Now(),
 		})
 		if err != nil {
 			return err

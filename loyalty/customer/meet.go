@@ -76,7 +76,8 @@ func (s *Service) held(ctx context.Context, tx db.Tx, who auth.Principal, id uui
 	if row.FirstName == "" && name != "" {
 		row.FirstName = name
 		err = tx.CustomerNameSet(ctx, db.CustomerNameSetParams{
-			CompanyID: who.CompanyID, ID: id, FirstName: name, NameKey: loyalty.SearchKey(name + " " + value(row.LastName)), Now: s.Now(),
+			CompanyID: who.CompanyID, ID: id, FirstName: name, NameKey: loyalty.SearchKey(name + " " + value(row.LastName)),
+			FirstKey: new(loyalty.SearchKey(name)), Now: s.Now(),
 		})
 		if err != nil {
 			return row, fmt.Errorf("name a customer: %w", err)

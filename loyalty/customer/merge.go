@@ -89,7 +89,8 @@ func (s *Service) merge(ctx context.Context, tx db.Tx, who auth.Principal, from,
 	row, err := tx.CustomerUpdate(ctx, db.CustomerUpdateParams{
 		CompanyID: who.CompanyID, ID: into.ID, Code: filled.Code, Active: filled.Active, FirstName: filled.FirstName, LastName: filled.LastName,
 		Email: filled.Email, Phone: filled.Phone, Document: filled.Document, DocumentKey: filled.DocumentKey, Birthdate: filled.Birthdate,
-		Attributes: filled.Attributes, NameKey: loyalty.SearchKey(filled.FirstName + " " + value(filled.LastName)), Now: s.Now(),
+		Attributes: filled.Attributes, NameKey: loyalty.SearchKey(filled.FirstName + " " + value(filled.LastName)),
+		FirstKey: new(loyalty.SearchKey(filled.FirstName)), Now: s.Now(),
 	})
 	if err != nil {
 		return into, err

@@ -186,8 +186,9 @@ func (s *Service) register(ctx context.Context, tx db.Tx, who auth.Principal, co
 	return card, reopened, err
 }
 
-// contactCard gives a contact the old card back, or opens one. A cancelled card
-// stays so: the contact's phone goes over to a new one.
+// contactCard gives a contact the old card back, or the account that the person came by
+// in another way, or opens one. A cancelled card stays so: the contact's phone goes over
+// to another one.
 func (s *Service) contactCard(ctx context.Context, tx db.Tx, who auth.Principal, company db.Company, wallet db.CardType, old db.Card, known bool, in Contact) (*ledger.Card, error) {
 	contact := ledger.Contact{Name: in.Name, Phone: in.Phone, Birthdate: in.Birthdate}
 	if known && ledger.Status(old.Status) != ledger.Cancelled {
@@ -205,6 +206,10 @@ func (s *Service) contactCard(ctx context.Context, tx db.Tx, who auth.Principal,
 		return nil, err
 	}
 	contact.CustomerID = person.ID
+	account, err := s.Ledger.AdoptContact(ctx, tx, who, wallet, contact)
+	if account != nil || err != nil {
+		return account, err
+	}
 	return s.Ledger.OpenContact(ctx, tx, who, wallet, code, contact)
 }
 

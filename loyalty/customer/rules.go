@@ -21,6 +21,7 @@ const (
 	maxName       = 200
 	maxLastName   = 120
 	maxCode       = 100
+	maxEmail      = 254
 	maxAttributes = 8 << 10
 )
 
@@ -30,50 +31,52 @@ var (
 	phoneDrops      = strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "")
 )
 
-// clean trims the fields and holds them against their rules (spec/pretii.md 3.2).
+// clean trims the fields and holds them against their rules (spec/pretii.md 3.2). It
+// tells all that is wrong at once.
 func (s *Service) clean(in Fields, company db.Company) (Fields, error) {
 	in.FirstName, in.LastName = strings.TrimSpace(in.FirstName), strings.TrimSpace(in.LastName)
 	in.Code = strings.TrimSpace(in.Code)
 	in.Email, in.Document = strings.ToLower(strings.TrimSpace(in.Email)), strings.TrimSpace(in.Document)
+	var wrong loyalty.Refusals
 	for _, t := range []struct {
 		field, value string
 		limit        int
 	}{{"firstName", in.FirstName, maxName}, {"lastName", in.LastName, maxLastName}, {"code", in.Code, maxCode}} {
 		if strings.ContainsRune(t.value, 0) || !utf8.ValidString(t.value) {
-			return in, loyalty.Refuse(loyalty.CodeInvalid, t.field)
+			wrong.Add(loyalty.CodeInvalid, t.field)
 		}
 		if utf8.RuneCountInString(t.value) > t.limit {
-			return in, loyalty.Refuse(loyalty.CodeTooLong, t.field)
+			wrong.Add(loyalty.CodeTooLong, t.field)
 		}
 	}
 	if strings.ContainsFunc(in.Code, unicode.IsControl) {
-		return in, loyalty.Refuse(loyalty.CodeInvalid, "code")
+		wrong.Add(loyalty.CodeInvalid, "code")
 	}
 	if in.FirstName == "" {
-		return in, loyalty.Refuse(loyalty.CodeRequired, "firstName")
+		wrong.Add(loyalty.CodeRequired, "firstName")
 	}
-	if in.Email != "" && (len(in.Email) > 254 || !emailPattern.MatchString(in.Email)) {
-		return in, loyalty.Refuse(loyalty.CodeInvalid, "email")
+	if in.Email != "" && (len(in.Email) > maxEmail || !emailPattern.MatchString(in.Email)) {
+		wrong.Add(loyalty.CodeInvalid, "email")
 	}
 	if in.Phone = strings.TrimSpace(in.Phone); in.Phone != "" {
 		phone, ok := Phone(in.Phone, company.PhonePrefix)
 		if !ok {
-			return in, loyalty.Refuse(loyalty.CodeInvalid, "phone")
+			wrong.Add(loyalty.CodeInvalid, "phone")
 		}
 		in.Phone = phone
 	}
 	if in.Document != "" && !documentPattern.MatchString(in.Document) {
-		return in, loyalty.Refuse(loyalty.CodeInvalid, "document")
+		wrong.Add(loyalty.CodeInvalid, "document")
 	}
 	if in.Birthdate != nil && !Birthdate(*in.Birthdate, s.Now(), company.TimeZone) {
-		return in, loyalty.Refuse(loyalty.CodeInvalid, "birthdate")
+		wrong.Add(loyalty.CodeInvalid, "birthdate")
 	}
 	attributes, ok := cleanAttributes(in.Attributes)
 	if !ok {
-		return in, loyalty.Refuse(loyalty.CodeInvalid, "attributes")
+		wrong.Add(loyalty.CodeInvalid, "attributes")
 	}
 	in.Attributes = attributes
-	return in, nil
+	return in, wrong.Err()
 }
 
 // cleanAttributes takes a JSON object of at most 50 members and 8 KiB, without

@@ -18,11 +18,11 @@ type Match struct {
 	Place    Place
 }
 
-// Place is a customer's place in a search: rank of the rule, name, id. The zero
-// value stands before all.
+// Place is a customer's place in a search: rank of the rule, first and last names, id.
+// The zero value stands before all.
 type Place struct {
 	Rank    int32
-	NameKey string
+	SortKey string
 	ID      uuid.UUID
 }
 
@@ -31,21 +31,15 @@ type Place struct {
 // phone; (3) the beginning of e-mail or document; (4) words of the name without
 // case and accents. It refuses with REQUIRED and TOO_LONG.
 func (s *Service) Search(ctx context.Context, company uuid.UUID, text string, after Place, first int) (page []Match, more bool, err error) {
-	text = strings.TrimSpace(text)
-	switch n := utf8.RuneCountInString(text); {
-	case n < 2:
-		return nil, false, loyalty.Refuse(loyalty.CodeRequired, "search")
-	case n > 100:
-		return nil, false, loyalty.Refuse(loyalty.CodeTooLong, "search")
-	case strings.ContainsRune(text, 0) || !utf8.ValidString(text):
-		return nil, false, loyalty.Refuse(loyalty.CodeInvalid, "search")
+	text, err = searched(text)
+	if err != nil {
+		return nil, false, err
 	}
-	key := strings.ToLower(text)
-	prefix := likeEscaper.Replace(key) + "%"
+	key, prefix := searchKeys(text)
 	rows, err := s.DB.CustomersSearch(ctx, db.CustomersSearchParams{
 		CompanyID: company, TextKey: &key, Exact: &text, Prefix: &prefix,
 		PhoneSuffix: phoneSuffix(text), Words: nameWords(company, text),
-		AfterRank: after.Rank, AfterNameKey: after.NameKey, After: after.ID, BatchSize: int32(first) + 1,
+		AfterRank: after.Rank, AfterSortKey: after.SortKey, After: after.ID, BatchSize: int32(first) + 1,
 	})
 	if err != nil {
 		return nil, false, fmt.Errorf("search customers: %w", err)
@@ -58,9 +52,76 @@ func (s *Service) Search(ctx context.Context, company uuid.UUID, text string, af
 		plain[i] = row.Customer
 	}
 	for i, c := range customers(plain) {
-		page = append(page, Match{Customer: c, Place: Place{Rank: rows[i].Rank, NameKey: c.NameKey, ID: c.ID}})
+		page = append(page, Match{Customer: c, Place: Place{Rank: rows[i].Rank, SortKey: rows[i].SortKey, ID: c.ID}})
 	}
 	return page, more, nil
+}
+
+// Bounds of a search by pages (spec/pretii.md 3.3).
+const (
+	MaxPageSize     = 100
+	DefaultPageSize = 20
+)
+
+// SearchPage finds customers as Search does, a numbered page of them, and tells how
+// many there are in all. It refuses with all that is wrong: REQUIRED, TOO_LONG and
+// INVALID (search), INVALID (page, from 1, and pageSize, 1 to MaxPageSize).
+func (s *Service) SearchPage(ctx context.Context, company uuid.UUID, text string, page, size int) (found []*Customer, total int, err error) {
+	var wrong loyalty.Refusals
+	text, err = searched(text)
+	_ = wrong.AddError(err) // a refusal always
+	if page < 1 {
+		wrong.Add(loyalty.CodeInvalid, "page")
+	}
+	if size < 1 || size > MaxPageSize {
+		wrong.Add(loyalty.CodeInvalid, "pageSize")
+	}
+	if err := wrong.Err(); err != nil {
+		return nil, 0, err
+	}
+	key, prefix := searchKeys(text)
+	suffix, words := phoneSuffix(text), nameWords(company, text)
+	rows, err := s.DB.CustomersSearchPage(ctx, db.CustomersSearchPageParams{
+		CompanyID: company, TextKey: &key, Exact: &text, Prefix: &prefix, PhoneSuffix: suffix, Words: words,
+		BatchSize: int32(size), Skip: int64(page-1) * int64(size),
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("search customers: %w", err)
+	}
+	plain := make([]db.Customer, len(rows))
+	for i, row := range rows {
+		plain[i], total = row.Customer, int(row.Total)
+	}
+	if len(rows) > 0 || page == 1 {
+		return customers(plain), total, nil
+	}
+	n, err := s.DB.CustomersSearchCount(ctx, db.CustomersSearchCountParams{
+		CompanyID: company, TextKey: &key, Exact: &text, Prefix: &prefix, PhoneSuffix: suffix, Words: words,
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("count the customers of a search: %w", err)
+	}
+	return nil, int(n), nil
+}
+
+// searched trims a text to search for. It refuses with REQUIRED, TOO_LONG and INVALID.
+func searched(text string) (string, error) {
+	text = strings.TrimSpace(text)
+	switch n := utf8.RuneCountInString(text); {
+	case n < 2:
+		return "", loyalty.Refuse(loyalty.CodeRequired, "search")
+	case n > 100:
+		return "", loyalty.Refuse(loyalty.CodeTooLong, "search")
+	case !loyalty.Storable(text):
+		return "", loyalty.Refuse(loyalty.CodeInvalid, "search")
+	}
+	return text, nil
+}
+
+// searchKeys are what e-mails and documents are compared with, and what they begin with.
+func searchKeys(text string) (key, prefix string) {
+	key = strings.ToLower(text)
+	return key, likeEscaper.Replace(key) + "%"
 }
 
 var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)

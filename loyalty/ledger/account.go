@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/google/uuid"
+	"github.com/govalues/decimal"
 
 	"sello/loyalty"
 )
@@ -41,4 +42,11 @@ func (a *Account) MayPost(field string) error {
 		return loyalty.Refuse(loyalty.CodeCardTypeArchived, field)
 	}
 	return a.mayPost(field)
+}
+
+// Reckon is what a posting comes to by the card type's rules: its amount, and the rate
+// where that is reckoned from what was spent. It refuses with ACCRUAL_RULE_MISSING,
+// AMOUNT_TOO_PRECISE, AMOUNT_TOO_LARGE and AMOUNT_OVER_LIMIT.
+func (a *Account) Reckon(p Posting) (amount decimal.Decimal, rate *decimal.Decimal, err error) {
+	return reckon(p, a.Type)
 }

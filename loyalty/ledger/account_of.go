@@ -18,6 +18,17 @@ import (
 // opens it. It refuses with CUSTOMER_NOT_FOUND and as CardCreate does; a number that
 // somebody took meanwhile breaks card_code_key, and the transaction is to be run again.
 func (s *Service) AccountOf(ctx context.Context, tx db.Tx, who auth.Principal, cardType db.CardType, customer uuid.UUID, source string) (*Card, error) {
+	return s.accountOf(ctx, tx, who, cardType, customer, "", source)
+}
+
+// AccountNamed is AccountOf in a programme whose cards go by a code of their customers
+// (the text of the QR code, spec/pretii.md 5): one that is opened gets it as its code,
+// and the type's next number only where another card has it.
+func (s *Service) AccountNamed(ctx context.Context, tx db.Tx, who auth.Principal, cardType db.CardType, customer uuid.UUID, code, source string) (*Card, error) {
+	return s.accountOf(ctx, tx, who, cardType, customer, code, source)
+}
+
+func (s *Service) accountOf(ctx context.Context, tx db.Tx, who auth.Principal, cardType db.CardType, customer uuid.UUID, code, source string) (*Card, error) {
 	of := db.CardOfCustomerParams{CompanyID: who.CompanyID, CustomerID: customer, CardTypeID: cardType.ID}
 	row, err := tx.CardOfCustomer(ctx, of)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -32,11 +43,42 @@ func (s *Service) AccountOf(ctx context.Context, tx db.Tx, who auth.Principal, c
 	case !errors.Is(err, pgx.ErrNoRows):
 		return nil, fmt.Errorf("read a customer's account: %w", err)
 	}
-	opened, err := s.openCard(ctx, tx, who, cardType, opening{activation: activation{customer: &customer, change: change{source: source}}})
+	in := opening{activation: activation{customer: &customer, change: change{source: source}}}
+	if code != "" {
+		switch _, err := tx.CardByCode(ctx, who.CompanyID, code); {
+		case errors.Is(err, pgx.ErrNoRows):
+			in.code, in.free = code, true
+		case err != nil:
+			return nil, fmt.Errorf("look for a card's code: %w", err)
+		}
+	}
+	opened, err := s.openCard(ctx, tx, who, cardType, in)
 	if err != nil {
 		return nil, err
 	}
 	return opened.Card, s.audit(ctx, tx.Queries, who, "card_create", opened.Card, nil, nil)
+}
+
+// AdoptContact makes a contact of the account that its customer has of the type already
+// and that goes by no phone: points that a person got elsewhere are the till's too. Nil
+// where there is none to adopt.
+func (s *Service) AdoptContact(ctx context.Context, tx db.Tx, who auth.Principal, wallet db.CardType, c Contact) (*Card, error) {
+	row, err := tx.CardOfCustomer(ctx, db.CardOfCustomerParams{CompanyID: who.CompanyID, CustomerID: c.CustomerID, CardTypeID: wallet.ID})
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read a customer's account: %w", err)
+	case row.HolderPhone != nil || Status(row.Status) != Enabled:
+		return nil, nil
+	}
+	row, err = tx.CardHolderSet(ctx, db.CardHolderSetParams{
+		CompanyID: who.CompanyID, ID: row.ID, HolderName: &c.Name, HolderPhone: &c.Phone, HolderBirthdate: c.Birthdate, Now: s.moment(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Card{Card: row}, nil
 }
 
 // BookIn opens the cards with the ids in a caller's transaction, runs fn on them and

@@ -19,6 +19,7 @@ import (
 	"sello/loyalty"
 	"sello/loyalty/auth"
 	"sello/loyalty/coupon"
+	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/webhook"
@@ -66,6 +67,8 @@ type Service struct {
 	Now     func() time.Time
 	// Webhooks have a log.
 	Webhooks *webhook.Service
+	// Customers who are from before their first_key get one; nil leaves them.
+	Customers *customer.Service
 	// Keep replaces single defaults.
 	Keep Retention
 }
@@ -108,6 +111,11 @@ func (s *Service) Prune(ctx context.Context, company uuid.UUID) (Pruned, error) 
 	p.Deliveries, deliveries = inBatches(ctx, func() (int64, error) {
 		return s.Webhooks.Prune(ctx, company, now.Add(-or(s.Keep.Deliveries, DefaultDeliveries)), batch)
 	})
+	if s.Customers != nil {
+		if _, err := s.Customers.FirstKeysFill(ctx, company); err != nil {
+			return p, err
+		}
+	}
 	return p, errors.Join(
 		during("prune idempotency keys", errors.Join(keys, operationKeys)), during("prune events", events),
 		during("prune sessions", sessions), during("prune the rows of imports", rows),

@@ -8,24 +8,27 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
 
 	"sello/db"
 	"sello/db/dbtest"
 	"sello/graph"
 	"sello/jobs"
-	"sello/loyalty"
 	"sello/loyalty/auth"
+	"sello/loyalty/company"
 	"sello/loyalty/coupon"
 	"sello/loyalty/customer"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/notify"
+	"sello/loyalty/points"
 	"sello/loyalty/queue"
 	"sello/loyalty/report"
 	"sello/loyalty/upkeep"
@@ -38,67 +41,115 @@ import (
 // now is the clock of the fixtures.
 var now = time.Date(2024, time.March, 15, 18, 0, 0, 0, time.UTC)
 
-func clock() time.Time { return now }
+// clock is a time that tests set while workers read it.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) set(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = at
+}
 
 // env is the real server with its workers, and the company of the fixtures'
 // baseline, on a database of the test's own.
 type env struct {
 	*httptest.Server
-	pool    *pgxpool.Pool
-	auth    *auth.Service
-	company uuid.UUID
+	pool     *pgxpool.Pool
+	clock    *clock
+	keys     *auth.KeySet
+	auth     *auth.Service
+	resolver *graph.Resolver
+	river    *river.Client[pgx.Tx]
+	metrics  *ops.Metrics
+	company  uuid.UUID
 }
 
 const token = "elTokenGenerado"
 
+// newEnv is an installation with the fixtures' baseline.
 func newEnv(t *testing.T, change ...func(*pretii.Config)) *env {
 	t.Helper()
-	e := &env{pool: dbtest.New(t), company: newID(t)}
-	store, metrics := db.NewStore(e.pool), ops.NewMetrics()
-	keys, err := auth.ParseKeys(auth.NewKey())
+	e := install(t)
+	e.load(t, readBaseline(t, nil), nil)
+	e.serve(t, change...)
+	return e
+}
+
+// install makes the domain and its workers, with nobody in it.
+func install(t *testing.T) *env {
+	t.Helper()
+	e := &env{pool: dbtest.New(t), clock: &clock{at: now}, metrics: ops.NewMetrics()}
+	store := db.NewStore(e.pool)
+	var err error
+	if e.keys, err = auth.ParseKeys(auth.NewKey()); err != nil {
+		t.Fatal(err)
+	}
+	e.signIn(t)
+	in := &imports.Service{DB: store, Now: e.clock.Now, SpoolDir: t.TempDir()}
+	mail := &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: e.clock.Now, Sources: map[string]notify.Source{imports.ResultMail: in.WriteErrorFile}}
+	coupons := coupon.New(store, e.clock.Now)
+	hooks, err := webhook.New(webhook.Config{DB: store, Now: e.clock.Now, Secret: []byte("a secret of this test only"), AllowPrivate: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.auth = auth.New(auth.Config{
-		DB: store, Keys: keys, Now: clock, Issuer: "http://sello.test",
-		Hasher: auth.NewHasher(auth.Params{Memory: 64, Time: 1, Threads: 1}, 4),
+	books := ledger.New(store, e.clock.Now)
+	people := customer.New(store, books, e.clock.Now)
+	e.river, err = jobs.New(jobs.Config{
+		Pool: e.pool, Imports: in, Ledger: books, Coupons: coupons, Notify: mail, Webhooks: hooks, Customers: people,
+		Upkeep:  &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Coupons: coupons, Webhooks: hooks, Customers: people, Now: e.clock.Now},
+		Reports: &report.Service{DB: store, Now: e.clock.Now},
+		Work:    true, Fast: true, Log: slog.New(slog.DiscardHandler),
 	})
-	t.Cleanup(e.auth.Wait)
-	in := &imports.Service{DB: store, Now: clock, SpoolDir: t.TempDir()}
-	mail := &notify.Service{DB: store, Mailer: notify.Keeper{}, Now: clock, Sources: map[string]notify.Source{imports.ResultMail: in.WriteErrorFile}}
-	coupons := coupon.New(store, clock)
-	quiet := slog.New(slog.DiscardHandler)
-	hooks, err := webhook.New(webhook.Config{DB: store, Now: clock, Secret: []byte("a secret of this test only"), AllowPrivate: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	books := ledger.New(store, clock)
-	client, err := jobs.New(jobs.Config{
-		Pool: e.pool, Imports: in, Ledger: books, Coupons: coupons, Notify: mail, Webhooks: hooks,
-		Customers: customer.New(store, books, clock),
-		Upkeep:    &upkeep.Service{DB: store, Auth: e.auth, Imports: in, Coupons: coupons, Webhooks: hooks, Now: clock},
-		Reports:   &report.Service{DB: store, Now: clock},
-		Work:      true, Fast: true, Log: quiet,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := client.Start(context.WithoutCancel(t.Context())); err != nil {
+	if err := e.river.Start(context.WithoutCancel(t.Context())); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := client.Stop(context.WithoutCancel(t.Context())); err != nil {
+		if err := e.river.Stop(context.WithoutCancel(t.Context())); err != nil {
 			t.Errorf("stop the workers: %v", err)
 		}
 	})
-	resolver := &graph.Resolver{Auth: e.auth, Imports: in, Notify: mail, Queue: &queue.Service{DB: store, River: client, Now: clock}}
-	config := pretii.Config{Imports: resolver, Auth: e.auth, APIDomain: "api.example.com", Company: e.companyByCode, SpoolDir: t.TempDir()}
+	companies := &company.Service{DB: store, Now: e.clock.Now, APIDomain: "api.example.com"}
+	e.resolver = &graph.Resolver{
+		Auth: e.auth, Companies: companies, Customers: people, Ledger: books, Imports: in, Notify: mail,
+		Points: points.New(people, companies, books, e.clock.Now), Feed: db.NewFeed(store, db.FeedConfig{}),
+		Queue: &queue.Service{DB: store, River: e.river, Now: e.clock.Now},
+	}
+	return e
+}
+
+// signIn makes a sign-in that has seen no token yet.
+func (e *env) signIn(t *testing.T) {
+	t.Helper()
+	e.auth = auth.New(auth.Config{
+		DB: db.NewStore(e.pool), Keys: e.keys, Now: e.clock.Now, Issuer: "http://sello.test",
+		Hasher: auth.NewHasher(auth.Params{Memory: 64, Time: 1, Threads: 1}, 4),
+	})
+	t.Cleanup(e.auth.Wait)
+}
+
+// serve answers over HTTP until the test ends.
+func (e *env) serve(t *testing.T, change ...func(*pretii.Config)) {
+	t.Helper()
+	quiet := slog.New(slog.DiscardHandler)
+	config := pretii.Config{Graph: e.resolver, Auth: e.auth, Company: e.resolver.Companies.ByHost, SpoolDir: t.TempDir(), Log: quiet}
 	for _, c := range change {
 		c(&config)
 	}
 	srv, err := server.New(server.Config{
-		BaseURL: "http://sello.test", Schema: graph.NewSchema(resolver), Auth: e.auth, River: client,
-		Metrics: metrics, Health: ops.NewHealth(), Log: quiet,
+		BaseURL: "http://sello.test", Schema: graph.NewSchema(e.resolver), Auth: e.auth, River: e.river,
+		Metrics: e.metrics, Health: ops.NewHealth(), Log: quiet,
 		Mounts: []server.Mount{{Path: pretii.Path, Handler: pretii.New(config)}},
 	})
 	if err != nil {
@@ -108,34 +159,15 @@ func newEnv(t *testing.T, change ...func(*pretii.Config)) *env {
 	e.Config = server.HTTPServer(srv)
 	e.Start()
 	t.Cleanup(e.Close)
-	e.baseline(t)
-	return e
 }
 
-func (e *env) companyByCode(ctx context.Context, code string) (uuid.UUID, bool, error) {
-	row, err := db.NewStore(e.pool).CompanyByCode(ctx, code)
-	if err == pgx.ErrNoRows { //nolint:errorlint // sqlc answers it as it is
-		return uuid.Nil, false, nil
-	}
-	return row.ID, err == nil, err
-}
-
-// baseline is fixtures/pretii/baseline.json as far as imports look at it.
-func (e *env) baseline(t *testing.T) {
-	t.Helper()
-	e.addCompany(t, e.company, "bluepoints")
-	e.importKey(t, e.company, token)
-	e.customer(t, "Ana María", "Quispe Flores", "ana.quispe@example.com", "45678912", 120)
-	e.customer(t, "José", "Muñoz Pérez", "jose.munoz@example.com", "", 20)
-	e.customer(t, "Anabel", "", "anabel@example.com", "CE-00123", 0)
-}
-
+// addCompany opens a company that keeps points, 1 for each 10 spent.
 func (e *env) addCompany(t *testing.T, id uuid.UUID, code string) {
 	t.Helper()
 	e.exec(t, `INSERT INTO company (id, code, name, time_zone, language, currency, phone_prefix, created_at, updated_at)
 		VALUES ($1, $2, $2, 'America/Lima', 'es', 'PEN', '+51', $3, $3)`, id, code, now)
-	e.exec(t, `INSERT INTO card_type (company_id, id, code, name, unit, scale, created_at, updated_at)
-		VALUES ($1, $1, 'puntos', 'Puntos', 'points', 0, $2, $2)`, id, now)
+	e.exec(t, `INSERT INTO card_type (company_id, id, code, name, unit, scale, ratio_points, ratio_amount, created_at, updated_at)
+		VALUES ($1, $1, 'puntos', 'Puntos', 'points', 0, 1, 10, $2, $2)`, id, now)
 	e.exec(t, `INSERT INTO company_setting (company_id, name, value, updated_at) VALUES ($1, 'points_card_type', '"puntos"', $2)`, id, now)
 }
 
@@ -156,23 +188,6 @@ func newID(t *testing.T) uuid.UUID {
 		t.Fatal(err)
 	}
 	return id
-}
-
-// customer adds a customer with a card of the programme and, for a balance, the
-// movement that explains it.
-func (e *env) customer(t *testing.T, first, last, email, document string, points int) {
-	t.Helper()
-	id := newID(t)
-	key := strings.TrimSpace(loyalty.SearchKey(first) + " " + loyalty.SearchKey(last))
-	e.exec(t, `INSERT INTO customer (company_id, id, first_name, last_name, email, document, document_key, qr_code, name_key, created_at, updated_at)
-		VALUES ($1, $2, $3, nullif($4, ''), $5, nullif($6, ''), lower(nullif($6, '')), $5, $7, $8, $8)`,
-		e.company, id, first, last, email, document, key, now)
-	e.exec(t, `INSERT INTO card (company_id, id, card_type_id, customer_id, code, status, balance, seq, registered_at, created_at, updated_at)
-		VALUES ($1, $2, $1, $2, $3, 'enabled', $4, $5, $6, $6, $6)`, e.company, id, email, points, min(points, 1), now)
-	if points > 0 {
-		e.exec(t, `INSERT INTO movement (company_id, card_id, seq, action, amount, balance_after, posted_at, recorded_at, source)
-			VALUES ($1, $2, 1, 'accrue', $3, $3, $4, $4, 'pretii')`, e.company, id, points, now)
-	}
 }
 
 func (e *env) exec(t *testing.T, sql string, args ...any) {
@@ -260,4 +275,16 @@ func (e *env) send(t *testing.T, method, path string, body io.Reader, headers ..
 		t.Fatal(err)
 	}
 	return answer{response, string(content)}
+}
+
+// other is another company, whose host is greenpoints'.
+func (e *env) other(t *testing.T) uuid.UUID {
+	t.Helper()
+	return uuid.MustParse(e.text(t, `SELECT id FROM company WHERE code = 'greenpoints'`))
+}
+
+// json sends a JSON body.
+func (e *env) json(t *testing.T, path, body string, headers ...string) answer {
+	t.Helper()
+	return e.send(t, http.MethodPost, path, strings.NewReader(body), append([]string{"Content-Type", "application/json"}, headers...)...)
 }

@@ -6,85 +6,158 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"path"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
-// fixture is a case.json.
+const fixtures = "testdata/fixtures"
+
+// fixture is a case of the contract (fixtures' README).
 type fixture struct {
-	Request    exchange          `json:"request"`
-	Response   expected          `json:"response"`
-	State      []json.RawMessage `json:"state"`
-	After      map[string]any    `json:"after"`
-	AfterCount map[string]int    `json:"afterCount"`
+	dir      string
+	Request  exchange
+	Response expected
+	State    []struct {
+		Op, Path string
+		Value    any
+	}
+	After      map[string]any
+	AfterCount map[string]int
+	Repeat     int
 	FollowUps  []struct {
-		Request  exchange `json:"request"`
-		Response expected `json:"response"`
-	} `json:"followUps"`
-	EmailFile string `json:"emailFile"`
+		Request  exchange
+		Response expected
+	}
+	EmailFile string
 }
 
 type exchange struct {
 	Method, Path   string
 	Query, Headers map[string]string
-	BodyFile       string `json:"bodyFile"`
+	BodyFile       string
 }
 
 type expected struct {
 	Status   int
-	BodyFile string            `json:"bodyFile"`
-	Volatile []string          `json:"volatile"`
-	Headers  map[string]string `json:"headers"`
+	BodyFile string
+	Volatile []string
+	Headers  map[string]string
 }
 
-// TestFixtures replays the CSV cases of the legacy contract over HTTP, against
-// the real server with its workers.
+// TestFixtures replays every case of the legacy contract over HTTP, none left out. They
+// share one installation with its workers; each has a company of its own that takes the
+// name and the token of the one before.
 func TestFixtures(t *testing.T) {
 	t.Parallel()
-	dirs, err := filepath.Glob("testdata/*-*")
-	if err != nil || len(dirs) != 14 {
-		t.Fatalf("fixtures: got %d, want 14 (%v)", len(dirs), err)
+	dirs, err := filepath.Glob(filepath.Join(fixtures, "*-*"))
+	if err != nil || len(dirs) != 56 {
+		t.Fatalf("got %d fixtures, want 56 (%v)", len(dirs), err)
 	}
+	e := install(t)
 	for _, dir := range dirs {
 		t.Run(filepath.Base(dir), func(t *testing.T) {
-			t.Parallel()
-			var c fixture
-			if err := json.Unmarshal(read(t, dir, "case.json"), &c); err != nil {
+			f := fixture{dir: dir}
+			if err := json.Unmarshal(read(t, dir, "case.json"), &f); err != nil {
 				t.Fatal(err)
 			}
-			e := newEnv(t)
-			earlier := ""
-			if c.State != nil { // "exactly these bytes were imported before as imp_900"
-				first := c.Request
-				first.Query = map[string]string{"archivo": "lista.csv"}
-				earlier = path.Base(e.exchange(t, dir, first, "").Header.Get("Location"))
-				e.settle(t)
-			}
-			movements, mails := e.text(t, `SELECT count(*) FROM movement`), e.text(t, `SELECT count(*) FROM notification`)
-
-			got := e.exchange(t, dir, c.Request, "")
-			check(t, dir, c.Response, got, earlier)
-			e.settle(t)
-			id := path.Base(got.Header.Get("Location"))
-			for _, f := range c.FollowUps {
-				check(t, dir, f.Response, e.exchange(t, dir, f.Request, id), earlier)
-			}
-			e.checkState(t, c, movements, mails)
-			if c.EmailFile != "" {
-				e.checkMail(t, string(read(t, dir, c.EmailFile)))
-			}
+			e.retire(t)
+			e.serve(t)
+			f.run(t, e)
 		})
 	}
 }
 
-func (e *env) exchange(t *testing.T, dir string, x exchange, id string) answer {
+func (f *fixture) run(t *testing.T, e *env) {
 	t.Helper()
-	target := strings.ReplaceAll(x.Path, "{id}", id)
+	before := readBaseline(t, f)
+	earlier := ""
+	e.load(t, before, func(fileName string) { // "exactly these bytes were imported before"
+		first := f.Request
+		first.Query = map[string]string{"archivo": fileName}
+		earlier = imported(f.send(t, e, first, strings.NewReplacer()))
+		e.settle(t)
+	})
+	ids := before.ids(t)
+	if earlier != "" {
+		ids = strings.NewReplacer("imp_900", earlier, "cli_101", shownID(coreID(t, "cli_101")))
+	}
+	given := e.tally(t)
+	given.movements -= len(before.Movimientos)
+	for email, c := range before.Clientes {
+		e.same(t, c.Puntos, `SELECT trim_scale(sum(balance)) FROM card JOIN customer ON customer.company_id = card.company_id AND customer.id = card.customer_id
+			WHERE customer.company_id = $1 AND customer.email = $2`, e.company, email)
+	}
+	id := ""
+	for range max(f.Repeat, 1) {
+		got := f.send(t, e, f.Request, ids)
+		f.check(t, f.Response, got, ids)
+		id = imported(got)
+	}
+	e.settle(t)
+	for _, next := range f.FollowUps {
+		next.Request.Path = strings.ReplaceAll(next.Request.Path, "{id}", id)
+		f.check(t, next.Response, f.send(t, e, next.Request, ids), ids)
+	}
+	f.checkState(t, e.state(t, given))
+	if f.EmailFile != "" {
+		e.checkMail(t, string(read(t, f.dir, f.EmailFile)))
+	}
+}
+
+// readBaseline is the baseline, with the fixture's patch (RFC 6902: add and replace).
+func readBaseline(t *testing.T, f *fixture) baseline {
+	t.Helper()
+	var document any
+	if err := json.Unmarshal(read(t, fixtures, "baseline.json"), &document); err != nil {
+		t.Fatal(err)
+	}
+	if f != nil {
+		for _, op := range f.State {
+			document = patched(t, document, strings.Split(strings.TrimPrefix(op.Path, "/"), "/"), op.Op, op.Value)
+		}
+	}
+	data, err := json.Marshal(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b baseline
+	if err := json.Unmarshal(data, &b); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// patched is a value with another put in at a path below it.
+func patched(t *testing.T, value any, path []string, op string, put any) any {
+	t.Helper()
+	if len(path) == 0 {
+		return put
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		if _, there := v[path[0]]; !there && (op != "add" || len(path) > 1) {
+			t.Fatalf("state: cannot %s at %v", op, path)
+		}
+		v[path[0]] = patched(t, v[path[0]], path[1:], op, put)
+		return v
+	case []any:
+		if op == "add" && len(path) == 1 && path[0] == "-" {
+			return append(v, put)
+		}
+	}
+	t.Fatalf("state: cannot %s at %v", op, path)
+	return nil
+}
+
+// send sends a fixture's exact bytes.
+func (f *fixture) send(t *testing.T, e *env, x exchange, ids *strings.Replacer) answer {
+	t.Helper()
+	target := ids.Replace(x.Path)
 	if len(x.Query) > 0 {
 		query := url.Values{}
 		for name, value := range x.Query {
@@ -92,20 +165,19 @@ func (e *env) exchange(t *testing.T, dir string, x exchange, id string) answer {
 		}
 		target += "?" + query.Encode()
 	}
-	var headers []string
+	headers := []string{"Authorization", ""}
 	for name, value := range x.Headers {
 		headers = append(headers, name, value)
 	}
 	var body []byte
 	if x.BodyFile != "" {
-		body = read(t, dir, x.BodyFile)
+		body = read(t, f.dir, x.BodyFile)
 	}
 	return e.send(t, x.Method, target, bytes.NewReader(body), headers...)
 }
 
-// check compares an answer as the fixtures' README says; earlier stands for
-// imp_900.
-func check(t *testing.T, dir string, want expected, got answer, earlier string) {
+// check compares an answer as the fixtures' README says.
+func (f *fixture) check(t *testing.T, want expected, got answer, ids *strings.Replacer) {
 	t.Helper()
 	if got.StatusCode != want.Status {
 		t.Errorf("status: got %d, want %d: %s", got.StatusCode, want.Status, got.body)
@@ -115,7 +187,7 @@ func check(t *testing.T, dir string, want expected, got answer, earlier string) 
 			t.Errorf("header %s: got %q, want %s", name, value, pattern)
 		}
 	}
-	body := string(read(t, dir, want.BodyFile))
+	body := string(read(t, f.dir, want.BodyFile))
 	if strings.HasSuffix(want.BodyFile, ".csv") {
 		if diff := cmp.Diff(body, got.body); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", want.BodyFile, diff)
@@ -126,7 +198,7 @@ func check(t *testing.T, dir string, want expected, got answer, earlier string) 
 		t.Errorf("media type: got %q", media)
 	}
 	var wanted, answered any
-	if err := json.Unmarshal([]byte(strings.ReplaceAll(body, "imp_900", earlier)), &wanted); err != nil {
+	if err := json.Unmarshal([]byte(ids.Replace(body)), &wanted); err != nil {
 		t.Fatal(err)
 	}
 	if err := json.Unmarshal([]byte(got.body), &answered); err != nil {
@@ -155,49 +227,81 @@ func take(value any, pointer string) any {
 	return object[last]
 }
 
-// checkState compares the fixture's pointers into the state with the tables.
-func (e *env) checkState(t *testing.T, c fixture, movements, mails string) {
+// checkState holds the database against what the fixture says of it.
+func (f *fixture) checkState(t *testing.T, state map[string]any) {
 	t.Helper()
-	columns := map[string]string{
-		"nombres": "first_name", "apellidos": "last_name", "email": "email", "documento_de_identidad": "document",
-		"puntos": "(SELECT trim_scale(balance) FROM card WHERE card.customer_id = customer.id)",
-	}
-	for pointer, want := range c.After {
-		steps := strings.Split(strings.TrimPrefix(pointer, "/"), "/")
-		if pointer == "/emails/0/para" {
-			e.same(t, want, `SELECT recipient FROM notification`)
-			continue
-		}
-		fields := map[string]any{}
-		if len(steps) == 3 {
-			fields[steps[2]] = want
-		} else {
-			fields = want.(map[string]any)["$has"].(map[string]any)
-		}
-		for field, want := range fields {
-			e.same(t, want, `SELECT `+columns[field]+` FROM customer WHERE email = $1`, steps[1])
+	for pointer, want := range f.After {
+		if diff := differs(want, at(t, state, pointer)); diff != "" {
+			t.Errorf("after %s (-want +got):\n%s", pointer, diff)
 		}
 	}
-	counts := map[string]string{
-		"/clientes":      `SELECT count(*) FROM customer`,
-		"/movimientos":   `SELECT count(*) - ` + movements + ` FROM movement`,
-		"/importaciones": `SELECT count(*) FROM import`,
-		"/emails":        `SELECT count(*) - ` + mails + ` FROM notification`,
+	for pointer, want := range f.AfterCount {
+		n := -1
+		switch v := at(t, state, pointer).(type) {
+		case []any:
+			n = len(v)
+		case map[string]any:
+			n = len(v)
+		}
+		if n != want {
+			t.Errorf("after: got %d at %s, want %d", n, pointer, want)
+		}
 	}
-	for pointer, want := range c.AfterCount {
-		e.same(t, want, counts[pointer])
+}
+
+// at follows a JSON Pointer.
+func at(t *testing.T, document any, pointer string) any {
+	t.Helper()
+	for _, name := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {
+		switch d := document.(type) {
+		case map[string]any:
+			value, there := d[name]
+			if !there {
+				t.Fatalf("nothing at %s", pointer)
+			}
+			document = value
+		case []any:
+			i, err := strconv.Atoi(name)
+			if err != nil || i >= len(d) {
+				t.Fatalf("nothing at %s", pointer)
+			}
+			document = d[i]
+		default:
+			t.Fatalf("nothing at %s", pointer)
+		}
 	}
+	return document
+}
+
+// differs compares with $has.
+func differs(want, got any) string {
+	special, ok := want.(map[string]any)
+	if !ok {
+		return cmp.Diff(want, got)
+	}
+	members, ok := special["$has"].(map[string]any)
+	object, is := got.(map[string]any)
+	if !ok || !is {
+		return cmp.Diff(want, got)
+	}
+	diffs := ""
+	for name, value := range members {
+		if diff := differs(value, object[name]); diff != "" {
+			diffs += name + ": " + diff
+		}
+	}
+	return diffs
 }
 
 // checkMail compares the last mail; where no mail server is set it is kept.
 func (e *env) checkMail(t *testing.T, want string) {
 	t.Helper()
 	got := e.text(t, `SELECT 'Para: ' || recipient || E'\nAsunto: ' || subject || E'\nAdjuntos: ' || coalesce(attachment, '-') || E'\n\n' || body
-		FROM notification ORDER BY id DESC LIMIT 1`)
+		FROM notification WHERE company_id = $1 ORDER BY id DESC LIMIT 1`, e.company)
 	if diff := cmp.Diff(strings.TrimRight(want, "\n"), strings.TrimRight(got, "\n")); diff != "" {
 		t.Errorf("mail (-want +got):\n%s", diff)
 	}
-	e.same(t, 0, `SELECT count(*) FROM notification WHERE status <> 'kept'`)
+	e.same(t, 0, `SELECT count(*) FROM notification WHERE company_id = $1 AND status <> 'kept'`, e.company)
 }
 
 func read(t *testing.T, dir, name string) []byte {

@@ -78,19 +78,22 @@ func bodyOf(imp *graph.Import, rejected []graph.ImportRowError, repeated bool) m
 	return map[string]importBody{"importacion": b}
 }
 
-// instant is a time as this dialect writes it (spec/pretii.md 2, Times).
+// instant is a time that may not have come yet.
 func instant(at *time.Time) *string {
 	if at == nil {
 		return nil
 	}
-	return new(at.UTC().Truncate(time.Second).Format(time.RFC3339))
+	return new(moment(*at))
 }
 
 // importID is an import's id in this dialect: imp_ and 32 hexadecimal digits.
 func importID(id uuid.UUID) string { return "imp_" + hex.EncodeToString(id[:]) }
 
-func parseImportID(text string) (uuid.UUID, bool) {
-	digits, ok := strings.CutPrefix(text, "imp_")
+func parseImportID(text string) (uuid.UUID, bool) { return parseID(text, "imp_") }
+
+// parseID reads an id of this dialect: what it is of, and 32 hexadecimal digits.
+func parseID(text, of string) (uuid.UUID, bool) {
+	digits, ok := strings.CutPrefix(text, of)
 	if !ok || len(digits) != 32 {
 		return uuid.Nil, false
 	}
@@ -99,92 +102,85 @@ func parseImportID(text string) (uuid.UUID, bool) {
 }
 
 // importUpload answers POST /importaciones/puntos (spec/pretii.md 4.1).
-func (h *Handler) importUpload(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) importUpload(w http.ResponseWriter, r *http.Request) error {
 	body := paced(w, r)
 	defer body.over()
-	form, bad := h.readUpload(w, r, body)
-	if bad != nil {
-		bad(w)
-		return
+	form, err := h.readUpload(w, r, body)
+	if err != nil {
+		moreTime(w)
+		return err
 	}
 	defer form.close()
-	imp, repeated, err := h.cfg.Imports.ImportUpload(r.Context(), graph.ImportFile{
+	imp, repeated, err := h.cfg.Graph.ImportUpload(r.Context(), graph.ImportFile{
 		FileName: form.fileName, Body: form.file, Recipient: form.email, Forced: form.forced,
 	})
 	moreTime(w)
-	refused, isRefusal := errors.AsType[*loyalty.Error](err)
+	refusal, isRefusal := errors.AsType[*loyalty.Error](err)
 	_, tooLarge := errors.AsType[*graph.ImportTooLargeError](err)
 	switch {
 	case tooLarge || body.tooLarge:
-		fail(w, fileTooLarge)
+		return refused(fileTooLarge)
 	case body.broken:
 		panic(http.ErrAbortHandler) // the client is gone or too slow: nobody to answer
-	case isRefusal && refused.Field == "recipient":
-		failFields(w, invalidData, map[string]string{"email": "El email no es válido."})
-	case isRefusal && importProblems[refused.Code] != (problem{}):
-		h.refuse(w, r, refused)
+	case isRefusal && refusal.Field == "recipient":
+		return invalid(map[string]string{"email": "El email no es válido."})
 	case err != nil:
-		h.fault(w, r, err)
-	default:
-		h.answerUpload(w, r, imp, repeated)
+		return importRefused(err)
 	}
+	return h.answerUpload(w, r, imp, repeated)
 }
 
-func (h *Handler) answerUpload(w http.ResponseWriter, r *http.Request, imp *graph.Import, repeated bool) {
+func (h *Handler) answerUpload(w http.ResponseWriter, r *http.Request, imp *graph.Import, repeated bool) error {
 	if !repeated {
 		w.Header().Set("Location", Path+"/importaciones/"+importID(imp.ID))
 		answer(w, http.StatusAccepted, bodyOf(imp, nil, false))
-		return
+		return nil
 	}
-	earlier, rejected, err := h.cfg.Imports.ImportWithErrors(r.Context(), imp.ID)
+	earlier, rejected, err := h.cfg.Graph.ImportWithErrors(r.Context(), imp.ID)
 	if err != nil {
-		h.fault(w, r, err)
-		return
+		return importRefused(err)
 	}
 	answer(w, http.StatusOK, bodyOf(earlier, rejected, true))
+	return nil
 }
 
 // importGet answers GET /importaciones/{id}.
-func (h *Handler) importGet(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) importGet(w http.ResponseWriter, r *http.Request) error {
 	id, ok := parseImportID(chi.URLParam(r, "id"))
 	if !ok {
-		fail(w, importNotFound)
-		return
+		return refused(importNotFound)
 	}
-	imp, rejected, err := h.cfg.Imports.ImportWithErrors(r.Context(), id)
+	imp, rejected, err := h.cfg.Graph.ImportWithErrors(r.Context(), id)
 	if err != nil {
-		h.refuse(w, r, err)
-		return
+		return importRefused(err)
 	}
 	answer(w, http.StatusOK, bodyOf(imp, rejected, false))
+	return nil
 }
 
 // importErrorFile answers GET /importaciones/{id}/errores.csv (spec/pretii.md
 // 4.6), a page at a time whatever its size.
-func (h *Handler) importErrorFile(w http.ResponseWriter, r *http.Request) {
+func (h *Handler) importErrorFile(w http.ResponseWriter, r *http.Request) error {
 	id, ok := parseImportID(chi.URLParam(r, "id"))
 	if !ok {
-		fail(w, importNotFound)
-		return
+		return refused(importNotFound)
 	}
 	file := &download{w: w}
-	if err := h.cfg.Imports.ImportErrorFile(r.Context(), id, file); err != nil {
-		if file.begun {
-			// Half a file must not look like a whole one.
-			panic(http.ErrAbortHandler)
-		}
-		h.refuse(w, r, err)
+	err := h.cfg.Graph.ImportErrorFile(r.Context(), id, file)
+	if err != nil && file.begun {
+		// Half a file must not look like a whole one.
+		panic(http.ErrAbortHandler)
 	}
+	return importRefused(err)
 }
 
-// refuse answers a refusal by the table, and all else as a fault. A code that the
-// table calls internal is logged: somebody has to mend the company's set-up.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	if p, ok := importProblems[loyalty.CodeOf(err)]; ok && p != internal {
-		fail(w, p)
-		return
+// importRefused answers a refusal by the table. One that is not there, such as that of a
+// company without a points programme, is a fault: somebody has to mend its set-up.
+func importRefused(err error) error {
+	if p, ok := importProblems[loyalty.CodeOf(err)]; ok {
+		return refused(p)
 	}
-	h.fault(w, r, err)
+	return err
 }
 
 // download writes a file: headers with the first byte, so that a refusal before

@@ -1,14 +1,18 @@
-// Package pretii speaks Pretii's REST API word for word (spec/pretii.md): for now
-// the bulk assignment of points by CSV, sections 4.1 to 4.6.
+// Package pretii speaks Pretii's REST API word for word (spec/pretii.md): customers are
+// created and found, points given and taken, one by one and by files. It decodes, calls
+// the resolvers that GraphQL calls, and encodes; rules and arithmetic are theirs, and
+// here are only the dialect's shapes, codes and texts.
 package pretii
 
 import (
 	"context"
 	"errors"
-	"io"
+	"fmt"
 	"log/slog"
-	"net"
+	"maps"
 	"net/http"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,13 +27,6 @@ import (
 // Path is where the API lives: mount the handler there and below.
 const Path = "/api/v1"
 
-// Imports is what the shim calls of graph.Resolver.
-type Imports interface {
-	ImportUpload(ctx context.Context, file graph.ImportFile) (imp *graph.Import, repeated bool, err error)
-	ImportWithErrors(ctx context.Context, id uuid.UUID) (*graph.Import, []graph.ImportRowError, error)
-	ImportErrorFile(ctx context.Context, id uuid.UUID, w io.Writer) error
-}
-
 // Credentials is what the shim takes of auth.Service.
 type Credentials interface {
 	Authenticate(ctx context.Context, bearer string) (auth.Principal, error)
@@ -42,18 +39,15 @@ type Limiter interface {
 	OnLimit(w http.ResponseWriter, r *http.Request, key string) bool
 }
 
-// Config is what New needs. Imports and Auth are required.
+// Config is what New needs. Graph, Auth and Company are required.
 type Config struct {
-	Imports Imports
-	Auth    Credentials
-	// APIDomain makes the first label of a host below it name the company
-	// (spec/pretii.md 2, Tenant): with api.example.com, the host
-	// bluepoints.api.example.com is the company bluepoints'. Empty: the token alone
-	// decides.
-	APIDomain string
-	// Company is the id of the company with a code, false if there is none. It is
-	// required with APIDomain.
-	Company func(ctx context.Context, code string) (uuid.UUID, bool, error)
+	// Graph's resolvers do the work.
+	Graph *graph.Resolver
+	Auth  Credentials
+	// Company is the one that a host names (company.Service.ByHost): zero and known where
+	// it names none and the token alone decides, not known where it names one that is not
+	// there (spec/pretii.md 2, Tenant).
+	Company func(ctx context.Context, host string) (company uuid.UUID, known bool, err error)
 	// Requests holds each token to a rate, Failures each address's wrong tokens;
 	// nil for no limit.
 	Requests, Failures Limiter
@@ -61,6 +55,8 @@ type Config struct {
 	MaxBytes int64
 	// SpoolDir holds the files of forms while they are read; the system's if empty.
 	SpoolDir string
+	// Log takes the faults; slog.Default() if nil.
+	Log *slog.Logger
 }
 
 // Handler answers Pretii's clients.
@@ -71,16 +67,51 @@ type Handler struct {
 
 // New builds the handler.
 func New(cfg Config) *Handler {
+	if cfg.Graph == nil || cfg.Auth == nil || cfg.Company == nil {
+		panic("pretii.New: Graph, Auth and Company are required")
+	}
 	if cfg.MaxBytes == 0 {
 		cfg.MaxBytes = 256 << 20
 	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
 	h := &Handler{cfg: cfg, router: chi.NewRouter()}
-	h.router.Use(h.signIn)
+	h.router.Use(h.recover, h.signIn)
 	h.router.NotFound(func(w http.ResponseWriter, _ *http.Request) { fail(w, notFound) })
-	h.router.HandleFunc(Path+"/importaciones/puntos", only(http.MethodPost, h.importUpload))
-	h.router.HandleFunc(Path+"/importaciones/{id}", only(http.MethodGet, h.importGet))
-	h.router.HandleFunc(Path+"/importaciones/{id}/errores.csv", only(http.MethodGet, h.importErrorFile))
+	customers, imports := Path+"/clientes", Path+"/importaciones"
+	h.handle(customers, methods{http.MethodGet: h.customerSearch, http.MethodPost: h.customerCreate})
+	h.handle(customers+"/{cliente}", methods{http.MethodGet: h.customerGet})
+	h.handle(customers+"/{cliente}/puntos/asignar", methods{http.MethodPost: h.pointsAssign})
+	h.handle(customers+"/{cliente}/puntos/descontar", methods{http.MethodPost: h.pointsDeduct})
+	h.handle(imports+"/puntos", methods{http.MethodPost: h.importUpload})
+	h.handle(imports+"/{id}", methods{http.MethodGet: h.importGet})
+	h.handle(imports+"/{id}/errores.csv", methods{http.MethodGet: h.importErrorFile})
 	return h
+}
+
+// methods are what one path answers, by method. An error is the answer of a refusal, a
+// sign-in error of the resolvers, or a fault.
+type methods map[string]func(w http.ResponseWriter, r *http.Request) error
+
+// handle answers a path's methods, and HEAD as GET.
+func (h *Handler) handle(path string, m methods) {
+	allowed := strings.Join(slices.Sorted(maps.Keys(m)), ", ")
+	h.router.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		method := r.Method
+		if method == http.MethodHead {
+			method = http.MethodGet
+		}
+		serve, known := m[method]
+		if !known {
+			w.Header().Set("Allow", allowed)
+			fail(w, methodNotAllowed)
+			return
+		}
+		if err := serve(w, r); err != nil {
+			h.refuse(w, r, err)
+		}
+	})
 }
 
 // ServeHTTP implements http.Handler. It expects the request's whole path.
@@ -90,7 +121,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.router.S
 // 2 and 2.1). Operators and servers of the company may use the API too.
 func (h *Handler) signIn(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		company, known, err := h.companyOfHost(r)
+		company, known, err := h.cfg.Company(r.Context(), r.Host)
 		switch {
 		case err != nil:
 			h.fault(w, r, err)
@@ -119,20 +150,6 @@ func (h *Handler) signIn(next http.Handler) http.Handler {
 	})
 }
 
-// companyOfHost is the company that the host names, the zero id where it names
-// none; known is false where it names one that is not there.
-func (h *Handler) companyOfHost(r *http.Request) (company uuid.UUID, known bool, err error) {
-	host := r.Host
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	label, below := strings.CutSuffix(strings.ToLower(host), "."+strings.ToLower(h.cfg.APIDomain))
-	if h.cfg.APIDomain == "" || !below {
-		return uuid.Nil, true, nil
-	}
-	return h.cfg.Company(r.Context(), label)
-}
-
 // authenticate reads Authorization's Bearer or X-Api-Token. A token that was
 // taken over from another system may look like anything, an access token too.
 func (h *Handler) authenticate(r *http.Request) (auth.Principal, error) {
@@ -154,27 +171,47 @@ func (h *Handler) authenticate(r *http.Request) (auth.Principal, error) {
 	return who, err
 }
 
-// only lets one method through, and HEAD with GET.
-func only(method string, handle http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if r.Method != method && (method != http.MethodGet || r.Method != http.MethodHead) {
-			w.Header().Set("Allow", method)
-			fail(w, methodNotAllowed)
-			return
-		}
-		handle(w, r)
+// refuse answers what kept a request from its success. Somebody who lacks a scope has,
+// in this dialect, not the right token.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	f, refused := errors.AsType[failure](err)
+	switch {
+	case refused:
+		failWith(w, f)
+	case errors.Is(err, auth.ErrForbidden), errors.Is(err, auth.ErrUnauthenticated):
+		failToken(w)
+	default:
+		h.fault(w, r, err)
 	}
 }
 
-// fault answers what is not the caller's mistake. Somebody who lacks a scope has,
-// in this dialect, not the right token.
+// fault logs what is ours, once and without the caller's data, and answers.
 func (h *Handler) fault(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, auth.ErrForbidden) || errors.Is(err, auth.ErrUnauthenticated) {
-		failToken(w)
-		return
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		h.cfg.Log.DebugContext(r.Context(), "pretii caller went away")
+	} else {
+		h.cfg.Log.ErrorContext(r.Context(), "pretii request failed", "error", err)
 	}
-	slog.ErrorContext(r.Context(), "pretii request failed", "error", err)
 	fail(w, internal)
+}
+
+// recover answers a panic as the fault that it is. What it holds may be anything, so that
+// the log gets the type of it and where it came from.
+func (h *Handler) recover(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			v := recover()
+			if v == nil {
+				return
+			}
+			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(http.ErrAbortHandler) // the server's own way to cut a connection
+			}
+			h.cfg.Log.ErrorContext(r.Context(), "pretii request panicked", "error", fmt.Sprintf("panic: %T", v), "stack", string(debug.Stack()))
+			fail(w, internal)
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // answerTime bounds the writing of one piece of an answer.

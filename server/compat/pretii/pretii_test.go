@@ -36,8 +36,7 @@ func codeOf(body string) string {
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
-	other := newID(t)
-	e.addCompany(t, other, "greenpoints")
+	other := e.other(t)
 	e.importKey(t, other, "elOtroToken")
 	e.importKey(t, e.company, "eyJ0b2tlbg.con.puntos")
 	_, err := e.auth.OperatorCreate(t.Context(), auth.System(e.company), auth.OperatorInput{
@@ -110,8 +109,7 @@ func TestAccess(t *testing.T) {
 func TestIsolation(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
-	other := newID(t)
-	e.addCompany(t, other, "greenpoints")
+	other := e.other(t)
 	e.importKey(t, other, "elOtroToken")
 	ours := e.send(t, "POST", upload, strings.NewReader(file), "Content-Type", "text/csv")
 	if ours.StatusCode != 202 {

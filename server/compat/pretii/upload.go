@@ -39,13 +39,9 @@ type upload struct {
 	close           func()
 }
 
-// readUpload reads the request up to its file, and a form beyond it. bad answers
-// what is wrong with it.
-func (h *Handler) readUpload(w http.ResponseWriter, r *http.Request, body *pacedBody) (u upload, bad func(http.ResponseWriter)) {
-	reject := func(p problem) func(http.ResponseWriter) {
-		return func(w http.ResponseWriter) { fail(w, p) }
-	}
-	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+// readUpload reads the request up to its file, and a form beyond it.
+func (h *Handler) readUpload(w http.ResponseWriter, r *http.Request, body *pacedBody) (u upload, err error) {
+	media, params, mediaErr := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	most := h.cfg.MaxBytes
 	if media == "multipart/form-data" {
 		most += formOverhead
@@ -53,31 +49,26 @@ func (h *Handler) readUpload(w http.ResponseWriter, r *http.Request, body *paced
 	body.limit(w, most)
 	switch {
 	case r.ContentLength > most:
-		return upload{}, reject(fileTooLarge)
-	case err == nil && media == "text/csv":
+		return upload{}, refused(fileTooLarge)
+	case mediaErr == nil && media == "text/csv":
 		query := r.URL.Query()
 		return upload{
 			fileName: text(query.Get("archivo")), email: text(query.Get("email")), forced: isForced(query.Get("forzar")),
 			file: body, close: func() {},
 		}, nil
-	case err != nil || media != "multipart/form-data" || params["boundary"] == "":
-		return upload{}, reject(unsupportedType)
+	case mediaErr != nil || media != "multipart/form-data" || params["boundary"] == "":
+		return upload{}, refused(unsupportedType)
 	}
 	u, err = h.readForm(multipart.NewReader(body, params["boundary"]))
 	switch {
 	case body.tooLarge || errors.Is(err, errFileTooLarge):
-		return upload{}, func(w http.ResponseWriter) { moreTime(w); fail(w, fileTooLarge) }
+		return upload{}, refused(fileTooLarge)
 	case body.broken:
 		panic(http.ErrAbortHandler) // the client is gone or too slow: nobody to answer
 	case errors.Is(err, errNoFile):
-		return upload{}, func(w http.ResponseWriter) {
-			moreTime(w)
-			failFields(w, invalidData, map[string]string{"archivo": err.Error()})
-		}
-	case err != nil:
-		return upload{}, func(w http.ResponseWriter) { h.fault(w, r, err) }
+		return upload{}, invalid(map[string]string{"archivo": err.Error()})
 	}
-	return u, nil
+	return u, err
 }
 
 var (
