@@ -28,17 +28,25 @@ type benchCommand struct {
 }
 
 type benchImportCommand struct {
-	Rows  int    `default:"100000" help:"Data rows of the file."`
-	Bad   int    `default:"1" help:"Percentage of bad rows, of every kind."`
-	New   int    `default:"10" help:"Percentage of good rows with new customers; the others are imported before."`
-	Kills int    `default:"3" help:"How often the worker is killed while it imports another file of the same shape; 0 leaves that out."`
-	Seed  uint64 `help:"Draws the file and the moments; left out, a random one, which is printed."`
-	JSON  bool   `help:"Print JSON."`
+	Rows  int `default:"100000" help:"Data rows of the file."`
+	Bad   int `default:"1" help:"Percentage of bad rows, of every kind."`
+	New   int `default:"10" help:"Percentage of good rows with new customers; the others are imported before."`
+	Kills int `default:"3" help:"How often the worker is killed while it imports another file of the same shape; 0 leaves that out."`
+
+	Encoding  string `default:"utf-8" enum:"utf-8,windows-1252" help:"How the file's letters are written: utf-8, windows-1252."`
+	Delimiter string `default:"comma" enum:"comma,semicolon,tab" help:"What stands between cells: comma, semicolon, tab."`
+	Calls     int    `default:"2000" help:"How many rows are also posted by a call each, to compare the cost; 0 leaves that out."`
+
+	Seed uint64 `help:"Draws the file and the moments; left out, a random one, which is printed."`
+	JSON bool   `help:"Print JSON."`
 }
+
+// delimiters are the characters of the flag's words.
+var delimiters = map[string]byte{"comma": ',', "semicolon": ';', "tab": '\t'}
 
 // Run measures and proves.
 func (c benchImportCommand) Run(ctx context.Context) error {
-	if c.Rows < 100 || c.Bad < 0 || c.Bad > 50 || c.New < 0 || c.New > 100 || c.Kills < 0 {
+	if c.Rows < 100 || c.Bad < 0 || c.Bad > 50 || c.New < 0 || c.New > 100 || c.Kills < 0 || c.Calls < 0 {
 		return exitError{exitUsage, fmt.Errorf("give at least 100 rows, at most 50 %% of them bad and 100 %% new")}
 	}
 	config, binary, err := benchSetup()
@@ -47,7 +55,7 @@ func (c benchImportCommand) Run(ctx context.Context) error {
 	}
 	r, err := bench.MeasureImport(ctx, bench.ImportOptions{
 		Binary: binary, PostgresBin: config.PostgresBin, Rows: c.Rows, BadPercent: c.Bad, NewPercent: c.New, Kills: c.Kills,
-		Seed: seedOr(c.Seed), Say: sayAside,
+		Encoding: bench.Encoding(c.Encoding), Delimiter: delimiters[c.Delimiter], Calls: c.Calls, Seed: seedOr(c.Seed), Say: sayAside,
 	})
 	return benchReport(r, err, c.JSON, func() { r.Print(os.Stdout) })
 }

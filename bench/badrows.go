@@ -86,5 +86,5 @@ func (g *generator) bad(k badKind) {
 	p := g.stranger()
 	cells, reason := k.cells(g, []string{p.first, p.last, p.email, p.document, "10", ""})
 	g.Bad = append(g.Bad, BadRow{Line: g.line, Reason: reason, Kind: k.name})
-	g.row(strings.Join(cells, ",")+"\n", !k.broken)
+	g.row(strings.Join(cells, g.delimiter())+"\n", !k.broken)
 }

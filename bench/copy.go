@@ -33,7 +33,7 @@ func PlainCopy(ctx context.Context, url string, f *PointsFile, rounds int) (time
 			return 0, err
 		}
 		begun := time.Now()
-		tag, err := conn.PgConn().CopyFrom(ctx, file, `COPY bench_staging FROM STDIN WITH (FORMAT csv, HEADER true)`)
+		tag, err := conn.PgConn().CopyFrom(ctx, file, `COPY bench_staging FROM STDIN `+f.copyOptions())
 		took = append(took, time.Since(begun))
 		_ = file.Close()
 		if err != nil {
@@ -45,6 +45,15 @@ func PlainCopy(ctx context.Context, url string, f *PointsFile, rounds int) (time
 	}
 	_, err = conn.Exec(ctx, `DROP TABLE bench_staging`)
 	return median(took), err
+}
+
+// copyOptions tell COPY how the file is written.
+func (f *PointsFile) copyOptions() string {
+	encoding := "UTF8"
+	if f.Encoding == Windows1252 {
+		encoding = "WIN1252"
+	}
+	return fmt.Sprintf(`WITH (FORMAT csv, HEADER true, DELIMITER '%s', ENCODING '%s')`, f.delimiter(), encoding)
 }
 
 func median[T ~int64 | ~float64](values []T) T {

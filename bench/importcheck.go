@@ -114,11 +114,12 @@ func (m *Importer) checkErrorFile(ctx context.Context, f *PointsFile, id string)
 		return fmt.Errorf("errores.csv: status %d", resp.StatusCode)
 	}
 	lines := csv.NewReader(resp.Body)
+	lines.Comma = rune(f.delimiter()[0])
 	head, err := lines.Read()
 	if err != nil {
 		return fmt.Errorf("errores.csv: %w", err)
 	}
-	if got, want := strings.Join(head, ","), "\ufeff"+strings.TrimSpace(fileHeader)+",linea,motivo"; got != want {
+	if got, want := strings.Join(append(head, ""), f.delimiter()), "\ufeff"+strings.TrimSpace(f.header())+f.delimiter()+"linea"+f.delimiter()+"motivo"+f.delimiter(); got != want {
 		return fmt.Errorf("errores.csv: got header %q, want %q", got, want)
 	}
 	var wrong []string

@@ -62,6 +62,10 @@ type ImportRun struct {
 	Applied time.Duration `json:"applied_ns"`
 	Kills   []Kill        `json:"kills,omitempty"`
 	Window  Window        `json:"window"`
+	// Started is how long the import waited and looked for repeated rows before its
+	// first progress, Slowest the longest that it went on without any since.
+	Started time.Duration `json:"started_ns"`
+	Slowest time.Duration `json:"slowest_progress_ns"`
 }
 
 // RowsPerSecond is from the first byte of the upload to the end of the import.
@@ -167,7 +171,19 @@ func (m *Importer) run(ctx context.Context, f *PointsFile, faults func(ImportSta
 	if r.Kills, err = faults(state, w); err != nil {
 		return r, err
 	}
-	if state, err = m.progress(ctx, state.ID, ImportState.over); err != nil {
+	last, rows := time.Now(), 0
+	state, err = m.progress(ctx, state.ID, func(s ImportState) bool {
+		if s.rows() != rows || s.over() {
+			if gap := time.Since(last); rows == 0 {
+				r.Started = gap
+			} else {
+				r.Slowest = max(r.Slowest, gap)
+			}
+			last, rows = time.Now(), s.rows()
+		}
+		return s.over()
+	})
+	if err != nil {
 		return r, err
 	}
 	r.Applied = time.Since(w.begun)

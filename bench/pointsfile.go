@@ -9,6 +9,9 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
 )
 
 // FileOptions shape a generated points file (spec/pretii.md 4). The same options
@@ -24,8 +27,33 @@ type FileOptions struct {
 	// created, then people of Known, who have to be there. Rows without New or Known
 	// left are not possible.
 	New, Known People
+	// Encoding is UTF8 if empty; Delimiter a comma if zero.
+	Encoding  Encoding
+	Delimiter byte
 	// Seed draws points and the order of rows.
 	Seed uint64
+}
+
+// Encoding is how a file's letters are written.
+type Encoding string
+
+// The encodings of generated files.
+const (
+	UTF8        Encoding = "utf-8"
+	Windows1252 Encoding = "windows-1252"
+)
+
+// delimiter is what stands between a row's cells.
+func (o FileOptions) delimiter() string {
+	if o.Delimiter == 0 {
+		return ","
+	}
+	return string(o.Delimiter)
+}
+
+// header is the first line.
+func (o FileOptions) header() string {
+	return strings.Join([]string{"nombres", "apellidos", "email", "documento_de_identidad", "puntos", "nota"}, o.delimiter()) + "\n"
 }
 
 // People is a range of generated persons, From inclusive, To exclusive.
@@ -96,8 +124,6 @@ func word(name string) string {
 // that a later row about them fills them in.
 func sparse(i int) bool { return i%10 == 3 }
 
-const fileHeader = "nombres,apellidos,email,documento_de_identidad,puntos,nota\n"
-
 // WriteFile generates a file into a folder.
 func WriteFile(dir string, o FileOptions) (*PointsFile, error) {
 	g := &generator{
@@ -121,6 +147,9 @@ func WriteFile(dir string, o FileOptions) (*PointsFile, error) {
 	}
 	defer readable.Close()
 	g.whole, g.plain = bufio.NewWriter(whole), bufio.NewWriter(readable)
+	if o.Encoding == Windows1252 {
+		g.encode = charmap.Windows1252.NewEncoder()
+	}
 	g.write(bad)
 	if err := errors.Join(g.whole.Flush(), g.plain.Flush()); err != nil {
 		return nil, fmt.Errorf("write a points file: %w", err)
@@ -138,6 +167,7 @@ type generator struct {
 	line         int // of the row to come
 	strangers    int
 	seen         []seenRow
+	encode       *encoding.Encoder // nil for UTF-8
 }
 
 // seenRow is a good row that later bad ones refer to.
@@ -148,7 +178,7 @@ type seenRow struct {
 }
 
 func (g *generator) write(bad int) {
-	g.row(fileHeader, true)
+	g.row(g.header(), true)
 	people := g.order(g.Rows - bad)
 	// Bad rows are spread over the file; two good ones come first, for those that
 	// repeat something.
@@ -214,7 +244,7 @@ func (g *generator) good(i int) {
 	case sparse(i):
 		g.Updated++
 	}
-	g.row(strings.Join(cells, ",")+"\n", true)
+	g.row(strings.Join(cells, g.delimiter())+"\n", true)
 }
 
 // points writes a number in one of the ways that count.
@@ -234,13 +264,20 @@ func (g *generator) points(n int64) string {
 
 // row writes a row, and to the plain file too if COPY can read it.
 func (g *generator) row(text string, readable bool) {
+	if readable && g.line > 1 {
+		g.PlainRows++
+	}
 	g.line += strings.Count(text, "\n")
+	if g.encode != nil {
+		encoded, err := g.encode.String(text)
+		if err != nil {
+			panic(err) // all letters of the generator are in Windows-1252
+		}
+		text = encoded
+	}
 	_, _ = g.whole.WriteString(text)
 	if readable {
 		_, _ = g.plain.WriteString(text)
-		if text != fileHeader {
-			g.PlainRows++
-		}
 	}
 }
 

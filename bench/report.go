@@ -17,6 +17,10 @@ type ImportReport struct {
 	CopyRows int           `json:"copy_rows"`
 	Copy     time.Duration `json:"copy_ns"`
 	Measured ImportRun     `json:"measured"`
+	// Bare is the measured file applied by hand-written SQL.
+	Bare BareRun `json:"bare"`
+	// Calls are rows posted by a call each; zero without.
+	Calls CallRun `json:"calls"`
 	// Faults is a file of the same shape under SIGKILL; absent without kills.
 	Faults *ImportRun `json:"faults,omitempty"`
 }
@@ -28,8 +32,18 @@ func (r ImportReport) Print(w io.Writer) {
 	m := r.Measured
 	fmt.Fprintf(w, "plain COPY      %9.0f rows/s   %d rows in %s\n", copyRate, r.CopyRows, seconds(r.Copy))
 	fmt.Fprintf(w, "sello           %9.0f rows/s   %d rows (%d bad) in %s, of which the upload took %s\n", m.RowsPerSecond(), m.Rows, m.Bad, seconds(m.Applied), seconds(m.Upload))
-	fmt.Fprintf(w, "ratio           %9.3f\n", m.RowsPerSecond()/copyRate)
+	fmt.Fprintf(w, "hand-written    %9.0f rows/s   %d rows in %s\n", r.Bare.RowsPerSecond(), r.Bare.Rows, seconds(r.Bare.Took))
+	fmt.Fprintf(w, "ratio           %9.3f to COPY (P11), %.2f to hand-written SQL (P10)\n", m.RowsPerSecond()/copyRate, m.RowsPerSecond()/r.Bare.RowsPerSecond())
 	printWindow(w, m.Window, m.Rows, "row")
+	fmt.Fprintf(w, "progress        first after %s, then at least every %s\n", seconds(m.Started), seconds(m.Slowest))
+	for _, name := range slices.Sorted(maps.Keys(m.Window.Processes)) {
+		u := m.Window.Processes[name]
+		fmt.Fprintf(w, "memory          %s: %.0f MiB idle, %.0f MiB above that at most (P13)\n", name, float64(u.RSS)/(1<<20), float64(u.PeakRSS-u.RSS)/(1<<20))
+	}
+	if c := r.Calls; c.Calls > 0 {
+		fmt.Fprintf(w, "a call a row    %9.0f rows/s   %s of CPU each, %.1f times that of an imported row (P12)\n",
+			float64(c.Calls)/c.Window.Took.Seconds(), c.each().Round(time.Microsecond), float64(c.each())/float64(m.each()))
+	}
 	fmt.Fprintln(w, "                every good row applied once, every bad one reported, mail kept, verify clean")
 	if r.Faults == nil {
 		return

@@ -14,7 +14,12 @@ type ImportOptions struct {
 	// NewPercent of the good rows name new customers; the others are there before.
 	NewPercent int
 	Kills      int
-	Seed       uint64
+	// Encoding and Delimiter are how the files are written.
+	Encoding  Encoding
+	Delimiter byte
+	// Calls is how many rows are also posted by a call each, to compare what they cost.
+	Calls int
+	Seed  uint64
 	// Say, if set, tells what happens.
 	Say func(format string, args ...any)
 }
@@ -53,9 +58,22 @@ func MeasureImport(ctx context.Context, o ImportOptions) (r ImportReport, err er
 	if r.Copy, err = PlainCopy(ctx, d.URL, measured, 3); err != nil {
 		return r, err
 	}
-	o.say("importing %s", measured.Name)
-	if r.Measured, err = m.Import(ctx, measured, 0); err != nil || o.Kills == 0 {
+	o.say("applying %s by hand-written SQL", measured.Name)
+	if r.Bare, err = m.BareApply(ctx, measured); err != nil {
 		return r, err
+	}
+	o.say("importing %s", measured.Name)
+	if r.Measured, err = m.Import(ctx, measured, 0); err != nil {
+		return r, err
+	}
+	if o.Calls > 0 {
+		o.say("posting %d rows by a call each", o.Calls)
+		if r.Calls, err = m.Call(ctx, measured, o.Calls); err != nil {
+			return r, err
+		}
+	}
+	if o.Kills == 0 {
+		return r, nil
 	}
 	attacked, err := o.prepare(ctx, m, dir, "matado", 10_000_000)
 	if err != nil {
@@ -74,7 +92,9 @@ func (o ImportOptions) prepare(ctx context.Context, m *Importer, dir, name strin
 	fresh := good * o.NewPercent / 100
 	known := People{from, from + good - fresh}
 	if known.Count() > 0 {
-		base, err := WriteFile(dir, FileOptions{Name: name + "-base.csv", Rows: known.Count(), New: known, Seed: o.Seed})
+		base, err := WriteFile(dir, FileOptions{
+			Name: name + "-base.csv", Rows: known.Count(), New: known, Encoding: o.Encoding, Delimiter: o.Delimiter, Seed: o.Seed,
+		})
 		if err != nil {
 			return nil, err
 		}
@@ -84,7 +104,8 @@ func (o ImportOptions) prepare(ctx context.Context, m *Importer, dir, name strin
 		}
 	}
 	return WriteFile(dir, FileOptions{
-		Name: name + ".csv", Rows: o.Rows, BadPercent: o.BadPercent, Known: known, New: People{known.To, known.To + fresh}, Seed: o.Seed + 1,
+		Name: name + ".csv", Rows: o.Rows, BadPercent: o.BadPercent, Known: known, New: People{known.To, known.To + fresh},
+		Encoding: o.Encoding, Delimiter: o.Delimiter, Seed: o.Seed + 1,
 	})
 }
 

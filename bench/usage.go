@@ -21,13 +21,17 @@ type Usage struct {
 	CPU time.Duration `json:"cpu_ns"`
 	// PeakRSS is the most memory it held, in bytes.
 	PeakRSS int64 `json:"peak_rss_bytes"`
+	// RSS is the memory it holds now, in bytes; in a Window, before the measurement.
+	RSS int64 `json:"rss_bytes"`
 }
 
 func (u Usage) String() string {
 	return fmt.Sprintf("%.2f s CPU, %.0f MiB at most", u.CPU.Seconds(), float64(u.PeakRSS)/(1<<20))
 }
 
-func (u Usage) since(before Usage) Usage { return Usage{CPU: u.CPU - before.CPU, PeakRSS: u.PeakRSS} }
+func (u Usage) since(before Usage) Usage {
+	return Usage{CPU: u.CPU - before.CPU, PeakRSS: u.PeakRSS, RSS: before.RSS}
+}
 
 func processUsage(pid int) Usage {
 	stat, ok := readStat(pid)
@@ -40,10 +44,11 @@ func processUsage(pid int) Usage {
 		return u
 	}
 	for line := range bytes.Lines(status) {
-		if value, found := strings.CutPrefix(string(line), "VmHWM:"); found {
-			kilobytes, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
-			if err == nil {
-				u.PeakRSS = kilobytes << 10
+		for name, into := range map[string]*int64{"VmHWM:": &u.PeakRSS, "VmRSS:": &u.RSS} {
+			if value, found := strings.CutPrefix(string(line), name); found {
+				if kilobytes, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64); err == nil {
+					*into = kilobytes << 10
+				}
 			}
 		}
 	}
@@ -166,7 +171,7 @@ func (w *window) close() Window {
 	for i, p := range w.processes {
 		used := p.Usage().since(w.before[i])
 		sum := r.Processes[p.Name]
-		r.Processes[p.Name] = Usage{CPU: sum.CPU + used.CPU, PeakRSS: max(sum.PeakRSS, used.PeakRSS)}
+		r.Processes[p.Name] = Usage{CPU: sum.CPU + used.CPU, PeakRSS: max(sum.PeakRSS, used.PeakRSS), RSS: max(sum.RSS, used.RSS)}
 		ours += used.CPU
 	}
 	r.Database = max(0, databaseCPU(w.database)-w.dbBefore)

@@ -61,6 +61,8 @@ func (s *Service) Search(ctx context.Context, company uuid.UUID, text string, af
 const (
 	MaxPageSize     = 100
 	DefaultPageSize = 20
+	// lastPage is behind the last page of any search: all behind it are as empty.
+	lastPage = 1 << 30
 )
 
 // SearchPage finds customers as Search does, a numbered page of them, and tells how
@@ -83,7 +85,7 @@ func (s *Service) SearchPage(ctx context.Context, company uuid.UUID, text string
 	suffix, words := phoneSuffix(text), nameWords(company, text)
 	rows, err := s.DB.CustomersSearchPage(ctx, db.CustomersSearchPageParams{
 		CompanyID: company, TextKey: &key, Exact: &text, Prefix: &prefix, PhoneSuffix: suffix, Words: words,
-		BatchSize: int32(size), Skip: int64(page-1) * int64(size),
+		BatchSize: int32(size), Skip: int64(min(page, lastPage)-1) * int64(size),
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("search customers: %w", err)
