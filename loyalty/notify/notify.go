@@ -271,7 +271,7 @@ func (s *Service) Retry(ctx context.Context, company, id uuid.UUID) (*Notificati
 		if row.Recipient == erased {
 			return loyalty.Refuse(loyalty.CodeStateConflict, "id")
 		}
-		if err := s.recharge(ctx, tx, row); err != nil {
+		if row.Price, err = s.recharge(ctx, tx, row); err != nil {
 			return err
 		}
 		if _, err := s.Jobs.InsertTx(ctx, tx.Conn, (&Notification{Notification: row}).job(), nil); err != nil {

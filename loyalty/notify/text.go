@@ -132,19 +132,20 @@ func (s *Service) refund(ctx context.Context, tx db.Tx, company, id uuid.UUID) e
 	return s.Accounts.Refund(ctx, tx, company, id, price)
 }
 
-// recharge charges for a message that is tried again. It refuses as the account does.
-func (s *Service) recharge(ctx context.Context, tx db.Tx, row db.Notification) error {
+// recharge charges for a message that is tried again, and answers what is charged for
+// it now. It refuses as the account does.
+func (s *Service) recharge(ctx context.Context, tx db.Tx, row db.Notification) (*decimal.Decimal, error) {
 	if s.Accounts == nil || row.CardID == nil || row.Price != nil {
-		return nil
+		return row.Price, nil
 	}
 	price, err := s.Accounts.Recharge(ctx, tx, row.CompanyID, row.ID)
 	if err != nil || price.IsZero() {
-		return err
+		return nil, err
 	}
 	if err := tx.NotificationPriceSet(ctx, db.NotificationPriceSetParams{CompanyID: row.CompanyID, ID: row.ID, Price: price}); err != nil {
-		return fmt.Errorf("note the price of a message: %w", err)
+		return nil, fmt.Errorf("note the price of a message: %w", err)
 	}
-	return nil
+	return &price, nil
 }
 
 // lostAfter is longer than a message's job tries.
