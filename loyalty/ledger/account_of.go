@@ -59,21 +59,19 @@ func (s *Service) accountOf(ctx context.Context, tx db.Tx, who auth.Principal, c
 	return opened.Card, s.audit(ctx, tx.Queries, who, "card_create", opened.Card, nil, nil)
 }
 
-// AdoptContact makes a contact of the account that its customer has of the type already
-// and that goes by no phone: points that a person got elsewhere are the till's too. Nil
-// where there is none to adopt.
+// AdoptContact makes a contact of the account that its customer has already where the
+// wallet is the company's programme, and that goes by no phone yet: points that a person
+// got through another dialect are the till's too. Nil where there is none to adopt.
 func (s *Service) AdoptContact(ctx context.Context, tx db.Tx, who auth.Principal, wallet db.CardType, c Contact) (*Card, error) {
-	row, err := tx.CardOfCustomer(ctx, db.CardOfCustomerParams{CompanyID: who.CompanyID, CustomerID: c.CustomerID, CardTypeID: wallet.ID})
-	switch {
-	case errors.Is(err, pgx.ErrNoRows):
-		return nil, nil
-	case err != nil:
+	rows, err := tx.CardsOfProgramme(ctx, who.CompanyID, []uuid.UUID{c.CustomerID})
+	if err != nil {
 		return nil, fmt.Errorf("read a customer's account: %w", err)
-	case row.HolderPhone != nil || Status(row.Status) != Enabled:
+	}
+	if len(rows) == 0 || rows[0].CardTypeID != wallet.ID || rows[0].HolderPhone != nil || Status(rows[0].Status) != Enabled {
 		return nil, nil
 	}
-	row, err = tx.CardHolderSet(ctx, db.CardHolderSetParams{
-		CompanyID: who.CompanyID, ID: row.ID, HolderName: &c.Name, HolderPhone: &c.Phone, HolderBirthdate: c.Birthdate, Now: s.moment(),
+	row, err := tx.CardHolderSet(ctx, db.CardHolderSetParams{
+		CompanyID: who.CompanyID, ID: rows[0].ID, HolderName: &c.Name, HolderPhone: &c.Phone, HolderBirthdate: c.Birthdate, Now: s.moment(),
 	})
 	if err != nil {
 		return nil, err
