@@ -111,7 +111,7 @@ WITH chunk AS MATERIALIZED (
             AND btrim(coalesce(puntos, '')) ~ '^([0-9]{1,6}([.,]0{1,2})?)?$') AS good
     ORDER BY good.email, good.line
 ), found AS MATERIALIZED (
-    SELECT chunk.*, customer.id AS customer_id, gen_random_uuid() AS new_id,
+    SELECT chunk.*, customer.id AS customer_id, gen_random_uuid() AS new_id, count(*) OVER (PARTITION BY chunk.document) AS carriers,
            (SELECT card.id FROM card WHERE card.company_id = $1 AND card.customer_id = customer.id LIMIT 1) AS card_id
     FROM chunk
     LEFT JOIN customer ON customer.company_id = $1 AND customer.email = chunk.email
@@ -130,8 +130,8 @@ WITH chunk AS MATERIALIZED (
     FROM found JOIN created ON created.id = found.new_id
     RETURNING id, seq, balance, balance AS points
 ), filled AS (
-    UPDATE customer SET last_name = coalesce(customer.last_name, found.last_name), document = coalesce(customer.document, found.document),
-           document_key = coalesce(customer.document_key, found.document), updated_at = now()
+    UPDATE customer SET last_name = coalesce(customer.last_name, found.last_name), document = coalesce(customer.document, CASE WHEN found.carriers = 1 THEN found.document END),
+           document_key = coalesce(customer.document_key, CASE WHEN found.carriers = 1 THEN found.document END), updated_at = now()
     FROM found
     WHERE customer.company_id = $1 AND customer.id = found.customer_id
       AND (customer.last_name IS NULL AND found.last_name IS NOT NULL OR customer.document_key IS NULL AND found.document IS NOT NULL)
