@@ -288,8 +288,8 @@ func TestStatementsOfAPosting(t *testing.T) {
 		want           []string
 	}{
 		{"posted", post("1", "k"), []string{"CardPost"}},
-		{"refused", post("1000", "k2"), []string{"CardPost", "begin", "PostingsRead", "CardsLock", "IdempotencyKeyRead", "commit"}},
-		{"replayed", post("1", "k"), []string{"CardPost", "begin", "PostingsRead", "CardsLock", "MovementBySeq", "commit"}},
+		{"refused", post("1000", "k2"), []string{"CardPost", "BeginPlanned", "PostingsRead", "CardsLock", "IdempotencyKeyRead", "commit"}},
+		{"replayed", post("1", "k"), []string{"CardPost", "BeginPlanned", "PostingsRead", "CardsLock", "MovementBySeq", "commit"}},
 	} {
 		sent.take()
 		c.Query(t, tt.document, nil)

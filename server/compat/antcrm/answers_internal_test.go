@@ -41,6 +41,9 @@ var unreachable = []loyalty.Code{
 	loyalty.CodeCouponVoided, loyalty.CodeCouponNotYetValid, loyalty.CodeCouponExpired, loyalty.CodeCouponCustomerRequired,
 	loyalty.CodeCouponOfAnother, loyalty.CodeCouponNotRedeemed, loyalty.CodeCouponBatchNotFound, loyalty.CodeProductNotFound,
 	loyalty.CodeRewardCardTypeMismatch, loyalty.CodeRewardClaimNotFound,
+	// Terms of wallets: they are held against contacts of tills and what is posted there.
+	loyalty.CodeAreaCodeUnsupported, loyalty.CodePhoneLandline, loyalty.CodePhoneBlocked, loyalty.CodeContactQuotaReached,
+	loyalty.CodeRedemptionQuotaReached, loyalty.CodeMessageBalanceLow, loyalty.CodePlaceholderUnknown,
 }
 
 // One of the two operations only.
