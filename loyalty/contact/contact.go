@@ -209,7 +209,7 @@ func (s *Service) account(ctx context.Context, who auth.Principal, programme db.
 // being meanwhile: then it is found.
 func (s *Service) again(ctx context.Context, fn func(tx db.Tx) error) (err error) {
 	for range attempts {
-		err = s.DB.InPlannedTx(ctx, fn)
+		err = s.DB.InTx(ctx, fn)
 		if !errors.Is(err, customer.ErrMet) && !db.Violates(err, "customer_email_key") && !db.Violates(err, "card_code_key") {
 			break
 		}
