@@ -43,6 +43,8 @@ const (
 	customersTotal = 2200
 	movementsTotal = 6000
 	workers        = 8
+	// After so many the tables are analyzed (db.Store.Analyze).
+	enoughToAnalyze = 200
 )
 
 // Services are the operations that the demo calls.
@@ -264,6 +266,11 @@ func (s Services) people(ctx context.Context, who auth.Principal) ([]card, error
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(workers)
 	for i := range customersTotal {
+		if i == enoughToAnalyze {
+			if err := s.DB.Analyze(ctx); err != nil {
+				return nil, errors.Join(err, g.Wait())
+			}
+		}
 		g.Go(func() error {
 			rng := mathrand.New(mathrand.NewPCG(1, uint64(i)))
 			first, last := pick(rng, firstNames), pick(rng, lastNames)+" "+pick(rng, lastNames)
@@ -302,6 +309,11 @@ func (s Services) movements(ctx context.Context, who auth.Principal, cards []car
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(workers)
 	for i := range movementsTotal {
+		if i == enoughToAnalyze {
+			if err := s.DB.Analyze(ctx); err != nil {
+				return errors.Join(err, g.Wait())
+			}
+		}
 		g.Go(func() error {
 			rng := mathrand.New(mathrand.NewPCG(2, uint64(i)))
 			// Drawn twice, so that the first customers are the regulars.
