@@ -71,7 +71,8 @@ func newShimTown(ctx context.Context, i *Installation, people, codes int) (*shim
 	return t, t.layIn(ctx)
 }
 
-// layIn makes people and codes by statements over whole tables.
+// layIn makes people and codes by statements over whole tables. One person in ten
+// comes for the first time and gets a number.
 func (t *shimTown) layIn(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, t.options.DatabaseURL)
 	if err != nil {
@@ -93,9 +94,11 @@ func (t *shimTown) layIn(ctx context.Context) error {
 		args []any
 	}{
 		{`SET synchronous_commit = off`, nil}, // of this connection only
-		{`INSERT INTO customer (company_id, id, first_name, phone, qr_code, name_key, created_at, updated_at)
-		  SELECT $1, ` + id("8001") + `, 'Persona ' || n, '+51' || (900000000 + n), 'QR-' || n, 'persona ' || n, $2, $2 FROM generate_series(0, $3::bigint - 1) AS n`,
+		{`INSERT INTO customer (company_id, id, first_name, phone, qr_code, name_key, number, created_at, updated_at)
+		  SELECT $1, ` + id("8001") + `, 'Persona ' || n, '+51' || (900000000 + n), 'QR-' || n, 'persona ' || n,
+		         CASE WHEN n % 10 > 0 THEN n + 1 END, $2, $2 FROM generate_series(0, $3::bigint - 1) AS n`,
 			[]any{t.company, now, t.people}},
+		{`INSERT INTO company_counter (company_id, name, value) VALUES ($1, 'customer', $2)`, []any{t.company, t.people}},
 		{`INSERT INTO card (company_id, id, card_type_id, customer_id, code, status, registered_at, created_at, updated_at)
 		  SELECT $1, ` + id("8002") + `, $2, ` + id("8001") + `, (6000000000000000 + n)::text, 'enabled', $3, $3, $3 FROM generate_series(0, $4::bigint - 1) AS n`,
 			[]any{t.company, points, now, t.people}},

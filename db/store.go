@@ -42,11 +42,12 @@ func (s *Store) InTx(ctx context.Context, fn func(Tx) error) error {
 }
 
 // planned begins a transaction for statements by key. A plan that is kept was made for
-// the tables as they were then, often empty, so that it must not read a table whole
-// or hash it: it follows keys, which is right for any size.
+// the tables as they were then, often empty, so that it must not read a table whole,
+// hash it or keep a company's rows beside: it follows keys, which is right for any
+// size.
 const planned = `-- name: BeginPlanned :exec
 BEGIN; SET LOCAL plan_cache_mode = force_generic_plan;
-SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off`
+SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_material = off`
 
 // InPlannedTx is InTx for the few statements that run all day for a handful of rows
 // found by key: a connection plans each of them once, instead of anew for the

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"sello/db"
@@ -43,32 +44,37 @@ func TestInPlannedTx(t *testing.T) {
 	if generic != 3 || custom != 0 {
 		t.Errorf("got %d plans that are kept and %d for one call, want 3 and 0", generic, custom)
 	}
-	for name, want := range map[string]string{"plan_cache_mode": "auto", "enable_seqscan": "on", "enable_hashjoin": "on", "enable_mergejoin": "on"} {
+	for name, want := range map[string]string{"plan_cache_mode": "auto", "enable_seqscan": "on", "enable_hashjoin": "on", "enable_mergejoin": "on", "enable_material": "on"} {
 		var got string
 		if err := pool.QueryRow(t.Context(), "SELECT current_setting($1)", name).Scan(&got); err != nil || got != want {
 			t.Errorf("%s after it: got %q, error %v, want %q", name, got, err, want)
 		}
 	}
-	err = store.InPlannedTx(t.Context(), func(tx db.Tx) error {
-		rows, err := tx.Conn.Query(t.Context(), "EXPLAIN SELECT * FROM lot_entry WHERE company_id = $1 AND card_id = $2", company, company)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		var plan strings.Builder
-		for rows.Next() {
-			var line string
-			if err := rows.Scan(&line); err != nil {
+	for _, c := range []struct{ sql, never, follows string }{
+		{"SELECT * FROM lot_entry WHERE company_id = $1 AND card_id = ($2::uuid[])[1]", "Seq Scan", "(card_id ="},
+		{"SELECT key.seq FROM (SELECT generate_series(1, cardinality($2::uuid[])), unnest($2::uuid[]) AS id) AS asked LEFT JOIN idempotency_key AS key ON key.company_id = $1 AND key.id = asked.id",
+			"Materialize", "AND (id ="},
+	} {
+		var plan []string
+		err := store.InPlannedTx(t.Context(), func(tx db.Tx) error {
+			if _, err := tx.Conn.Exec(t.Context(), "PREPARE asked (uuid, uuid[]) AS "+c.sql); err != nil {
 				return err
 			}
-			plan.WriteString(line + "\n")
+			rows, err := tx.Conn.Query(t.Context(), "EXPLAIN EXECUTE asked (NULL, NULL)")
+			if err != nil {
+				return err
+			}
+			if plan, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
+				return err
+			}
+			_, err = tx.Conn.Exec(t.Context(), "DEALLOCATE asked")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if strings.Contains(plan.String(), "Seq Scan") || !strings.Contains(plan.String(), "lot_entry") {
-			t.Errorf("an empty table is read by this plan:\n%s", plan.String())
+		if text := strings.Join(plan, "\n"); strings.Contains(text, c.never) || !strings.Contains(text, c.follows) {
+			t.Errorf("%s\non empty tables runs by this plan, which shall have %q and never %q:\n%s", c.sql, c.follows, c.never, text)
 		}
-		return rows.Err()
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 }
