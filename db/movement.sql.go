@@ -118,6 +118,50 @@ func (q *Queries) LotsByMovements(ctx context.Context, arg LotsByMovementsParams
 	return items, nil
 }
 
+const movementByKey = `-- name: MovementByKey :one
+SELECT movement.company_id, movement.card_id, movement.seq, movement.action, movement.amount, movement.balance_after, movement.posted_at, movement.recorded_at, movement.spent, movement.rate, movement.source, movement.reference, movement.description, movement.store_id, movement.staff_id, movement.actor_id, movement.import_id, movement.import_line, movement.held, movement.related_card_id, movement.related_seq
+FROM movement
+JOIN card ON card.company_id = $1 AND card.id = movement.card_id AND card.hidden_at IS NULL
+WHERE movement.company_id = $1 AND movement.card_id = $2 AND movement.seq = $3
+`
+
+type MovementByKeyParams struct {
+	CompanyID uuid.UUID
+	CardID    uuid.UUID
+	Seq       int64
+}
+
+// MovementByKey reads one movement as MovementsByKeys does, by a plan that is kept:
+// that of a list is made anew for the length of each.
+func (q *Queries) MovementByKey(ctx context.Context, arg MovementByKeyParams) (Movement, error) {
+	row := q.db.QueryRow(ctx, movementByKey, arg.CompanyID, arg.CardID, arg.Seq)
+	var i Movement
+	err := row.Scan(
+		&i.CompanyID,
+		&i.CardID,
+		&i.Seq,
+		&i.Action,
+		&i.Amount,
+		&i.BalanceAfter,
+		&i.PostedAt,
+		&i.RecordedAt,
+		&i.Spent,
+		&i.Rate,
+		&i.Source,
+		&i.Reference,
+		&i.Description,
+		&i.StoreID,
+		&i.StaffID,
+		&i.ActorID,
+		&i.ImportID,
+		&i.ImportLine,
+		&i.Held,
+		&i.RelatedCardID,
+		&i.RelatedSeq,
+	)
+	return i, err
+}
+
 const movementsByCards = `-- name: MovementsByCards :many
 SELECT movement.company_id, movement.card_id, movement.seq, movement.action, movement.amount, movement.balance_after, movement.posted_at, movement.recorded_at, movement.spent, movement.rate, movement.source, movement.reference, movement.description, movement.store_id, movement.staff_id, movement.actor_id, movement.import_id, movement.import_line, movement.held, movement.related_card_id, movement.related_seq
 FROM unnest($1::uuid[]) AS wanted (id)

@@ -35,6 +35,50 @@ func (q *Queries) ProductByKey(ctx context.Context, companyID uuid.UUID, codeKey
 	return i, err
 }
 
+const productCodeByID = `-- name: ProductCodeByID :one
+SELECT code.company_id, code.id, code.product_id, code.lot_id, code.code, code.code_key, code.serial, code.status, code.score, code.expires_on, code.used_at, code.used_customer_id, code.used_card_id, code.used_seq, code.created_at, code.updated_at,
+       (code.expires_on IS NOT NULL AND code.expires_on < timezone(company.time_zone, $1::timestamptz)::date)::boolean AS past_day
+FROM product_code AS code
+JOIN company ON company.id = code.company_id
+WHERE code.company_id = $2 AND code.id = $3
+`
+
+type ProductCodeByIDParams struct {
+	Now       time.Time
+	CompanyID uuid.UUID
+	ID        uuid.UUID
+}
+
+type ProductCodeByIDRow struct {
+	ProductCode ProductCode
+	PastDay     bool
+}
+
+func (q *Queries) ProductCodeByID(ctx context.Context, arg ProductCodeByIDParams) (ProductCodeByIDRow, error) {
+	row := q.db.QueryRow(ctx, productCodeByID, arg.Now, arg.CompanyID, arg.ID)
+	var i ProductCodeByIDRow
+	err := row.Scan(
+		&i.ProductCode.CompanyID,
+		&i.ProductCode.ID,
+		&i.ProductCode.ProductID,
+		&i.ProductCode.LotID,
+		&i.ProductCode.Code,
+		&i.ProductCode.CodeKey,
+		&i.ProductCode.Serial,
+		&i.ProductCode.Status,
+		&i.ProductCode.Score,
+		&i.ProductCode.ExpiresOn,
+		&i.ProductCode.UsedAt,
+		&i.ProductCode.UsedCustomerID,
+		&i.ProductCode.UsedCardID,
+		&i.ProductCode.UsedSeq,
+		&i.ProductCode.CreatedAt,
+		&i.ProductCode.UpdatedAt,
+		&i.PastDay,
+	)
+	return i, err
+}
+
 const productCodeByKey = `-- name: ProductCodeByKey :one
 SELECT code.company_id, code.id, code.product_id, code.lot_id, code.code, code.code_key, code.serial, code.status, code.score, code.expires_on, code.used_at, code.used_customer_id, code.used_card_id, code.used_seq, code.created_at, code.updated_at,
        (code.expires_on IS NOT NULL AND code.expires_on < timezone(company.time_zone, $1::timestamptz)::date)::boolean AS past_day

@@ -11,6 +11,14 @@ CROSS JOIN LATERAL (
 ) AS movement
 ORDER BY movement.card_id, movement.seq DESC;
 
+-- name: MovementByKey :one
+-- MovementByKey reads one movement as MovementsByKeys does, by a plan that is kept:
+-- that of a list is made anew for the length of each.
+SELECT movement.*
+FROM movement
+JOIN card ON card.company_id = @company_id AND card.id = movement.card_id AND card.hidden_at IS NULL
+WHERE movement.company_id = @company_id AND movement.card_id = @card_id AND movement.seq = @seq;
+
 -- name: MovementsByKeys :many
 -- MovementsByKeys reads movements by card and number, but for those of hidden cards.
 SELECT movement.*

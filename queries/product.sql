@@ -71,6 +71,13 @@ FROM product_code AS code
 JOIN company ON company.id = code.company_id
 WHERE code.company_id = @company_id AND code.code_key = @code_key;
 
+-- name: ProductCodeByID :one
+SELECT sqlc.embed(code),
+       (code.expires_on IS NOT NULL AND code.expires_on < timezone(company.time_zone, @now::timestamptz)::date)::boolean AS past_day
+FROM product_code AS code
+JOIN company ON company.id = code.company_id
+WHERE code.company_id = @company_id AND code.id = @id;
+
 -- name: ProductCodesByIDs :many
 SELECT sqlc.embed(code),
        (code.expires_on IS NOT NULL AND code.expires_on < timezone(company.time_zone, @now::timestamptz)::date)::boolean AS past_day

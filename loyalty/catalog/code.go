@@ -68,19 +68,23 @@ func codes[R any](rows []R, part func(R) (db.ProductCode, bool)) []*Code {
 // no such code.
 func (s *Service) CodeByText(ctx context.Context, company uuid.UUID, text string) (*Code, error) {
 	row, err := s.DB.ProductCodeByKey(ctx, db.ProductCodeByKeyParams{CompanyID: company, CodeKey: Key(text), Now: s.Now()})
+	return codeOf(row.ProductCode, row.PastDay, err)
+}
+
+// CodeByID reads a serial code; nil if the company has none of that id.
+func (s *Service) CodeByID(ctx context.Context, company, id uuid.UUID) (*Code, error) {
+	row, err := s.DB.ProductCodeByID(ctx, db.ProductCodeByIDParams{CompanyID: company, ID: id, Now: s.Now()})
+	return codeOf(row.ProductCode, row.PastDay, err)
+}
+
+func codeOf(row db.ProductCode, pastDay bool, err error) (*Code, error) {
 	if db.Absent(err) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read a serial code: %w", err)
 	}
-	return &Code{ProductCode: row.ProductCode, pastDay: row.PastDay}, nil
-}
-
-// CodeByID reads a serial code; nil if the company has none of that id.
-func (s *Service) CodeByID(ctx context.Context, company, id uuid.UUID) (*Code, error) {
-	found, err := s.CodesByIDs(ctx, company, []uuid.UUID{id})
-	return found[id], err
+	return &Code{ProductCode: row, pastDay: pastDay}, nil
 }
 
 // CodesByIDs reads serial codes by id, for the objects of a page that name them.

@@ -101,10 +101,14 @@ func (s *Service) accrue(ctx context.Context, who auth.Principal, in Accrual) (r
 		if err != nil {
 			return err
 		}
-		return s.Ledger.BookIn(ctx, tx, who, []uuid.UUID{account.ID}, func(b *ledger.Book) error {
+		err = s.Ledger.BookIn(ctx, tx, who, []uuid.UUID{account.ID}, func(b *ledger.Book) error {
 			r, tried, err = s.Catalog.ConsumeIn(ctx, tx, b, who, account.ID, use, nil)
 			return err
 		})
+		if err != nil {
+			return err
+		}
+		return s.Customers.Number(ctx, tx, person)
 	})
 	if !catalog.Refused(err) || known == nil {
 		return r, err
@@ -209,7 +213,7 @@ func (s *Service) account(ctx context.Context, who auth.Principal, programme db.
 // being meanwhile: then it is found.
 func (s *Service) again(ctx context.Context, fn func(tx db.Tx) error) (err error) {
 	for range attempts {
-		err = s.DB.InTx(ctx, fn)
+		err = s.DB.InPlannedTx(ctx, fn)
 		if !errors.Is(err, customer.ErrMet) && !db.Violates(err, "customer_email_key") && !db.Violates(err, "card_code_key") {
 			break
 		}

@@ -15,9 +15,9 @@ import (
 
 // Meet finds a person by phones and e-mails and holds them until the caller's
 // transaction ends; new phones and e-mails that nobody has become theirs, and the
-// name if they have none. Where nobody is found the person is registered, with the
-// company's next number; known is false then (spec/antcrm.md 4). It refuses as
-// Person.Check does and with CUSTOMER_BLOCKED. ErrMet, and a broken
+// name if they have none. Where nobody is found the person is registered; known is
+// false then (spec/antcrm.md 4). Number is for the end of the transaction. It refuses
+// as Person.Check does and with CUSTOMER_BLOCKED. ErrMet, and a broken
 // customer_email_key, ask for the transaction to be run again.
 func (s *Service) Meet(ctx context.Context, tx db.Tx, who auth.Principal, in Person) (c *Customer, known bool, err error) {
 	points, err := in.points()
@@ -56,10 +56,15 @@ func (s *Service) Meet(ctx context.Context, tx db.Tx, who auth.Principal, in Per
 	if !known && added < min(len(fresh), MaxContactPoints) {
 		return nil, false, ErrMet
 	}
-	if row.Number, err = s.number(ctx, tx.Queries, row); err != nil {
-		return nil, false, err
-	}
 	return &Customer{Customer: row}, known, nil
+}
+
+// Number gives a customer whom the transaction holds the company's next number, where
+// they have none. Everybody who is numbered waits for the company's counter until the
+// transaction ends: it is the last thing that one does.
+func (s *Service) Number(ctx context.Context, tx db.Tx, c *Customer) (err error) {
+	c.Number, err = s.number(ctx, tx.Queries, c.Customer)
+	return err
 }
 
 // held locks a customer who was found.

@@ -95,9 +95,14 @@ func movements(rows []db.Movement) []*Movement {
 
 // Movement reads one movement by card and number; nil if there is none.
 func (s *Service) Movement(ctx context.Context, company, card uuid.UUID, seq int64) (*Movement, error) {
-	key := MovementKey{CardID: card, Seq: seq}
-	found, err := s.MovementsByKeys(ctx, company, []MovementKey{key})
-	return found[key], err
+	row, err := s.DB.MovementByKey(ctx, db.MovementByKeyParams{CompanyID: company, CardID: card, Seq: seq})
+	if db.Absent(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read a movement: %w", err)
+	}
+	return movements([]db.Movement{row})[0], nil
 }
 
 // MovementKey names a movement.
