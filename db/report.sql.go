@@ -659,7 +659,7 @@ const reportBuildChunk = `-- name: ReportBuildChunk :one
 WITH chunk AS MATERIALIZED (
     SELECT card.id, card.card_type_id
     FROM card
-    WHERE card.company_id = $1 AND ($2::uuid IS NULL OR card.id > $2::uuid)
+    WHERE card.company_id = $1 AND card.id > coalesce($2::uuid, '00000000-0000-0000-0000-000000000000')
     ORDER BY card.id
     LIMIT $3
 ), edge AS MATERIALIZED (
@@ -955,6 +955,21 @@ func (q *Queries) ReportPlaceMove(ctx context.Context, arg ReportPlaceMoveParams
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const reportPlanner = `-- name: ReportPlanner :exec
+SELECT set_config('enable_nestloop', 'off', true)
+`
+
+// ReportPlanner keeps ReportBuildChunk on hash joins for one transaction. It joins
+// thousands of cards with their movements, and those with all later events; of tables
+// that have just filled up the planner thinks that they hold a few, and compares each
+// row with each.
+// @sqlc-vet-disable company-first
+// It touches no table.
+func (q *Queries) ReportPlanner(ctx context.Context) error {
+	_, err := q.db.Exec(ctx, reportPlanner)
+	return err
 }
 
 const reportStaleDelete = `-- name: ReportStaleDelete :execrows

@@ -94,6 +94,9 @@ func (s *Service) build(ctx context.Context, state db.ReportStateReadRow) error 
 	}
 	batch := or(s.CardsBatch, DefaultCardsBatch)
 	return s.DB.InTx(ctx, func(tx db.Tx) error {
+		if err := tx.ReportPlanner(ctx); err != nil {
+			return fmt.Errorf("set up the counting of movements: %w", err)
+		}
 		chunk, err := tx.ReportBuildChunk(ctx, db.ReportBuildChunkParams{
 			CompanyID: state.CompanyID, After: state.BuildCardID, BatchSize: int32(batch), TimeZone: *state.BuildTimeZone,
 			PlaceID: *state.BuildEventID, Generation: *state.BuildGeneration,
