@@ -216,31 +216,34 @@ WITH chunk AS MATERIALIZED (
     ORDER BY r.line
     LIMIT $6
 ), found AS MATERIALIZED (
-    SELECT chunk.company_id, chunk.import_id, chunk.line, chunk.row_id, chunk.first_name, chunk.last_name, chunk.email, chunk.document, chunk.document_key,
-           chunk.points, chunk.first_key, chunk.last_key, chunk.error_value,
-           known.id AS customer_id, known.qr_code,
-           known.id IS NOT NULL AND coalesce(known.last_name, '') = '' AND chunk.last_name IS NOT NULL AS fills_name,
-           chunk.document_key IS NOT NULL AND known.document_key IS NULL AS takes_document,
+    SELECT DISTINCT ON (known.line)
+           known.company_id, known.import_id, known.line, known.row_id, known.first_name, known.last_name, known.email, known.document, known.document_key,
+           known.points, known.first_key, known.last_key, known.error_value, known.customer_id, known.qr_code,
+           known.customer_id IS NOT NULL AND coalesce(known.has_last_name, '') = '' AND known.last_name IS NOT NULL AS fills_name,
+           known.document_key IS NOT NULL AND known.has_document_key IS NULL AS takes_document,
            account.id AS card_id,
            CASE WHEN owner.id IS NOT NULL THEN $7::text
-                WHEN account.id IS NULL AND (NOT $8::boolean OR chunk.points > 0 AND NOT $9::boolean) THEN $10::text
-                WHEN chunk.points > 0 AND NOT account.usable THEN $10::text
-                WHEN chunk.points > 0 AND account.balance + chunk.points >= 1000000000000000 THEN $11::text
+                WHEN account.id IS NULL AND (NOT $8::boolean OR known.points > 0 AND NOT $9::boolean) THEN $10::text
+                WHEN known.points > 0 AND NOT (account.status = 'enabled' AND coalesce(account.valid_from <= $11::date, true)
+                                               AND coalesce(account.valid_to >= $11::date, true)) THEN $10::text
+                WHEN known.points > 0 AND account.balance + known.points >= 1000000000000000 THEN $12::text
            END AS fault
-    FROM chunk
-    LEFT JOIN customer AS met ON met.company_id = $1 AND met.email = chunk.email
-    LEFT JOIN customer AS known ON known.company_id = $1 AND known.id = coalesce(met.merged_into_id, met.id)
+    FROM (SELECT chunk.company_id, chunk.import_id, chunk.line, chunk.row_id, chunk.first_name, chunk.last_name, chunk.email, chunk.document, chunk.document_key,
+                 chunk.points, chunk.first_key, chunk.last_key, chunk.error_value,
+                 coalesce(heir.id, met.id) AS customer_id,
+                 CASE WHEN heir.id IS NULL THEN met.qr_code ELSE heir.qr_code END AS qr_code,
+                 CASE WHEN heir.id IS NULL THEN met.last_name ELSE heir.last_name END AS has_last_name,
+                 CASE WHEN heir.id IS NULL THEN met.document_key ELSE heir.document_key END AS has_document_key
+          FROM chunk
+          LEFT JOIN customer AS met ON met.company_id = $1 AND met.email = chunk.email
+          LEFT JOIN customer AS heir ON heir.company_id = $1 AND heir.id = met.merged_into_id
+          WHERE chunk.error_code IS NULL OR $4::smallint > 1) AS known
     LEFT JOIN customer AS owner ON owner.company_id = $1
-        AND owner.document_key = CASE WHEN known.document_key IS DISTINCT FROM chunk.document_key THEN chunk.document_key END
-    LEFT JOIN LATERAL (
-        SELECT card.id, card.balance,
-               card.status = 'enabled' AND coalesce(card.valid_from <= $12::date, true) AND coalesce(card.valid_to >= $12::date, true) AS usable
-        FROM card
-        WHERE card.company_id = $1 AND card.customer_id = known.id AND (card.card_type_id = $13) IS TRUE
-        ORDER BY usable DESC, card.id
-        LIMIT 1
-    ) AS account ON true
-    WHERE chunk.error_code IS NULL OR $4::smallint > 1
+        AND owner.document_key = CASE WHEN known.has_document_key IS DISTINCT FROM known.document_key THEN known.document_key END
+    LEFT JOIN card AS account ON account.company_id = $1 AND account.customer_id = known.customer_id
+        AND (account.card_type_id = $13) IS TRUE
+    ORDER BY known.line, (account.status = 'enabled' AND coalesce(account.valid_from <= $11::date, true) AND coalesce(account.valid_to >= $11::date, true)) DESC,
+             account.id
 ), judged AS MATERIALIZED (
     SELECT claim.company_id, claim.import_id, claim.line, claim.row_id, claim.first_name, claim.last_name, claim.email, claim.document, claim.document_key,
            claim.points, claim.first_key, claim.last_key, claim.error_value, claim.customer_id, claim.qr_code,
@@ -316,8 +319,8 @@ WITH chunk AS MATERIALIZED (
 ), earned AS (
     INSERT INTO lot (company_id, card_id, seq, part, state, amount, remaining, earned_on, expires_on, priority)
     SELECT $1, posting.id, posting.seq, 0, CASE WHEN posting.remaining > 0 THEN 'open' ELSE 'closed' END,
-           posting.points, posting.remaining, $12::date,
-           expiry_end($20::text, $21::date, $22::integer, $23::text, $12::date,
+           posting.points, posting.remaining, $11::date,
+           expiry_end($20::text, $21::date, $22::integer, $23::text, $11::date,
                       timezone($24::text, posting.registered_at)::date),
            100
     FROM posting
@@ -377,8 +380,8 @@ type ImportChunkApplyParams struct {
 	Opens           bool
 	OpensUsable     bool
 	CardNotEnabled  string
-	BalanceTooLarge string
 	Today           time.Time
+	BalanceTooLarge string
 	CardTypeID      uuid.UUID
 	EmailRepeated   string
 	Now             time.Time
@@ -411,8 +414,8 @@ type ImportChunkApplyRow struct {
 
 // ImportChunkApply applies the next rows of an import in one statement
 // (spec/pretii.md 4.4). chunk takes them in file order; a later pass takes only
-// the rows it can mend. found looks up customer (who a merged one is now), owner of
-// the document and card;
+// the rows it can mend. found looks up customer (who a merged one is now, the heir),
+// owner of the document and card, of several one that is usable;
 // judged rejects, a document going to the earliest row that really takes it, and
 // the second of two e-mails of one person (of before and after a merge);
 // the rest writes. Joins go from the chunk to a table by its index only, never
@@ -442,8 +445,8 @@ func (q *Queries) ImportChunkApply(ctx context.Context, arg ImportChunkApplyPara
 		arg.Opens,
 		arg.OpensUsable,
 		arg.CardNotEnabled,
-		arg.BalanceTooLarge,
 		arg.Today,
+		arg.BalanceTooLarge,
 		arg.CardTypeID,
 		arg.EmailRepeated,
 		arg.Now,

@@ -103,8 +103,8 @@ UPDATE import SET checked = true, updated_at = @now WHERE company_id = @company_
 -- name: ImportChunkApply :one
 -- ImportChunkApply applies the next rows of an import in one statement
 -- (spec/pretii.md 4.4). chunk takes them in file order; a later pass takes only
--- the rows it can mend. found looks up customer (who a merged one is now), owner of
--- the document and card;
+-- the rows it can mend. found looks up customer (who a merged one is now, the heir),
+-- owner of the document and card, of several one that is usable;
 -- judged rejects, a document going to the earliest row that really takes it, and
 -- the second of two e-mails of one person (of before and after a merge);
 -- the rest writes. Joins go from the chunk to a table by its index only, never
@@ -132,31 +132,34 @@ WITH chunk AS MATERIALIZED (
     ORDER BY r.line
     LIMIT @batch_size
 ), found AS MATERIALIZED (
-    SELECT chunk.company_id, chunk.import_id, chunk.line, chunk.row_id, chunk.first_name, chunk.last_name, chunk.email, chunk.document, chunk.document_key,
-           chunk.points, chunk.first_key, chunk.last_key, chunk.error_value,
-           known.id AS customer_id, known.qr_code,
-           known.id IS NOT NULL AND coalesce(known.last_name, '') = '' AND chunk.last_name IS NOT NULL AS fills_name,
-           chunk.document_key IS NOT NULL AND known.document_key IS NULL AS takes_document,
+    SELECT DISTINCT ON (known.line)
+           known.company_id, known.import_id, known.line, known.row_id, known.first_name, known.last_name, known.email, known.document, known.document_key,
+           known.points, known.first_key, known.last_key, known.error_value, known.customer_id, known.qr_code,
+           known.customer_id IS NOT NULL AND coalesce(known.has_last_name, '') = '' AND known.last_name IS NOT NULL AS fills_name,
+           known.document_key IS NOT NULL AND known.has_document_key IS NULL AS takes_document,
            account.id AS card_id,
            CASE WHEN owner.id IS NOT NULL THEN @document_taken::text
-                WHEN account.id IS NULL AND (NOT @opens::boolean OR chunk.points > 0 AND NOT @opens_usable::boolean) THEN @card_not_enabled::text
-                WHEN chunk.points > 0 AND NOT account.usable THEN @card_not_enabled::text
-                WHEN chunk.points > 0 AND account.balance + chunk.points >= 1000000000000000 THEN @balance_too_large::text
+                WHEN account.id IS NULL AND (NOT @opens::boolean OR known.points > 0 AND NOT @opens_usable::boolean) THEN @card_not_enabled::text
+                WHEN known.points > 0 AND NOT (account.status = 'enabled' AND coalesce(account.valid_from <= @today::date, true)
+                                               AND coalesce(account.valid_to >= @today::date, true)) THEN @card_not_enabled::text
+                WHEN known.points > 0 AND account.balance + known.points >= 1000000000000000 THEN @balance_too_large::text
            END AS fault
-    FROM chunk
-    LEFT JOIN customer AS met ON met.company_id = @company_id AND met.email = chunk.email
-    LEFT JOIN customer AS known ON known.company_id = @company_id AND known.id = coalesce(met.merged_into_id, met.id)
+    FROM (SELECT chunk.company_id, chunk.import_id, chunk.line, chunk.row_id, chunk.first_name, chunk.last_name, chunk.email, chunk.document, chunk.document_key,
+                 chunk.points, chunk.first_key, chunk.last_key, chunk.error_value,
+                 coalesce(heir.id, met.id) AS customer_id,
+                 CASE WHEN heir.id IS NULL THEN met.qr_code ELSE heir.qr_code END AS qr_code,
+                 CASE WHEN heir.id IS NULL THEN met.last_name ELSE heir.last_name END AS has_last_name,
+                 CASE WHEN heir.id IS NULL THEN met.document_key ELSE heir.document_key END AS has_document_key
+          FROM chunk
+          LEFT JOIN customer AS met ON met.company_id = @company_id AND met.email = chunk.email
+          LEFT JOIN customer AS heir ON heir.company_id = @company_id AND heir.id = met.merged_into_id
+          WHERE chunk.error_code IS NULL OR @pass::smallint > 1) AS known
     LEFT JOIN customer AS owner ON owner.company_id = @company_id
-        AND owner.document_key = CASE WHEN known.document_key IS DISTINCT FROM chunk.document_key THEN chunk.document_key END
-    LEFT JOIN LATERAL (
-        SELECT card.id, card.balance,
-               card.status = 'enabled' AND coalesce(card.valid_from <= @today::date, true) AND coalesce(card.valid_to >= @today::date, true) AS usable
-        FROM card
-        WHERE card.company_id = @company_id AND card.customer_id = known.id AND (card.card_type_id = @card_type_id) IS TRUE
-        ORDER BY usable DESC, card.id
-        LIMIT 1
-    ) AS account ON true
-    WHERE chunk.error_code IS NULL OR @pass::smallint > 1
+        AND owner.document_key = CASE WHEN known.has_document_key IS DISTINCT FROM known.document_key THEN known.document_key END
+    LEFT JOIN card AS account ON account.company_id = @company_id AND account.customer_id = known.customer_id
+        AND (account.card_type_id = @card_type_id) IS TRUE
+    ORDER BY known.line, (account.status = 'enabled' AND coalesce(account.valid_from <= @today::date, true) AND coalesce(account.valid_to >= @today::date, true)) DESC,
+             account.id
 ), judged AS MATERIALIZED (
     SELECT claim.company_id, claim.import_id, claim.line, claim.row_id, claim.first_name, claim.last_name, claim.email, claim.document, claim.document_key,
            claim.points, claim.first_key, claim.last_key, claim.error_value, claim.customer_id, claim.qr_code,
