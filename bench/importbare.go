@@ -117,17 +117,16 @@ WITH chunk AS MATERIALIZED (
     LEFT JOIN customer ON customer.company_id = $1 AND customer.email = chunk.email
     LEFT JOIN customer AS owner ON owner.company_id = $1 AND owner.document_key = chunk.document AND owner.email <> chunk.email
     WHERE owner.id IS NULL
+), fresh AS MATERIALIZED (
+    SELECT DISTINCT ON (coalesce(document, email)) * FROM found WHERE customer_id IS NULL
 ), created AS (
     INSERT INTO customer (company_id, id, first_name, last_name, email, document, document_key, qr_code, name_key, created_at, updated_at)
-    SELECT $1, new_id, first_name, last_name, email, document, document, 'PRT-' || new_id, lower(first_name), now(), now()
-    FROM (SELECT DISTINCT ON (coalesce(document, email)) * FROM found WHERE customer_id IS NULL) AS fresh
-    ON CONFLICT DO NOTHING
-    RETURNING id
+    SELECT $1, new_id, first_name, last_name, email, document, document, 'PRT-' || new_id, lower(first_name), now(), now() FROM fresh
 ), opened AS (
     INSERT INTO card (company_id, id, card_type_id, customer_id, code, status, balance, seq, registered_at, created_at, updated_at)
-    SELECT $1, found.new_id, (SELECT id FROM card_type WHERE company_id = $1 LIMIT 1), found.new_id, 'PRT-' || found.new_id, 'enabled',
-           found.points, least(found.points, 1), now(), now(), now()
-    FROM found JOIN created ON created.id = found.new_id
+    SELECT $1, new_id, (SELECT id FROM card_type WHERE company_id = $1 LIMIT 1), new_id, 'PRT-' || new_id, 'enabled',
+           points, least(points, 1), now(), now(), now()
+    FROM fresh
     RETURNING id, seq, balance, balance AS points
 ), filled AS (
     UPDATE customer SET last_name = coalesce(customer.last_name, found.last_name), document = coalesce(customer.document, CASE WHEN found.carriers = 1 THEN found.document END),
