@@ -91,7 +91,7 @@ func (s *Service) RegisterOnce(ctx context.Context, who auth.Principal, in Conta
 	}
 	var made Registered
 	result, replayed, err := once.Do(ctx, s.DB.Queries, who.CompanyID, in.Key, s.Now(), func() (r once.Result, err error) {
-		err = s.DB.InTx(ctx, func(tx db.Tx) error {
+		err = s.DB.InPlannedTx(ctx, func(tx db.Tx) error {
 			if made.Card, made.Reopened, err = s.register(ctx, tx, who, company, in); err != nil {
 				return err
 			}

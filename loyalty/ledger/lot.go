@@ -42,9 +42,10 @@ type Due struct {
 // DueOf reads what is due on a card, and with it those of its batch.
 func (s *Service) DueOf(ctx context.Context, company uuid.UUID, c *Card) (Due, error) {
 	return loyalty.Together(c.batch, c, "due", func(all []*Card) (map[*Card]Due, error) {
-		return loyalty.Lookup(all, func(c *Card) (uuid.UUID, bool) { return c.ID, true },
+		// Only a card that follows an expiry policy has lots.
+		return loyalty.Lookup(all, func(c *Card) (uuid.UUID, bool) { return c.ID, c.ExpiryVersion > 0 || c.Held.IsPos() },
 			func(ids []uuid.UUID) (map[uuid.UUID]Due, error) {
-				rows, err := s.DB.CardsDue(ctx, db.CardsDueParams{CompanyID: company, CardIds: ids, Now: s.moment()})
+				rows, err := s.cardsDue(ctx, company, ids)
 				if err != nil {
 					return nil, fmt.Errorf("read what is due on cards: %w", err)
 				}
@@ -55,6 +56,14 @@ func (s *Service) DueOf(ctx context.Context, company uuid.UUID, c *Card) (Due, e
 				return due, nil
 			})
 	})
+}
+
+func (s *Service) cardsDue(ctx context.Context, company uuid.UUID, ids []uuid.UUID) (rows []db.CardsDueRow, err error) {
+	err = s.DB.InPlannedTx(ctx, func(tx db.Tx) error {
+		rows, err = tx.CardsDue(ctx, db.CardsDueParams{CompanyID: company, CardIds: ids, Now: s.moment()})
+		return err
+	})
+	return rows, err
 }
 
 // AvailableOf is what can be spent of a card now: balance less holds, with what is

@@ -39,7 +39,7 @@ const attempts = 8
 // make.
 func (s *Service) again(ctx context.Context, fn func(tx db.Tx) error) (err error) {
 	for range attempts {
-		if err = s.DB.InTx(ctx, fn); !db.Violates(err, "card_code_key") {
+		if err = s.DB.InPlannedTx(ctx, fn); !db.Violates(err, "card_code_key") {
 			break
 		}
 	}
