@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +13,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // methods of the samples, in the order in which they can run one after the other, and
@@ -68,12 +73,57 @@ var sampleLanguages = []sampleLanguage{
 	},
 }
 
+// samplePlace is an installation that samples are run against: a till's key, a wallet
+// of 10 %, one of its cashiers.
+type samplePlace struct {
+	*env
+	company                      uuid.UUID
+	url, apikey, wallet, cashier string
+}
+
+// placeOfSamples is the fixtures' account, or what `sello dev --env-file` has written
+// into the file that SELLO_SAMPLES_AT names.
+func placeOfSamples(t *testing.T) func(t *testing.T) samplePlace {
+	t.Helper()
+	path := os.Getenv("SELLO_SAMPLES_AT")
+	if path == "" {
+		b := readBaseline(t)
+		return func(t *testing.T) samplePlace {
+			t.Helper()
+			a := load(t, b)
+			return samplePlace{env: a.env, company: a.id, url: a.server.URL, apikey: a.apikey, wallet: "mk_esquina_7f3b2a9d", cashier: "8101"}
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value := func(name string) string {
+		_, rest, _ := strings.Cut("\n"+string(text), "\n"+name+"=")
+		value, _, _ := strings.Cut(rest, "\n")
+		if value == "" {
+			t.Fatalf("%s says no %s", path, name)
+		}
+		return value
+	}
+	pool, err := pgxpool.New(t.Context(), value("DATABASE_URL"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	p := samplePlace{
+		env: &env{pool: pool}, url: value("BASE_URL"), apikey: value("WALLET_APIKEY"), wallet: value("WALLET_KEY"), cashier: value("WALLET_USERTOOL_ID"),
+	}
+	p.company = scan[uuid.UUID](t, p.env, `SELECT id FROM company WHERE code = $1`, value("COMPANY"))
+	return func(*testing.T) samplePlace { return p }
+}
+
 // TestSamples runs the clients' own code, unchanged, in every language whose
 // interpreter and libraries are on the machine. Where SELLO_SAMPLES is "all", as in
 // CI, every language has to be.
 func TestSamples(t *testing.T) {
 	t.Parallel()
-	b := readBaseline(t)
+	place := placeOfSamples(t)
 	ran := 0
 	for _, l := range sampleLanguages {
 		if err := exec.CommandContext(t.Context(), l.has[0], l.has[1:]...).Run(); err != nil {
@@ -85,18 +135,20 @@ func TestSamples(t *testing.T) {
 		ran++
 		t.Run(l.ext, func(t *testing.T) {
 			t.Parallel()
-			a := load(t, b)
+			p := place(t)
+			person := fmt.Sprintf("4772%06d", rand.IntN(1_000_000))
+			employee := fmt.Sprintf("4771%06d", rand.IntN(1_000_000))
 			for _, m := range sampleMethods {
-				got := l.execute(t, a, m.folder)
+				got := l.execute(t, p, m.folder, person, employee)
 				var answer struct{ Code string }
 				if err := json.Unmarshal(l.printed(got), &answer); err != nil || answer.Code != m.want {
 					t.Errorf("%s in %s: got %s, want %s", m.folder, l.ext, got, m.want)
 				}
 			}
-			if name := scan[string](t, a.env, `SELECT holder_name FROM card WHERE company_id = $1 AND holder_phone = '4772223333'`, a.id); !l.registered(name) {
+			if name := scan[string](t, p.env, `SELECT holder_name FROM card WHERE company_id = $1 AND holder_phone = $2`, p.company, person); !l.registered(name) {
 				t.Errorf("the contact's name: got %q", name)
 			}
-			if points := scan[string](t, a.env, `SELECT trim_scale(balance)::text FROM card WHERE company_id = $1 AND holder_phone = '4772223333'`, a.id); points != "1100" {
+			if points := scan[string](t, p.env, `SELECT trim_scale(balance)::text FROM card WHERE company_id = $1 AND holder_phone = $2`, p.company, person); points != "1100" {
 				t.Errorf("the contact's points: got %s, want 1100", points)
 			}
 		})
@@ -112,20 +164,20 @@ func (l sampleLanguage) registered(name string) bool {
 }
 
 // execute runs one sample with the page's variables put in.
-func (l sampleLanguage) execute(t *testing.T, a *account, folder string) []byte {
+func (l sampleLanguage) execute(t *testing.T, p samplePlace, folder, person, employee string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "samples", folder, "sample."+l.ext))
 	if err != nil {
 		t.Fatal(err)
 	}
 	values := map[string]string{
-		"your_apikey": a.apikey, "your_wallet_key": "mk_esquina_7f3b2a9d", "client_phone_number": "4772223333", "client_name": "Núria Peña",
-		"cashier_id": "8101", "employee_number": "4771110077", "employee_name": "Fernanda Gil", "employee_business": "Sucursal Sur",
+		"your_apikey": p.apikey, "your_wallet_key": p.wallet, "client_phone_number": person, "client_name": "Núria Peña",
+		"cashier_id": p.cashier, "employee_number": employee, "employee_name": "Fernanda Gil", "employee_business": "Sucursal Sur",
 		"business_name": "Sucursal Sur", "employee_password": "fer-9012", "cajero": "cajero",
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "sample."+l.ext)
-	program := l.wrap(putIn(string(text), a.server.URL, values))
+	program := l.wrap(putIn(string(text), p.url, values))
 	if err := os.WriteFile(file, []byte(program), 0o600); err != nil {
 		t.Fatal(err)
 	}
