@@ -102,6 +102,58 @@ func (q *Queries) ImportAdvance(ctx context.Context, arg ImportAdvanceParams) (I
 	return i, err
 }
 
+const importBeat = `-- name: ImportBeat :one
+UPDATE import SET progress_seq = progress_seq + 1, updated_at = $1
+WHERE company_id = $2 AND id = $3 AND status = 'running' AND NOT checked
+RETURNING company_id, id, kind, status, file_name, sha256, bytes, forced, card_type_id, recipient, delimiter, encoding, header, refusal_code, refusal_message, pass, checked, cursor_line, rows_total, rows_applied, rows_failed, customers_created, customers_updated, points_assigned, progress_seq, actor_kind, actor_id, created_at, started_at, finished_at, updated_at
+`
+
+type ImportBeatParams struct {
+	Now       time.Time
+	CompanyID uuid.UUID
+	ID        uuid.UUID
+}
+
+// ImportBeat counts one more message of progress while the file is looked through.
+func (q *Queries) ImportBeat(ctx context.Context, arg ImportBeatParams) (Import, error) {
+	row := q.db.QueryRow(ctx, importBeat, arg.Now, arg.CompanyID, arg.ID)
+	var i Import
+	err := row.Scan(
+		&i.CompanyID,
+		&i.ID,
+		&i.Kind,
+		&i.Status,
+		&i.FileName,
+		&i.Sha256,
+		&i.Bytes,
+		&i.Forced,
+		&i.CardTypeID,
+		&i.Recipient,
+		&i.Delimiter,
+		&i.Encoding,
+		&i.Header,
+		&i.RefusalCode,
+		&i.RefusalMessage,
+		&i.Pass,
+		&i.Checked,
+		&i.CursorLine,
+		&i.RowsTotal,
+		&i.RowsApplied,
+		&i.RowsFailed,
+		&i.CustomersCreated,
+		&i.CustomersUpdated,
+		&i.PointsAssigned,
+		&i.ProgressSeq,
+		&i.ActorKind,
+		&i.ActorID,
+		&i.CreatedAt,
+		&i.StartedAt,
+		&i.FinishedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
 const importByID = `-- name: ImportByID :one
 SELECT company_id, id, kind, status, file_name, sha256, bytes, forced, card_type_id, recipient, delimiter, encoding, header, refusal_code, refusal_message, pass, checked, cursor_line, rows_total, rows_applied, rows_failed, customers_created, customers_updated, points_assigned, progress_seq, actor_kind, actor_id, created_at, started_at, finished_at, updated_at FROM import WHERE company_id = $1 AND id = $2 AND status <> 'uploading'
 `

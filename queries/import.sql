@@ -100,6 +100,12 @@ WHERE import_row.company_id = repeated.company_id AND import_row.import_id = rep
 -- name: ImportChecked :exec
 UPDATE import SET checked = true, updated_at = @now WHERE company_id = @company_id AND id = @id;
 
+-- name: ImportBeat :one
+-- ImportBeat counts one more message of progress while the file is looked through.
+UPDATE import SET progress_seq = progress_seq + 1, updated_at = @now
+WHERE company_id = @company_id AND id = @id AND status = 'running' AND NOT checked
+RETURNING *;
+
 -- name: ImportChunkApply :one
 -- ImportChunkApply applies the next rows of an import in one statement
 -- (spec/pretii.md 4.4). chunk takes them in file order; a later pass takes only

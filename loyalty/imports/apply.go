@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"sello/db"
 	"sello/loyalty"
@@ -62,7 +63,7 @@ func (s *Service) ApplyStep(ctx context.Context, company, id uuid.UUID) (done bo
 	case Status(row.Status) == Queued:
 		return s.start(ctx, company, id)
 	case !row.Checked:
-		return false, s.check(ctx, company, id)
+		return false, s.beating(ctx, company, id, func(ctx context.Context) error { return s.check(ctx, company, id) })
 	}
 	for attempt := 1; ; attempt++ {
 		done, err = s.applyChunk(ctx, company, id)
@@ -142,9 +143,46 @@ func (s *Service) check(ctx context.Context, company, id uuid.UUID) error {
 	return nil
 }
 
+// beating runs a part of an import that tells nothing by itself, and tells each beat
+// that the import goes on.
+func (s *Service) beating(ctx context.Context, company, id uuid.UUID, part func(ctx context.Context) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	over := make(chan struct{})
+	g.Go(func() error {
+		defer close(over)
+		return part(ctx)
+	})
+	g.Go(func() error {
+		tick := time.NewTicker(s.beatEvery())
+		defer tick.Stop()
+		for {
+			select {
+			case <-over:
+				return nil
+			case <-tick.C:
+			}
+			err := s.DB.InTx(ctx, func(tx db.Tx) error {
+				row, err := tx.ImportBeat(ctx, db.ImportBeatParams{Now: s.Now(), CompanyID: company, ID: id})
+				if errors.Is(err, pgx.ErrNoRows) {
+					return nil // it has just ended
+				}
+				if err != nil {
+					return err
+				}
+				return s.tell(ctx, tx.Queries, row)
+			})
+			if err != nil {
+				return fmt.Errorf("tell that an import goes on: %w", err)
+			}
+		}
+	})
+	return g.Wait()
+}
+
 // applyChunk applies the next rows and moves the cursor over them, in one
 // transaction; with the last ones it ends the import.
 func (s *Service) applyChunk(ctx context.Context, company, id uuid.UUID) (done bool, err error) {
+	rows, begun := s.pacedRows(), time.Now()
 	err = s.DB.InTx(ctx, func(tx db.Tx) error {
 		done = false
 		row, err := tx.ImportLock(ctx, company, id)
@@ -162,7 +200,7 @@ func (s *Service) applyChunk(ctx context.Context, company, id uuid.UUID) (done b
 			return fmt.Errorf("set up a chunk: %w", err)
 		}
 		now := s.Now()
-		terms, err := s.conform(ctx, tx, row, now)
+		terms, err := s.conform(ctx, tx, row, rows, now)
 		if err != nil {
 			return err
 		}
@@ -171,7 +209,7 @@ func (s *Service) applyChunk(ctx context.Context, company, id uuid.UUID) (done b
 		opens := validTo == nil || !validTo.Before(terms.today)
 		chunk, err := tx.ImportChunkApply(ctx, db.ImportChunkApplyParams{
 			CompanyID: company, ImportID: id, AfterLine: row.CursorLine, Pass: row.Pass, Mendable: mendable,
-			BatchSize: int32(s.chunkRows()), CardTypeID: row.CardTypeID, Now: now,
+			BatchSize: int32(rows), CardTypeID: row.CardTypeID, Now: now,
 			DocumentTaken: string(pointsfile.DocumentOfAnother), EmailRepeated: string(pointsfile.EmailRepeated), CardNotEnabled: string(CardNotEnabled),
 			BalanceTooLarge: string(BalanceTooLarge), Floor: cardType.Floor,
 			Description: "Asignación masiva: " + row.FileName, ActorID: row.ActorID,
@@ -197,12 +235,15 @@ func (s *Service) applyChunk(ctx context.Context, company, id uuid.UUID) (done b
 		if err != nil {
 			return fmt.Errorf("move an import's cursor: %w", err)
 		}
-		if int(chunk.RowsRead) == s.chunkRows() {
+		if int(chunk.RowsRead) == rows {
 			return s.tell(ctx, tx.Queries, row)
 		}
 		done = true
 		return s.end(ctx, tx, row, Finished)
 	})
+	if err == nil {
+		s.keepPace(rows, time.Since(begun))
+	}
 	return done, err
 }
 
@@ -219,7 +260,7 @@ type terms struct {
 // conform reads the terms of a chunk, which stay what they are until it ends, and
 // brings the cards of a type that keeps lots up to its expiry policy. A card that
 // appears between the two is seen by the chunk as one that moved.
-func (s *Service) conform(ctx context.Context, tx db.Tx, row db.Import, now time.Time) (terms, error) {
+func (s *Service) conform(ctx context.Context, tx db.Tx, row db.Import, rows int, now time.Time) (terms, error) {
 	shared, err := tx.CardTypeShare(ctx, row.CompanyID, row.CardTypeID)
 	if err != nil {
 		return terms{}, fmt.Errorf("read a card type: %w", err)
@@ -236,7 +277,7 @@ func (s *Service) conform(ctx context.Context, tx db.Tx, row db.Import, now time
 	t.usedUntil = ledger.UsedUntil(t.CardType, t.today)
 	cards, err := tx.ImportChunkCards(ctx, db.ImportChunkCardsParams{
 		CompanyID: row.CompanyID, ImportID: row.ID, AfterLine: row.CursorLine, Pass: row.Pass, Mendable: mendable,
-		BatchSize: int32(s.chunkRows()), CardTypeID: row.CardTypeID,
+		BatchSize: int32(rows), CardTypeID: row.CardTypeID,
 	})
 	if err != nil {
 		return terms{}, fmt.Errorf("lock a chunk's cards: %w", err)

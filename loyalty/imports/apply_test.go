@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -182,6 +183,78 @@ func TestTwentyThousandRows(t *testing.T) {
 
 // TestKilledBetweenAndInChunks cuts every step off, some in the middle of a
 // statement, and runs each finished step's import twice over.
+// TestBeats: while a file is looked through, which tells nothing by itself, the import
+// tells that it goes on.
+func TestBeats(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.imports.Beat = time.Millisecond
+	imp, _ := e.upload(t, imports.Upload{}, list(3)+"Ana,Paz,p1@example.com,,5\n")
+	if _, err := e.imports.ApplyStep(t.Context(), e.company, imp.ID); err != nil {
+		t.Fatal(err)
+	}
+	// The row that is to be marked is held by somebody else: the step waits.
+	tx, err := e.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), `SELECT 1 FROM import_row WHERE import_id = $1 FOR UPDATE`, imp.ID); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if done, err := e.imports.ApplyStep(t.Context(), e.company, imp.ID); done || err != nil {
+			t.Errorf("ApplyStep: got %v, %v, want to go on", done, err)
+		}
+	})
+	began := e.get(t, imp.ID).ProgressSeq
+	for end := time.Now().Add(time.Minute); e.get(t, imp.ID).ProgressSeq < began+3; {
+		if time.Now().After(end) {
+			t.Error("no progress is told")
+			break
+		}
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	told := e.get(t, imp.ID).ProgressSeq
+	e.same(t, told, `SELECT count(*) FROM event WHERE kind = 'import_progressed' AND subject_id = $1`, imp.ID)
+	if got := e.apply(t, imp.ID); got.RowsFailed != 1 || got.RowsApplied != 3 {
+		t.Errorf("got %d rows applied and %d rejected, want 3 and 1", got.RowsApplied, got.RowsFailed)
+	}
+}
+
+// TestPace: chunks that take longer than a beat get smaller, quick ones larger again,
+// and every row is applied once.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.imports.ChunkRows, e.imports.Beat = 400, time.Nanosecond
+	imp, _ := e.upload(t, imports.Upload{}, list(2_000))
+	steps := func() (n int) {
+		for range 3 {
+			before := e.get(t, imp.ID).CursorLine
+			if _, err := e.imports.ApplyStep(t.Context(), e.company, imp.ID); err != nil {
+				t.Fatal(err)
+			}
+			n = int(e.get(t, imp.ID).CursorLine - before)
+		}
+		return n
+	}
+	steps() // start, check, 400 rows
+	if n := steps(); n != 50 {
+		t.Errorf("the fourth chunk of slow ones has %d rows, want 50", n)
+	}
+	e.imports.Beat = time.Hour
+	if n := steps(); n != 100 {
+		t.Errorf("the third chunk after a slow one has %d rows, want 100", n)
+	}
+	e.apply(t, imp.ID)
+	e.checkList(t, imp.ID, 2_000)
+}
+
 func TestKilledBetweenAndInChunks(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)

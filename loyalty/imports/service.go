@@ -15,6 +15,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -69,7 +70,7 @@ type Service struct {
 	Jobs Enqueuer
 	Now  func() time.Time
 
-	// ChunkRows is DefaultChunkRows if zero.
+	// ChunkRows is the most rows of a chunk; DefaultChunkRows if zero.
 	ChunkRows int
 	// MaxBytes is the most bytes of an upload; pointsfile.MaxFileSize if zero.
 	MaxBytes int64
@@ -77,6 +78,11 @@ type Service struct {
 	MaxRows int
 	// SpoolDir holds uploads while they are read; the system's if empty.
 	SpoolDir string
+	// Beat is how often an import tells that it goes on; a second if zero.
+	Beat time.Duration
+
+	// pace is how many rows the next chunk takes, 0 before the first.
+	pace atomic.Int64
 }
 
 // Import is one file and how far it got.
@@ -104,11 +110,36 @@ func (i *Import) Totals() pointsfile.Totals {
 	}
 }
 
-func (s *Service) chunkRows() int {
+// pacedRows is how many rows the next chunk takes: as many as ChunkRows, and fewer where
+// the last ones took longer than a beat, so that progress is told in time on a machine
+// that is slow or busy.
+func (s *Service) pacedRows() int {
+	most := DefaultChunkRows
 	if s.ChunkRows > 0 {
-		return s.ChunkRows
+		most = s.ChunkRows
 	}
-	return DefaultChunkRows
+	if paced := int(s.pace.Load()); paced > 0 {
+		return min(paced, most)
+	}
+	return most
+}
+
+// keepPace takes from how long a chunk took how many rows the next one has.
+func (s *Service) keepPace(rows int, took time.Duration) {
+	switch beat := s.beatEvery(); {
+	case took > beat:
+		rows = max(1, rows/2)
+	case took < beat/4:
+		rows *= 2
+	}
+	s.pace.Store(int64(min(rows, 1_000_000)))
+}
+
+func (s *Service) beatEvery() time.Duration {
+	if s.Beat > 0 {
+		return s.Beat
+	}
+	return time.Second
 }
 
 // tell writes the event of one step of an import.
