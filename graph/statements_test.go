@@ -77,7 +77,7 @@ var nested = []struct {
 	{
 		"cards of a type and state, what is theirs and what took their place",
 		`{ cards(first: %[1]d, cardTypeCode: "shop-points", status: ENABLED) { totalCount edges { node { code available pending statusReason validTo replacedBy { code } cardType { code numberRanges { prefixStart } } } } } }`,
-		[]string{"CardsByStatusPage", "CardsByStatusCount", "CardsDue", "CardTypesByIDs"},
+		[]string{"CardsByStatusPage", "CardsByStatusCount", "BeginPlanned", "CardsDue", "commit", "CardTypesByIDs"},
 	},
 	{
 		"staff, rights and card types",
@@ -152,7 +152,7 @@ var nested = []struct {
 			movements(first: %[1]d) { edges { node { seq lots { amount lot { remaining } } lines { number } related { seq } reversals { seq } reversedAmount } } }
 		} } } }`,
 		[]string{
-			"CardsPage", "CardsDue", "LotsByCards", "MovementsByKeys", "HoldsByCards", "CardsByIDs", "MovementsByKeys",
+			"CardsPage", "BeginPlanned", "CardsDue", "commit", "LotsByCards", "MovementsByKeys", "HoldsByCards", "CardsByIDs", "MovementsByKeys",
 			"MovementsByCards", "LotsByMovements", "LinesByMovements", "MovementsByKeys", "ReversalsByMovements", "ReversedByMovements",
 		},
 	},

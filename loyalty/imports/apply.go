@@ -182,7 +182,7 @@ func (s *Service) beating(ctx context.Context, company, id uuid.UUID, part func(
 // applyChunk applies the next rows and moves the cursor over them, in one
 // transaction; with the last ones it ends the import.
 func (s *Service) applyChunk(ctx context.Context, company, id uuid.UUID) (done bool, err error) {
-	rows, begun := s.pacedRows(), time.Now()
+	rows, pace := s.pacedRows(), s.startPace()
 	err = s.DB.InTx(ctx, func(tx db.Tx) error {
 		done = false
 		row, err := tx.ImportLock(ctx, company, id)
@@ -242,7 +242,7 @@ func (s *Service) applyChunk(ctx context.Context, company, id uuid.UUID) (done b
 		return s.end(ctx, tx, row, Finished)
 	})
 	if err == nil {
-		s.keepPace(rows, time.Since(begun))
+		s.keepPace(rows, pace)
 	}
 	return done, err
 }

@@ -81,8 +81,8 @@ type Service struct {
 	// Beat is how often an import tells that it goes on; a second if zero.
 	Beat time.Duration
 
-	// pace is how many rows the next chunk takes, 0 before the first.
-	pace atomic.Int64
+	// nextRows is how many rows the next chunk takes, 0 before the first.
+	nextRows atomic.Int64
 }
 
 // Import is one file and how far it got.
@@ -118,21 +118,32 @@ func (s *Service) pacedRows() int {
 	if s.ChunkRows > 0 {
 		most = s.ChunkRows
 	}
-	if paced := int(s.pace.Load()); paced > 0 {
+	if paced := int(s.nextRows.Load()); paced > 0 {
 		return min(paced, most)
 	}
 	return most
 }
 
+// pace tells how long a chunk takes: the domain reads no clock.
+type pace struct{ quick, slow *time.Timer }
+
+func (s *Service) startPace() pace {
+	return pace{quick: time.NewTimer(s.beatEvery() / 4), slow: time.NewTimer(s.beatEvery())}
+}
+
 // keepPace takes from how long a chunk took how many rows the next one has.
-func (s *Service) keepPace(rows int, took time.Duration) {
-	switch beat := s.beatEvery(); {
-	case took > beat:
+func (s *Service) keepPace(rows int, took pace) {
+	select {
+	case <-took.slow.C:
 		rows = max(1, rows/2)
-	case took < beat/4:
-		rows *= 2
+	default:
+		select {
+		case <-took.quick.C:
+		default:
+			rows *= 2
+		}
 	}
-	s.pace.Store(int64(min(rows, 1_000_000)))
+	s.nextRows.Store(int64(min(rows, 1_000_000)))
 }
 
 func (s *Service) beatEvery() time.Duration {
