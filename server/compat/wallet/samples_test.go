@@ -137,7 +137,7 @@ func TestSamples(t *testing.T) {
 			t.Parallel()
 			p := place(t)
 			person := fmt.Sprintf("4772%06d", rand.IntN(1_000_000))
-			employee := fmt.Sprintf("4771%06d", rand.IntN(1_000_000))
+			employee := newSampleEmployee(l.ext)
 			for _, m := range sampleMethods {
 				got := l.execute(t, p, m.folder, person, employee)
 				var answer struct{ Code string }
@@ -163,8 +163,23 @@ func (l sampleLanguage) registered(name string) bool {
 	return name == "Núria Peña" || l.ext == "cs" && name == "N?ria Pe?a"
 }
 
+// sampleEmployee is a cashier whom the samples of one language add and disable.
+type sampleEmployee struct{ number, name, password string }
+
+// newSampleEmployee shares nothing with those of other languages and of earlier runs:
+// the languages run beside each other on one account, where an active collaborator's
+// number, name and password are its own (spec/wallet.md 3.9).
+func newSampleEmployee(language string) sampleEmployee {
+	n := rand.IntN(1_000_000)
+	return sampleEmployee{
+		number:   fmt.Sprintf("4773%06d", n),
+		name:     fmt.Sprintf("Fernanda Gil %s %d", language, n),
+		password: fmt.Sprintf("fer-%s-%06d", language, n),
+	}
+}
+
 // execute runs one sample with the page's variables put in.
-func (l sampleLanguage) execute(t *testing.T, p samplePlace, folder, person, employee string) []byte {
+func (l sampleLanguage) execute(t *testing.T, p samplePlace, folder, person string, employee sampleEmployee) []byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "samples", folder, "sample."+l.ext))
 	if err != nil {
@@ -172,8 +187,8 @@ func (l sampleLanguage) execute(t *testing.T, p samplePlace, folder, person, emp
 	}
 	values := map[string]string{
 		"your_apikey": p.apikey, "your_wallet_key": p.wallet, "client_phone_number": person, "client_name": "Núria Peña",
-		"cashier_id": p.cashier, "employee_number": employee, "employee_name": "Fernanda Gil", "employee_business": "Sucursal Sur",
-		"business_name": "Sucursal Sur", "employee_password": "fer-9012", "cajero": "cajero",
+		"cashier_id": p.cashier, "employee_number": employee.number, "employee_name": employee.name, "employee_business": "Sucursal Sur",
+		"business_name": "Sucursal Sur", "employee_password": employee.password, "cajero": "cajero",
 	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "sample."+l.ext)
