@@ -66,12 +66,12 @@ func joinPrivate(ctx context.Context) (*server, error) {
 	}
 }
 
-// privateDir is one folder per user and major version. It lies below the
-// temporary folder, which every user may enter (the server of a root's tests
-// runs as somebody else) and which systems clear when a crash of the machine may
-// have spoilt the data.
+// privateDir is one folder per user and major version. It lies below a temporary
+// folder, which every user may enter (the server of a root's tests runs as somebody
+// else) and which systems clear when a crash of the machine may have spoilt the
+// data.
 func privateDir(major int) (string, error) {
-	base := filepath.Join(os.TempDir(), fmt.Sprintf("sello-dbtest-%d", os.Geteuid()))
+	base := filepath.Join(tempDir(), fmt.Sprintf("sello-dbtest-%d", os.Geteuid()))
 	mode := os.FileMode(0o700)
 	if os.Geteuid() == 0 {
 		mode = 0o711
