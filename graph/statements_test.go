@@ -1,51 +1,26 @@
 package graph_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/govalues/decimal"
-	"github.com/jackc/pgx/v5"
 
+	"sello/db/dbtest"
 	"sello/graph/graphtest"
 	"sello/loyalty/customer"
 	"sello/loyalty/ledger"
 	"sello/server/gqlhttp"
 )
 
-// statements notes the names of the statements that are sent.
-type statements struct {
-	mu    sync.Mutex
-	names []string
-}
-
-func (s *statements) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	name := strings.Join(strings.Fields(data.SQL), " ")
-	if rest, named := strings.CutPrefix(name, "-- name: "); named {
-		name, _, _ = strings.Cut(rest, " ")
-	}
-	if name != "APIKeyTouch" { // written behind the requests' backs, once a minute
-		s.names = append(s.names, name)
-	}
-	return ctx
-}
-
-func (s *statements) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
-
-// take answers what was sent since it was last called.
-func (s *statements) take() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	taken := s.names
-	s.names = nil
-	return taken
+// taken are the statements sent since it was last asked, but for one that is written
+// behind the requests' backs, once a minute.
+func taken(sent *dbtest.Statements) []string {
+	return slices.DeleteFunc(sent.Take(), func(name string) bool { return name == "APIKeyTouch" })
 }
 
 // nested are documents of lists below lists, and the statements that each may
@@ -190,7 +165,7 @@ var nested = []struct {
 
 func TestStatements(t *testing.T) {
 	t.Parallel()
-	var sent statements
+	var sent dbtest.Statements
 	c := graphtest.New(t, graphtest.Options{Tracer: &sent, Limits: gqlhttp.Limits{Complexity: 1_000_000}}).Company(t, "shop")
 	c.Fill(t, 24)
 	c.FillMany(t, 24)
@@ -257,10 +232,10 @@ func TestStatements(t *testing.T) {
 			for k, first := range []int{2, 20} {
 				document := fmt.Sprintf(tt.document, first)
 				c.Query(t, document, nil) // credentials and plans are known from here on
-				sent.take()
+				sent.Take()
 				answers[k] = c.Query(t, document, nil)
 				// Fields side by side run in any order.
-				if diff := cmp.Diff(sorted(tt.want), sorted(sent.take())); diff != "" {
+				if diff := cmp.Diff(sorted(tt.want), sorted(taken(&sent))); diff != "" {
 					t.Errorf("first: %d (-want +got):\n%s", first, diff)
 				}
 			}
@@ -276,7 +251,7 @@ func TestStatements(t *testing.T) {
 // (design.md, "The ledger"), and one more for why it did not happen.
 func TestStatementsOfAPosting(t *testing.T) {
 	t.Parallel()
-	var sent statements
+	var sent dbtest.Statements
 	c := graphtest.New(t, graphtest.Options{Tracer: &sent}).Company(t, "shop")
 	c.Fill(t, 1)
 	post := func(points, key string) string {
@@ -291,9 +266,9 @@ func TestStatementsOfAPosting(t *testing.T) {
 		{"refused", post("1000", "k2"), []string{"CardPost", "BeginPlanned", "PostingsRead", "CardsLock", "IdempotencyKeyRead", "commit"}},
 		{"replayed", post("1", "k"), []string{"CardPost", "BeginPlanned", "PostingsRead", "CardsLock", "MovementBySeq", "commit"}},
 	} {
-		sent.take()
+		sent.Take()
 		c.Query(t, tt.document, nil)
-		if diff := cmp.Diff(tt.want, sent.take()); diff != "" {
+		if diff := cmp.Diff(tt.want, taken(&sent)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
 	}

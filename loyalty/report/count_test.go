@@ -10,7 +10,10 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
+	"sello/db"
+	"sello/db/dbtest"
 	"sello/loyalty/imports"
 	"sello/loyalty/ledger"
 	"sello/loyalty/report"
@@ -318,6 +321,39 @@ func TestRebuiltByItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	generation(4)
+}
+
+// TestRebuildSetsItsPlanner: no step of a rebuild leaves it to what the planner thinks
+// of tables that have just filled up. Without, a step took up to half a minute.
+func TestRebuildSetsItsPlanner(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.CardsBatch = 2
+	s := e.shop(t, "UTC", 5)
+	s.post(t.Context(), t, s.cards[0], ledger.Accrue, "1")
+	var sent dbtest.Statements
+	config := e.pool.Config()
+	config.ConnConfig.Tracer = &sent
+	traced, err := pgxpool.NewWithConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer traced.Close()
+	e.Service.DB = db.NewStore(traced)
+	s.bring(t)
+	chunks, names := 0, sent.Take()
+	for i, name := range names {
+		if name != "ReportBuildChunk" {
+			continue
+		}
+		chunks++
+		if names[i-1] != "ReportPlanner" {
+			t.Errorf("chunk %d is planned as %s has left it", chunks, names[i-1])
+		}
+	}
+	if chunks != 3 {
+		t.Errorf("got %d chunks of 2 cards, want 3 for 5 cards, among %v", chunks, names)
+	}
 }
 
 func TestPlan(t *testing.T) {
