@@ -157,6 +157,8 @@ func build(config Config, log *slog.Logger, pool, replica *pgxpool.Pool, metrics
 			imports.Apply{}.Kind():    importing.JobCancelled,
 			coupon.MakeBatch{}.Kind(): coupons.JobCancelled,
 			report.Check{}.Kind():     reporting.CheckJobCancelled,
+			notify.Email{}.Kind():     notifying.JobCancelled,
+			notify.SMS{}.Kind():       notifying.JobCancelled,
 		}, Asked: jobs.Asked()},
 		Reports:  reporting,
 		Feed:     a.feed,

@@ -132,3 +132,32 @@ func (s *Store) JobByID(ctx context.Context, company *uuid.UUID, id int64) (Job,
 	}
 	return pgx.CollectExactlyOneRow(rows, scanJob)
 }
+
+// Message names a message of a company.
+type Message struct{ CompanyID, ID uuid.UUID }
+
+// MessagesCancelled finds queued messages whose newest job of the kinds was cancelled
+// since a moment: of one company, or of all where company is nil.
+func (s *Store) MessagesCancelled(ctx context.Context, company *uuid.UUID, kinds []string, since time.Time, limit int) ([]Message, error) {
+	rows, err := s.Pool.Query(ctx, `
+		SELECT notification.company_id, notification.id
+		FROM (SELECT id, kind, args, (args ->> 'company_id')::uuid AS company_id, (args ->> 'notification_id')::uuid AS notification_id
+		      FROM river_job
+		      WHERE state = 'cancelled' AND finalized_at > $3 AND kind = ANY($2)
+		        AND ($1::uuid IS NULL OR args ->> 'company_id' = $1::uuid::text)) AS cancelled
+		JOIN notification ON notification.company_id = cancelled.company_id AND notification.id = cancelled.notification_id
+		WHERE notification.status = 'queued'
+		  AND NOT EXISTS (SELECT FROM river_job AS newer
+		                  WHERE newer.id > cancelled.id AND newer.kind = cancelled.kind AND newer.args @> cancelled.args
+		                    AND ($1::uuid IS NULL OR newer.args ->> 'company_id' = $1::uuid::text))
+		ORDER BY cancelled.id
+		LIMIT $4`, company, kinds, since, limit)
+	if err != nil {
+		return nil, fmt.Errorf("look for messages whose job was cancelled: %w", err)
+	}
+	messages, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Message])
+	if err != nil {
+		return nil, fmt.Errorf("look for messages whose job was cancelled: %w", err)
+	}
+	return messages, nil
+}

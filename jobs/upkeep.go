@@ -60,7 +60,7 @@ func (w *UpkeepSweep) Work(ctx context.Context, _ *river.Job[upkeep.Sweep]) erro
 	}
 	return output(ctx, struct {
 		upkeep.Swept
-		// Messages counts paid messages that were given up and paid back.
+		// Messages counts those that were given up, and paid back where they were paid.
 		Messages int `json:"messages"`
 	}{swept, messages})
 }

@@ -8,6 +8,7 @@ package notify
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -237,6 +238,19 @@ func (s *Service) GiveUp(ctx context.Context, company, id uuid.UUID, cause error
 		}
 		return s.refund(ctx, tx, company, id)
 	})
+}
+
+// errCancelled is why a message is given up whose job was cancelled.
+var errCancelled = &PermanentError{Reason: "the job was cancelled"}
+
+// JobCancelled gives up the message of a job that was cancelled before it ran; of one
+// that has ended already it changes nothing.
+func (s *Service) JobCancelled(ctx context.Context, args []byte) error {
+	var job Email // as SMS
+	if err := json.Unmarshal(args, &job); err != nil {
+		return fmt.Errorf("read the arguments of a cancelled job: %w", err)
+	}
+	return s.GiveUp(ctx, job.CompanyID, job.NotificationID, errCancelled)
 }
 
 func (s *Service) note(ctx context.Context, q *db.Queries, company, id uuid.UUID, status Status, text *string) error {

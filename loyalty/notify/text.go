@@ -154,17 +154,30 @@ const lostAfter = 4 * 24 * time.Hour
 // overdueBatch bounds what one run of Overdue looks at.
 const overdueBatch = 500
 
-// Overdue gives up paid messages whose job is gone, and pays back those that failed
-// otherwise, as with the erasure of whom they were for. It may run twice.
+// cancelledWithin is how long River keeps a job that was cancelled.
+const cancelledWithin = 24 * time.Hour
+
+// Overdue gives up messages whose job is gone: cancelled in the job console, which tells
+// nobody, or lost. It pays back those that failed otherwise, as with the erasure of whom
+// they were for. It may run twice.
 func (s *Service) Overdue(ctx context.Context) (int, error) {
-	rows, err := s.DB.NotificationsOverdue(ctx, s.Now().Add(-lostAfter), overdueBatch)
+	cancelled, err := s.DB.MessagesCancelled(ctx, nil, []string{Email{}.Kind(), SMS{}.Kind()}, s.Now().Add(-cancelledWithin), overdueBatch)
 	if err != nil {
-		return 0, fmt.Errorf("look for messages that nobody sends: %w", err)
+		return 0, err
 	}
-	for i, row := range rows {
-		if err := s.GiveUp(ctx, row.CompanyID, row.ID, &PermanentError{Reason: "the message was never taken up"}); err != nil {
+	for i, m := range cancelled {
+		if err := s.GiveUp(ctx, m.CompanyID, m.ID, errCancelled); err != nil {
 			return i, err
 		}
 	}
-	return len(rows), nil
+	rows, err := s.DB.NotificationsOverdue(ctx, s.Now().Add(-lostAfter), overdueBatch)
+	if err != nil {
+		return len(cancelled), fmt.Errorf("look for messages that nobody sends: %w", err)
+	}
+	for i, row := range rows {
+		if err := s.GiveUp(ctx, row.CompanyID, row.ID, &PermanentError{Reason: "the message was never taken up"}); err != nil {
+			return len(cancelled) + i, err
+		}
+	}
+	return len(cancelled) + len(rows), nil
 }

@@ -346,6 +346,56 @@ func TestOverdue(t *testing.T) {
 	e.is(t, waiting, "erased before its job", "failed free of 2: erased")
 }
 
+// TestCancelledJob: who cancels a message's job gets the price back, whether the platform
+// hears of it or finds the job; a message that was tried again since is left alone.
+func TestCancelledJob(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t, nil)
+	client, err := river.NewClient(riverpgxv5.New(e.pool), &river.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// cancel ends the newest job of a message as the job console does.
+	cancel := func(id uuid.UUID) (args []byte) {
+		t.Helper()
+		var job int64
+		err := e.pool.QueryRow(t.Context(), `SELECT id, args FROM river_job WHERE kind = 'notify_sms' AND args ->> 'notification_id' = $1 ORDER BY id DESC LIMIT 1`, id.String()).Scan(&job, &args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.JobCancel(t.Context(), job); err != nil {
+			t.Fatal(err)
+		}
+		return args
+	}
+	sweep := func(what string, want int) {
+		t.Helper()
+		if n, err := e.notify.Overdue(t.Context()); err != nil || n != want {
+			t.Errorf("%s: got %d given up, error %v, want %d", what, n, err, want)
+		}
+	}
+	heard, found := e.queue(t), e.queue(t)
+	if err := e.notify.JobCancelled(t.Context(), cancel(heard)); err != nil {
+		t.Fatal(err)
+	}
+	e.is(t, heard, "cancelled by an operator", "failed free of 1.25: the job was cancelled")
+	sweep("nothing else is cancelled", 0)
+	cancel(found)
+	sweep("cancelled in the console", 1)
+	e.is(t, found, "cancelled in the console", "failed free of 2: the job was cancelled")
+	if _, err := e.notify.Retry(t.Context(), e.who.CompanyID, found); err != nil {
+		t.Fatal(err)
+	}
+	sweep("tried again since", 0)
+	e.is(t, found, "tried again since", "queued 0.75 of 1.25")
+	cancel(found)
+	sweep("and cancelled again", 1)
+	e.is(t, found, "and cancelled again", "failed free of 2: the job was cancelled")
+	if err := e.notify.JobCancelled(t.Context(), []byte(`{`)); err == nil {
+		t.Error("arguments that cannot be read: got no error")
+	}
+}
+
 // TestTextKeeper: without a provider a message is kept, and the log names neither the
 // phone nor the text.
 func TestTextKeeper(t *testing.T) {
