@@ -256,3 +256,28 @@ func (q *Queries) NotificationsErase(ctx context.Context, arg NotificationsErase
 	_, err := q.db.Exec(ctx, notificationsErase, arg.CompanyID, arg.Recipients, arg.SubjectIds)
 	return err
 }
+
+const rewardClaimsErase = `-- name: RewardClaimsErase :exec
+UPDATE reward_claim
+SET reference = CASE WHEN reference IS NOT NULL THEN '-' END, description = CASE WHEN description IS NOT NULL THEN '-' END, updated_at = $1
+WHERE company_id = $2 AND (customer_id = ANY($3::uuid[]) OR card_id = ANY($4::uuid[]))
+  AND (reference IS NOT NULL OR description IS NOT NULL)
+`
+
+type RewardClaimsEraseParams struct {
+	Now         time.Time
+	CompanyID   uuid.UUID
+	CustomerIds []uuid.UUID
+	CardIds     []uuid.UUID
+}
+
+// RewardClaimsErase takes what somebody wrote out of the claims of people and cards.
+func (q *Queries) RewardClaimsErase(ctx context.Context, arg RewardClaimsEraseParams) error {
+	_, err := q.db.Exec(ctx, rewardClaimsErase,
+		arg.Now,
+		arg.CompanyID,
+		arg.CustomerIds,
+		arg.CardIds,
+	)
+	return err
+}

@@ -29,6 +29,13 @@ WHERE notification.company_id = @company_id
   AND (notification.recipient = ANY(@recipients::text[]) OR notification.subject_id = ANY(@subject_ids::uuid[])
        OR notification.card_id = ANY(@subject_ids::uuid[]));
 
+-- name: RewardClaimsErase :exec
+-- RewardClaimsErase takes what somebody wrote out of the claims of people and cards.
+UPDATE reward_claim
+SET reference = CASE WHEN reference IS NOT NULL THEN '-' END, description = CASE WHEN description IS NOT NULL THEN '-' END, updated_at = @now
+WHERE company_id = @company_id AND (customer_id = ANY(@customer_ids::uuid[]) OR card_id = ANY(@card_ids::uuid[]))
+  AND (reference IS NOT NULL OR description IS NOT NULL);
+
 -- name: CustomerErasureCreate :exec
 INSERT INTO customer_erasure (company_id, id, customer_ids, emails, document_keys, created_at)
 VALUES (@company_id, @id, @customer_ids, @emails, @document_keys, @now);

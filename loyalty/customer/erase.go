@@ -33,7 +33,8 @@ const erasedText = "-"
 //
 // In part (spec/promo-6 section 1, D): texts become "-", or null where that cannot
 // be; dates, attributes and segments go; the customer is inactive and still found by
-// code; cards, coupons and balances stay, without their holder.
+// code; cards, coupons, claims and balances stay, without their holder and without
+// what somebody wrote into a claim.
 //
 // In total (R): the customer is hidden; every card is cancelled and hidden, its code
 // free again, its balance written off by one movement; coupons are void. Nothing of
@@ -121,6 +122,10 @@ func (s *Service) erase(ctx context.Context, tx db.Tx, who auth.Principal, peopl
 	})
 	if err != nil {
 		return fmt.Errorf("erase messages: %w", err)
+	}
+	err = tx.RewardClaimsErase(ctx, db.RewardClaimsEraseParams{CompanyID: who.CompanyID, CustomerIds: ids, CardIds: cards, Now: s.Now()})
+	if err != nil {
+		return fmt.Errorf("erase what claims say: %w", err)
 	}
 	err = tx.CustomersErase(ctx, db.CustomersEraseParams{CompanyID: who.CompanyID, ID: id, Total: total, QrCode: NewQRCode(), Now: s.Now()})
 	if err != nil {

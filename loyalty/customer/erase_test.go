@@ -60,6 +60,12 @@ func everywhere(t *testing.T, env *env, rng *rand.Rand) person {
 			VALUES ($1, gen_random_uuid(), 'email', $2, $3, 1, $4, 'For ' || $5, 'Dear ' || $5, $6, CASE $6 WHEN 'failed' THEN 'no ' || $4 END, now())`,
 			env.company, "kind"+status, contact.ID, to, first, status)
 	}
+	ticket, wish := word("T-"), word("for ")
+	p.traces = append(p.traces, ticket, wish)
+	env.exec(t, `INSERT INTO reward (company_id, id, code, code_key, name, card_type_id, price, status, created_at, updated_at)
+		VALUES ($1, $1, 'CUP', 'cup', 'A cup', $2, 1, 'active', now(), now()) ON CONFLICT DO NOTHING`, env.company, env.wallet.ID)
+	env.exec(t, `INSERT INTO reward_claim (company_id, id, reward_id, card_id, seq, customer_id, stock, price, status, reference, description, source, actor_kind, claimed_at, updated_at)
+		VALUES ($1, gen_random_uuid(), $1, $2, 2, $3, 'unlimited', 1, 'issued', $4, $5, 'graphql', 'system', now(), now())`, env.company, contact.ID, p.ID, ticket, wish)
 	imp := uuid.New()
 	env.exec(t, `INSERT INTO import (company_id, id, kind, status, file_name, sha256, bytes, forced, card_type_id, delimiter, encoding, header, rows_total, actor_kind, created_at, updated_at)
 		VALUES ($1, $2, 'points', 'finished', 'a.csv', uuid_send($2), 1, false, $3, ',', 'utf-8', 'x', 6, 'system', now(), now())`, env.company, imp, env.wallet.ID)
