@@ -182,8 +182,6 @@ func TestTwentyThousandRows(t *testing.T) {
 		WHERE kind = 'import_progressed' AND seq <= (SELECT progress_seq FROM import)`)
 }
 
-// TestKilledBetweenAndInChunks cuts every step off, some in the middle of a
-// statement, and runs each finished step's import twice over.
 // TestBeats: while a file is looked through, which tells nothing by itself, the import
 // tells that it goes on.
 func TestBeats(t *testing.T) {
@@ -256,6 +254,8 @@ func TestPace(t *testing.T) {
 	e.checkList(t, imp.ID, 2_000)
 }
 
+// TestKilledBetweenAndInChunks cuts every step off, some in the middle of a
+// statement, and runs each finished step's import twice over.
 func TestKilledBetweenAndInChunks(t *testing.T) {
 	t.Parallel()
 	e := newEnv(t)
