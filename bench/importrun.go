@@ -62,10 +62,10 @@ type ImportRun struct {
 	Applied time.Duration `json:"applied_ns"`
 	Kills   []Kill        `json:"kills,omitempty"`
 	Window  Window        `json:"window"`
-	// Started is how long the import waited and looked for repeated rows before its
-	// first progress, Slowest the longest that it went on without any since.
+	// Started is how long the import waited and looked for repeated rows before the
+	// first were applied, Silent the longest that followers of it were told nothing.
 	Started time.Duration `json:"started_ns"`
-	Slowest time.Duration `json:"slowest_progress_ns"`
+	Silent  time.Duration `json:"silent_ns"`
 }
 
 // RowsPerSecond is from the first byte of the upload to the end of the import.
@@ -121,7 +121,7 @@ func (m *Importer) Import(ctx context.Context, f *PointsFile, kills int) (Import
 	slices.Sort(at)
 	return m.run(ctx, f, func(state ImportState, w *window) (all []Kill, err error) {
 		for _, row := range at {
-			if state, err = m.progress(ctx, state.ID, func(s ImportState) bool { return s.rows() >= row || s.over() }); err != nil {
+			if state, err = m.progress(ctx, state.ID, func(s ImportState) (bool, error) { return s.rows() >= row || s.over(), nil }); err != nil {
 				return all, err
 			}
 			select {
@@ -171,17 +171,24 @@ func (m *Importer) run(ctx context.Context, f *PointsFile, faults func(ImportSta
 	if r.Kills, err = faults(state, w); err != nil {
 		return r, err
 	}
-	last, rows := time.Now(), 0
-	state, err = m.progress(ctx, state.ID, func(s ImportState) bool {
-		if s.rows() != rows || s.over() {
-			if gap := time.Since(last); rows == 0 {
-				r.Started = gap
-			} else {
-				r.Slowest = max(r.Slowest, gap)
-			}
-			last, rows = time.Now(), s.rows()
+	id, err := m.fileNamed(ctx, f.Name)
+	if err != nil {
+		return r, err
+	}
+	begun, last, told := time.Now(), time.Now(), int64(0)
+	state, err = m.progress(ctx, state.ID, func(s ImportState) (bool, error) {
+		if r.Started == 0 && (s.rows() > 0 || s.over()) {
+			r.Started = time.Since(begun)
 		}
-		return s.over()
+		var seq int64
+		if err := m.Pool.QueryRow(ctx, `SELECT progress_seq FROM import WHERE id = $1`, id).Scan(&seq); err != nil {
+			return false, fmt.Errorf("read what followers of an import were told: %w", err)
+		}
+		if seq > told {
+			r.Silent = max(r.Silent, time.Since(last))
+			last, told = time.Now(), seq
+		}
+		return s.over(), nil
 	})
 	if err != nil {
 		return r, err
@@ -311,7 +318,7 @@ func decodeImport(resp *http.Response, want int) (ImportState, error) {
 
 // progress follows an import until a condition holds. Looking seldom keeps the
 // looking out of the figures.
-func (m *Importer) progress(ctx context.Context, id string, until func(ImportState) bool) (s ImportState, err error) {
+func (m *Importer) progress(ctx context.Context, id string, until func(ImportState) (bool, error)) (s ImportState, err error) {
 	err = Await(ctx, func() (bool, error) {
 		if s, err = m.state(ctx, id); err != nil {
 			return false, err
@@ -320,7 +327,7 @@ func (m *Importer) progress(ctx context.Context, id string, until func(ImportSta
 		case <-m.worker.Exited():
 			return false, fmt.Errorf("the worker ended\n%s", m.worker.Log())
 		default:
-			return until(s), nil
+			return until(s)
 		}
 	})
 	return s, err

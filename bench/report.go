@@ -35,7 +35,7 @@ func (r ImportReport) Print(w io.Writer) {
 	fmt.Fprintf(w, "hand-written    %9.0f rows/s   %d rows in %s\n", r.Bare.RowsPerSecond(), r.Bare.Rows, seconds(r.Bare.Took))
 	fmt.Fprintf(w, "ratio           %9.3f to COPY (P11), %.2f to hand-written SQL (P10)\n", m.RowsPerSecond()/copyRate, m.RowsPerSecond()/r.Bare.RowsPerSecond())
 	printWindow(w, m.Window, m.Rows, "row")
-	fmt.Fprintf(w, "progress        first after %s, then at least every %s\n", seconds(m.Started), seconds(m.Slowest))
+	fmt.Fprintf(w, "progress        a message at least every %s, the first rows applied after %s\n", seconds(m.Silent), seconds(m.Started))
 	for _, name := range slices.Sorted(maps.Keys(m.Window.Processes)) {
 		u := m.Window.Processes[name]
 		fmt.Fprintf(w, "memory          %s: %.0f MiB idle, %.0f MiB above that at most (P13)\n", name, float64(u.RSS)/(1<<20), float64(u.PeakRSS-u.RSS)/(1<<20))
