@@ -125,7 +125,7 @@ func TestSamples(t *testing.T) {
 	t.Parallel()
 	place := placeOfSamples(t)
 	ran := 0
-	for _, l := range sampleLanguages {
+	for i, l := range sampleLanguages {
 		if err := exec.CommandContext(t.Context(), l.has[0], l.has[1:]...).Run(); err != nil {
 			if os.Getenv("SELLO_SAMPLES") == "all" {
 				t.Errorf("samples in %s: %s: %v", l.ext, l.has[0], err)
@@ -136,8 +136,7 @@ func TestSamples(t *testing.T) {
 		t.Run(l.ext, func(t *testing.T) {
 			t.Parallel()
 			p := place(t)
-			person := fmt.Sprintf("4772%06d", rand.IntN(1_000_000))
-			employee := newSampleEmployee(l.ext)
+			person, employee := p.stranger(t, i), newSampleEmployee(l.ext)
 			for _, m := range sampleMethods {
 				got := l.execute(t, p, m.folder, person, employee)
 				var answer struct{ Code string }
@@ -161,6 +160,18 @@ func TestSamples(t *testing.T) {
 // registered: C# sends no letters beyond ASCII.
 func (l sampleLanguage) registered(name string) bool {
 	return name == "Núria Peña" || l.ext == "cs" && name == "N?ria Pe?a"
+}
+
+// stranger is a phone that nobody has in the wallet: neither people of the demo, nor the
+// samples of other languages, nor earlier runs.
+func (p samplePlace) stranger(t *testing.T, language int) string {
+	t.Helper()
+	for {
+		phone := fmt.Sprintf("4778%d%05d", language, rand.IntN(100_000))
+		if !scan[bool](t, p.env, `SELECT EXISTS (SELECT FROM card WHERE company_id = $1 AND holder_phone = $2)`, p.company, phone) {
+			return phone
+		}
+	}
 }
 
 // sampleEmployee is a cashier whom the samples of one language add and disable.
