@@ -277,10 +277,12 @@ ORDER BY lot.card_id, lot.state = 'pending', lot.priority, lot.expires_on NULLS 
 -- name: CardsDue :many
 -- CardsDue tells for each card of a page what is due and not yet posted: lots that
 -- have ended or become usable, holds whose time is up. What can be spent does not
--- wait for a job. What would come of something due only to end by now is in neither.
+-- wait for a job. What would come of something due only to end by now is in neither:
+-- on its way a hold that comes back, or points that became usable, may have paid for
+-- something or been passed on. by_book tells of these (Service.settled).
 SELECT card.id,
        coalesce(lots.ended, 0)::numeric AS ended, coalesce(lots.vested, 0)::numeric AS vested, coalesce(lots.waiting, 0)::numeric AS waiting,
-       coalesce(holds.due, 0)::numeric AS released
+       coalesce(holds.due, 0)::numeric AS released, (holds.due IS NOT NULL OR coalesce(lots.passed, false))::boolean AS by_book
 FROM card
 JOIN card_type ON card_type.company_id = card.company_id AND card_type.id = card.card_type_id
 JOIN (SELECT company.id, timezone(company.time_zone, @now::timestamptz)::date AS today, company.time_zone FROM company WHERE company.id = @company_id) AS home
@@ -289,7 +291,8 @@ LEFT JOIN LATERAL (
     SELECT sum(lot.remaining) FILTER (WHERE lot.state = 'open' AND lot.expires_on < home.today) AS ended,
            sum(lot.remaining) FILTER (WHERE lot.state = 'pending' AND lot.vests_on <= home.today AND card.status <> 'cancelled'
                                         AND coalesce(lot.expires_on, 'infinity') >= home.today) AS vested,
-           sum(lot.remaining) FILTER (WHERE lot.state = 'pending' AND coalesce(lot.vests_on, 'infinity') > home.today) AS waiting
+           sum(lot.remaining) FILTER (WHERE lot.state = 'pending' AND coalesce(lot.vests_on, 'infinity') > home.today) AS waiting,
+           bool_or(lot.state = 'pending' AND lot.vests_on <= home.today AND lot.expires_on < home.today) AS passed
     FROM lot
     WHERE card_type.tracks_lots AND lot.company_id = card.company_id AND lot.card_id = card.id AND lot.state <> 'closed'
 ) AS lots ON true

@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -35,7 +36,8 @@ type Expiring struct {
 // for a job. Amounts are in the card type's unit.
 type Due struct {
 	// Ended is in lots whose last day is over, Vested in lots that have become
-	// usable, Pending in lots that have not; Released is in holds whose time is up.
+	// usable, Pending in lots that have not; Released is in holds whose time is up. What
+	// a book has to reckon is all in Released.
 	Ended, Vested, Pending, Released decimal.Decimal
 }
 
@@ -50,8 +52,22 @@ func (s *Service) DueOf(ctx context.Context, company uuid.UUID, c *Card) (Due, e
 					return nil, fmt.Errorf("read what is due on cards: %w", err)
 				}
 				due := make(map[uuid.UUID]Due, len(rows))
+				var byBook []uuid.UUID
 				for _, row := range rows {
 					due[row.ID] = Due{Ended: row.Ended, Vested: row.Vested, Pending: row.Waiting, Released: row.Released}
+					if row.ByBook {
+						byBook = append(byBook, row.ID)
+					}
+				}
+				if len(byBook) == 0 {
+					return due, nil
+				}
+				settled, err := s.settled(ctx, company, byBook)
+				if err != nil {
+					return nil, fmt.Errorf("reckon what comes of what is due: %w", err)
+				}
+				for id, comes := range settled {
+					due[id] = Due{Pending: due[id].Pending, Released: comes}
 				}
 				return due, nil
 			})
@@ -64,6 +80,39 @@ func (s *Service) cardsDue(ctx context.Context, company uuid.UUID, ids []uuid.UU
 		return err
 	})
 	return rows, err
+}
+
+// errUndone ends a transaction that is not meant to last.
+var errUndone = errors.New("reckoned and undone")
+
+// settled posts what is due on cards, sees how what can be spent changes by it, and
+// undoes it: what comes back, or becomes usable and ends, may pay for credit or a debt,
+// be taken for a return that found too little, or pass its points on from a sale that was
+// returned, and only a book reckons that. A card that somebody posts on just now is left
+// out.
+func (s *Service) settled(ctx context.Context, company uuid.UUID, ids []uuid.UUID) (map[uuid.UUID]decimal.Decimal, error) {
+	comes := make(map[uuid.UUID]decimal.Decimal, len(ids))
+	err := s.DB.InPlannedTx(ctx, func(tx db.Tx) error {
+		clear(comes)
+		rows, err := tx.CardsLockFree(ctx, company, ids)
+		if err != nil {
+			return fmt.Errorf("lock cards: %w", err)
+		}
+		b, err := s.open(ctx, tx.Queries, auth.System(company), ids, true)
+		if err != nil {
+			return err
+		}
+		for _, row := range rows {
+			if a := b.Account(row.Card.ID); a != nil {
+				comes[row.Card.ID] = less(a.Available(), less(row.Card.Balance, row.Card.Held))
+			}
+		}
+		return errUndone
+	})
+	if !errors.Is(err, errUndone) {
+		return nil, err
+	}
+	return comes, nil
 }
 
 // AvailableOf is what can be spent of a card now: balance less holds, with what is

@@ -358,6 +358,33 @@ func TestWhatIsDueDoesNotDependOnWhoLooks(t *testing.T) {
 	}
 }
 
+// Points that became usable, paid what was spent on credit and ended, all before anybody
+// looked: what can be spent is what a book reckons, and looking posts nothing.
+func TestAvailableOfPointsThatPaidAndEnded(t *testing.T) {
+	t.Parallel()
+	e := newEnv(t)
+	e.cardType(t, ledger.NewCardType{Code: "credit", Scale: 2, Overdraft: new(dec("25"))})
+	e.endsAfter(t, "credit", 2, "after")
+	e.cardOf(t, "credit", "7002", "0")
+	usable := e.clock.Load().AddDate(0, 0, 3).Truncate(24 * time.Hour)
+	e.post(t, ledger.Posting{Card: ref("7002"), Action: ledger.Accrue, Amount: new(dec("2")), Lot: ledger.LotTerms{VestsOn: &usable, ExpiresOn: &usable}})
+	e.post(t, ledger.Posting{Card: ref("7002"), Action: ledger.Redeem, Amount: new(dec("-1"))})
+	e.pass(5 * 24 * time.Hour)
+	before := e.cardNow(t, "7002")
+	said, err := e.ledger.AvailableOf(t.Context(), e.company, before)
+	if err != nil || !said.IsZero() {
+		t.Errorf("what can be spent: got %s, error %v, want 0: of 2 points 1 paid the credit, and 1 has ended", said, err)
+	}
+	if after := e.cardNow(t, "7002"); after.Seq != before.Seq || after.Balance != before.Balance {
+		t.Errorf("a look has posted: %s after %d, before it %s after %d", after.Balance, after.Seq, before.Balance, before.Seq)
+	}
+	e.post(t, ledger.Posting{Card: ref("7002"), Action: ledger.Accrue, Amount: new(dec("1"))})
+	if got := e.balance(t, "7002"); got != "1" {
+		t.Errorf("balance after a posting: got %s, want 1", got)
+	}
+	e.verified(t)
+}
+
 // What was held before the card kept lots is a new earning when it comes back, and may
 // have ended since: what can be spent is said so before anything is posted.
 func TestAvailableOfAHoldFromBeforeLots(t *testing.T) {
