@@ -32,6 +32,21 @@ func TestClonesAreMigratedAndIsolated(t *testing.T) {
 	}
 }
 
+// TestTempDir: a temporary folder that somebody has chosen is used, whatever memory there
+// is; where none is chosen every user may enter it.
+func TestTempDir(t *testing.T) {
+	chosen := t.TempDir()
+	t.Setenv("TMPDIR", chosen)
+	if got := dbtest.TempDir(); got != chosen {
+		t.Errorf("with a folder chosen: got %s, want %s", got, chosen)
+	}
+	t.Setenv("TMPDIR", "")
+	info, err := os.Stat(dbtest.TempDir())
+	if err != nil || info.Mode().Perm()&0o001 == 0 {
+		t.Errorf("without: got %v, error %v, want a folder that all may enter", info, err)
+	}
+}
+
 func TestDatabaseGoesWithItsTest(t *testing.T) {
 	t.Parallel()
 	var name string

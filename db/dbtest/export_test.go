@@ -5,6 +5,9 @@ import "context"
 // WatchIdle lets a test be less patient than a run.
 var WatchIdle = watchIdle
 
+// TempDir is where the private server lies.
+var TempDir = tempDir
+
 // LockUsers is the lock that keeps the idle watch from stopping the server.
 const LockUsers = lockUsers
 
