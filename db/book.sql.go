@@ -1369,7 +1369,7 @@ WHERE movement.company_id = $1 AND movement.card_id = $2 AND movement.seq > $3
   AND movement.action = 'write_off' AND movement.related_seq IS NOT NULL
 GROUP BY movement.related_seq
 HAVING sum(movement.amount) > 0
-ORDER BY movement.related_seq DESC
+ORDER BY min(movement.seq) FILTER (WHERE movement.amount > 0)
 `
 
 type WriteOffsSinceParams struct {
@@ -1384,7 +1384,8 @@ type WriteOffsSinceRow struct {
 }
 
 // WriteOffsSince is what returns on a card could not take, by the movement that they
-// took back, and have not taken since: those that came after a movement.
+// took back, and have not taken since: those that came after a movement. The earliest
+// comes first: what may still come back for it is the least.
 func (q *Queries) WriteOffsSince(ctx context.Context, arg WriteOffsSinceParams) ([]WriteOffsSinceRow, error) {
 	rows, err := q.db.Query(ctx, writeOffsSince, arg.CompanyID, arg.CardID, arg.Seq)
 	if err != nil {

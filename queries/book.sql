@@ -122,14 +122,15 @@ WHERE lot_entry.company_id = @company_id AND lot_entry.card_id = @card_id AND lo
 
 -- name: WriteOffsSince :many
 -- WriteOffsSince is what returns on a card could not take, by the movement that they
--- took back, and have not taken since: those that came after a movement.
+-- took back, and have not taken since: those that came after a movement. The earliest
+-- comes first: what may still come back for it is the least.
 SELECT movement.related_seq::bigint AS related_seq, sum(movement.amount)::numeric AS amount
 FROM movement
 WHERE movement.company_id = @company_id AND movement.card_id = @card_id AND movement.seq > @seq
   AND movement.action = 'write_off' AND movement.related_seq IS NOT NULL
 GROUP BY movement.related_seq
 HAVING sum(movement.amount) > 0
-ORDER BY movement.related_seq DESC;
+ORDER BY min(movement.seq) FILTER (WHERE movement.amount > 0);
 
 -- name: LotSubstitutes :many
 -- LotSubstitutes is what returns of movements took from lots that these did not

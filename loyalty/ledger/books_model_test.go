@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -231,7 +232,15 @@ func (c *bookCard) comeBack(m *bookMove, takers []*bookMove, back, usable int64,
 		}
 		given = c.refill(m, lacking, usable)
 	}
-	for _, o := range slices.Backward(slices.Clone(c.moves)) { // what was written off is taken now
+	// What was written off is taken now, the earliest first.
+	since := func(o *bookMove) int {
+		i := slices.IndexFunc(o.answers, func(a *bookMove) bool { return a.action == ledger.WriteOff && a.amount > 0 && a.seq > takers[0].seq })
+		if i < 0 {
+			return math.MaxInt
+		}
+		return int(o.answers[i].seq)
+	}
+	for _, o := range slices.SortedStableFunc(slices.Values(c.moves), func(x, y *bookMove) int { return since(x) - since(y) }) {
 		written := int64(0)
 		for _, a := range o.answers {
 			if a.action == ledger.WriteOff && a.seq > takers[0].seq {
